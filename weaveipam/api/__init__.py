@@ -1,0 +1,1 @@
+"""The HTTP door: translates JSON to requests and answers to JSON."""

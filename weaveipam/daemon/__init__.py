@@ -1,0 +1,1 @@
+"""The world: sockets, disk, clock, logs.  Performs what a node asks for and decides nothing."""

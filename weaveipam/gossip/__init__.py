@@ -1,0 +1,1 @@
+"""Who is there and who has heard what: membership, dissemination, repair.  Pure; knows nothing of pools."""

@@ -1,0 +1,209 @@
+"""
+Everything peers say to each other.
+
+A packet carries one header and any number of messages.  Does not know bytes; `codec` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+from ring.address import Range
+from ring.ring import Peer, Run
+from weaveipam.protocol.values import Birth, Endpoint, MemberState, RingId
+
+UNFORMED = bytes(8)
+"""The cluster id in packets of a daemon that belongs to no cluster yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Who speaks, and where to answer; the network's source address is not trusted for either."""
+
+    cluster_id: bytes
+    """8 bytes: the hash of the birth, or `UNFORMED`."""
+    sender: Peer
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class FreeHint:
+    """About how much of a pool its sender could give away; coarse, and allowed to be wrong."""
+
+    pool: str
+    ring: RingId
+    bucket: int
+    """0: nothing free; n: at least 2^(n-1) addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Are you there?  To one member each probe round; answered with `Ack` (SWIM, section 3.1)."""
+
+    probe: int
+    """Number of the probe, chosen by who asks."""
+    target: Peer
+    """Who is meant: another life at the same endpoint answers with its own rumour, not with an ack."""
+    fingerprint: int
+    """64 bits over everything shared that the sender knows; unequal ones start a repair."""
+    hints: tuple[FreeHint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """I am here: answers `Ping`, or relays the answer to a `PingRequest`."""
+
+    probe: int
+    subject: Peer
+    """Who is there."""
+    fingerprint: int
+    """As in `Ping`; of the subject, so a relay leaves it alone."""
+    hints: tuple[FreeHint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PingRequest:
+    """Ping the target on my behalf and pass its ack on (SWIM, section 3.1: indirect probes)."""
+
+    probe: int
+    target: Peer
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Rumour:
+    """What is said of a member; spreads on other packets until enough have heard it (SWIM, section 4.1)."""
+
+    peer: Peer
+    endpoint: Endpoint
+    state: MemberState
+    refutation: int
+    """How often this life has contradicted suspicions (SWIM calls it the incarnation number)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Statements of who owns what: pushed at once to a few peers, passed on by whoever learns from it."""
+
+    ring: RingId
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """What the sender knows (all of it, or what it found its partner to lack); on a stream."""
+
+    reply: bool
+    """Whether the sender asks for what it lacks itself."""
+    birth: Birth | None
+    rings: tuple[Ownership, ...]
+    members: tuple[Rumour, ...]
+
+
+class Need(IntEnum):
+    """How far a donor should go; it gives more the higher the need is."""
+
+    REFILL = 0
+    """The asker runs low: only from plenty."""
+    FREE = 1
+    """A client waits: any free address."""
+    COOLING = 2
+    """A client waits and nobody has any free: cooling ones too."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRequest:
+    """Give me space; answered by `Grant` or `SpaceRefusal` with the same request number."""
+
+    request: int
+    pool: str
+    ring: RingId
+    within: tuple[Range, ...]
+    """Only from these; empty: anywhere in the pool."""
+    size: int
+    """Addresses needed now: a power of two, granted aligned to it; more may be given, but never outside `within`."""
+    need: Need
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Runs whose owner is the receiver from now on; repeated until acknowledged, harmless when repeated."""
+
+    grant: int
+    """Number of the grant, unique for its sender's life."""
+    request: int
+    """Of the `SpaceRequest` that it answers; 0 for none."""
+    ring: RingId
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GrantAck:
+    """The grant is on the receiver's stable storage."""
+
+    grant: int
+
+
+class Refused(IntEnum):
+    """Why a donor gives nothing."""
+
+    NONE_FREE = 1
+    TAKEN = 2
+    """Everything in `within` is allocated to somebody."""
+    NOT_READY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRefusal:
+    """I give nothing: answers `SpaceRequest`."""
+
+    request: int
+    reason: Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Are you in a cluster?  From a daemon in none, to everybody it was told of; answered by `Standing`."""
+
+    seeds: tuple[str, ...]
+    """The seed names it was started with, sorted; empty if it may only join."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where I stand: answers `Inquiry`, and brings a birth to the seeds that wait for it."""
+
+    birth: Birth | None
+    """None: unformed."""
+    seeds: tuple[str, ...]
+    """As in `Inquiry`, of the sender."""
+    earlier: Peer | None
+    """Another life of the asker that the sender has known."""
+
+
+Message: TypeAlias = (
+    Ping
+    | Ack
+    | PingRequest
+    | Rumour
+    | Ownership
+    | Sync
+    | SpaceRequest
+    | Grant
+    | GrantAck
+    | SpaceRefusal
+    | Inquiry
+    | Standing
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A machine's wish to say something; the node turns the wishes to one target into packets."""
+
+    target: Endpoint
+    message: Message
+    stream: bool = False
+    """Whether it may exceed a datagram."""

@@ -1,0 +1,114 @@
+"""
+Everything a disk remembers.
+
+A record replaces the earlier one with the same kind and key.  Does not know how or where it is stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from ring.address import Range
+from ring.ring import Peer, Run
+from weaveipam.protocol.values import Allocation, Birth, Endpoint, RingId
+
+
+class RecordKey(NamedTuple):
+    """Names one record: its class's name and what is unique within the class."""
+
+    kind: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this daemon is; written once, before anything else, when its data directory is new."""
+
+    peer: Peer
+
+    @property
+    def record_key(self) -> RecordKey:
+        """There is one."""
+        return RecordKey("Identity", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Born:
+    """The birth that this daemon is bound to, for as long as it has this store."""
+
+    birth: Birth
+
+    @property
+    def record_key(self) -> RecordKey:
+        """There is one."""
+        return RecordKey("Born", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Acquaintance:
+    """A life of another daemon that spoke to this one, and where it listened; remembered for rejoining."""
+
+    peer: Peer
+    endpoint: Endpoint
+
+    @property
+    def record_key(self) -> RecordKey:
+        """One for each life."""
+        return RecordKey("Acquaintance", str(self.peer))
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """One run of a ring."""
+
+    ring: RingId
+    run: Run
+
+    @property
+    def record_key(self) -> RecordKey:
+        """By where the run starts; runs of a ring never overlap."""
+        return RecordKey("Owned", f"{self.ring}/{self.run.start:032x}")
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """An allocation that was, or is about to be, acknowledged to its client."""
+
+    allocation: Allocation
+
+    @property
+    def record_key(self) -> RecordKey:
+        """By network and key."""
+        return RecordKey("Leased", f"{self.allocation.network}/{self.allocation.key}")
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """Released addresses that must cool down before anybody gets them again."""
+
+    ring: RingId
+    range: Range
+
+    @property
+    def record_key(self) -> RecordKey:
+        """By the first address."""
+        return RecordKey("Resting", f"{self.ring}/{self.range.start:032x}")
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A grant that its receiver has not acknowledged yet; repeated until it has."""
+
+    grant: int
+    heir: Peer
+    ring: RingId
+    runs: tuple[Run, ...]
+
+    @property
+    def record_key(self) -> RecordKey:
+        """By the grant's number."""
+        return RecordKey("Outgoing", f"{self.grant:016x}")
+
+
+Record: TypeAlias = Identity | Born | Acquaintance | Owned | Leased | Resting | Outgoing

@@ -1,0 +1,246 @@
+"""
+Everything clients ask, and the answers.
+
+All doors (CNI, HTTP, CLI) translate to and from these.  Does not know any door.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from ring.address import Family, Range
+from ring.ring import Peer, Run
+from weaveipam.protocol.values import DEFAULT_NETWORK, Allocation, Endpoint, MemberState, Pool, RingId
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """One address, or one aligned block, that a client asks for."""
+
+    family: Family | None = None
+    """None: IPv4 when the pools carry it, else IPv6."""
+    pools: tuple[str, ...] = ()
+    """Tried in this order; empty: every pool of the network, in order of their names."""
+    within: tuple[Range, ...] = ()
+    """Only from these addresses (`family` must be given); empty: anywhere in the pools."""
+    prefix_length: int | None = None
+    """Of the aligned block wanted; None: a single address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocate:
+    """Give the key what it wants, all or nothing; the same again if it holds an allocation already."""
+
+    key: str
+    """1 to 512 characters."""
+    network: str = DEFAULT_NETWORK
+    wants: tuple[Want, ...] = ()
+    """At most 16; empty: one address of each family that the network's pools carry."""
+    durable: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
+    wait_s: float = 8.0
+    """Seconds that the request may wait for space from peers, or for the ring to form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give back what a key, or an address (exactly one of the two), holds; no error if nothing does."""
+
+    key: str | None = None
+    address: tuple[Family, int] | None = None
+    network: str = DEFAULT_NETWORK
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Give back everything whose key starts with `prefix` and is not in `keep` (garbage collection)."""
+
+    prefix: str
+    keep: tuple[str, ...]
+    network: str = DEFAULT_NETWORK
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Who holds a key, or an address; exactly one of the two is given."""
+
+    key: str | None = None
+    address: tuple[Family, int] | None = None
+    network: str = DEFAULT_NETWORK
+
+
+@dataclass(frozen=True, slots=True)
+class GetStatus:
+    """How this daemon is."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetMembers:
+    """The members this daemon knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetRing:
+    """The runs of one ring."""
+
+    ring: RingId
+
+
+@dataclass(frozen=True, slots=True)
+class GetPools:
+    """The pools and how full they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetAllocations:
+    """What this daemon has allocated."""
+
+    pool: str | None = None
+
+
+Request: TypeAlias = (
+    Allocate | Release | Collect | Lookup | GetStatus | GetMembers | GetRing | GetPools | GetAllocations
+)
+
+
+class Reason(StrEnum):
+    """Why a request was refused; stable, the `type` of HTTP's problem documents."""
+
+    EXHAUSTED = "exhausted"
+    IN_USE = "in-use"
+    NOT_OWNER = "not-owner"
+    NO_SUCH_POOL = "no-such-pool"
+    NOT_READY = "not-ready"
+    NOT_FOUND = "not-found"
+    CONFLICT = "conflict"
+    INVALID = "invalid"
+    OVERLOADED = "overloaded"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The request was not done and nothing changed."""
+
+    reason: Reason
+    detail: str
+    """One sentence: what is wrong and what would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocated:
+    """Answers `Allocate`."""
+
+    allocation: Allocation
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Answers `Release` and `Collect`."""
+
+    allocations: tuple[Allocation, ...]
+    """What was given back; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Answers `Lookup`; a key that holds nothing here, and an address of no pool, are refused instead."""
+
+    allocation: Allocation | None
+    """None: the address is not allocated here."""
+    owner: Peer | None
+    """Of the address looked up; for a key, this daemon.  None: nobody yet."""
+    pool: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """A pool and how full it is."""
+
+    pool: Pool
+    size: int
+    """Addresses that can be allocated in the whole cluster, exclusions left out."""
+    owned: int
+    """Of those, owned by this daemon."""
+    used: int
+    """Of those owned, allocated."""
+    cooling: int
+    """Of those owned, released and still resting."""
+    unreachable: int
+    """Addresses of `size` whose owner is not alive."""
+
+    @property
+    def free(self) -> int:
+        """Owned, and neither used nor cooling."""
+        return self.owned - self.used - self.cooling
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Answers `GetStatus`."""
+
+    peer: Peer
+    ready: bool
+    state: str
+    """`forming`, `joining`, `syncing` or `ready`."""
+    why_not_ready: str
+    """One sentence; empty when ready."""
+    cluster_id: str
+    """16 hexadecimal digits; empty while unformed."""
+    members_alive: int
+    members_total: int
+    """This daemon counts in both."""
+    pools: tuple[PoolUse, ...]
+    pending: int
+    """Requests that wait."""
+    outgoing: int
+    """Grants not acknowledged yet."""
+    conflicts: tuple[str, ...]
+    """One sentence for each range that is frozen, foreign or claimed twice."""
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """One member as this daemon sees it."""
+
+    peer: Peer
+    endpoint: Endpoint
+    state: MemberState
+    seconds_in_state: float
+    owned: int
+    """Addresses over all rings."""
+    is_self: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Answers `GetMembers`; sorted by name and incarnation."""
+
+    members: tuple[MemberView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RingView:
+    """Answers `GetRing`; the runs are sorted and may be none."""
+
+    ring: RingId
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Answers `GetPools`; sorted by name."""
+
+    pools: tuple[PoolUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Allocations:
+    """Answers `GetAllocations`; sorted by network and key."""
+
+    allocations: tuple[Allocation, ...]
+
+
+Answer: TypeAlias = Refusal | Allocated | Released | Found | Status | Members | RingView | Pools | Allocations

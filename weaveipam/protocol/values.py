@@ -1,0 +1,114 @@
+"""
+Values that peers, clients and disks all speak of.
+
+Does not know who says them to whom.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from ring.address import Family, Range
+from ring.ring import Peer
+
+DEFAULT_NETWORK = "default"
+"""The network instance that always exists."""
+
+
+class Endpoint(NamedTuple):
+    """Where a peer listens, for datagrams and streams alike."""
+
+    host: str
+    """A numeric IPv4 or IPv6 address, or a name that the daemon resolves; at most 253 characters."""
+    port: int
+    """1 to 65535."""
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class RingId(NamedTuple):
+    """Which ring: each network instance has one for each address family."""
+
+    network: str
+    family: Family
+
+    def __str__(self) -> str:
+        return f"{self.network}/v{int(self.family)}"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRange:
+    """A run of addresses of a pool, and what an address in it is handed out with."""
+
+    family: Family
+    range: Range
+    prefix_length: int
+    """Of the network that the addresses are on-link in; the family's bits when nothing else is known."""
+    gateway: int | None = None
+    """Handed out with each address; itself never allocated."""
+    excluded: tuple[Range, ...] = ()
+    """Never allocated, though owned: reserved network, broadcast, anycast and gateway addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """
+    A named set of address ranges in one network instance.
+
+    Its name is unique in the cluster.  Its ranges are disjoint from those of every other pool of its network.
+    """
+
+    name: str
+    network: str
+    ranges: tuple[PoolRange, ...]
+    """At least one; sorted by family and start, disjoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """How a cluster began: decided once, pinned by every member; its hash is the cluster id."""
+
+    nonce: bytes
+    """16 random bytes: no two births are equal."""
+    seeds: tuple[Peer, ...]
+    """Who shares the addresses at first, in this order; sorted, not empty."""
+    pools: tuple[Pool, ...]
+    """Sorted by name; may be empty."""
+
+
+class MemberState(IntEnum):
+    """A peer as the membership protocol sees it; of two equally fresh rumours the higher state wins."""
+
+    ALIVE = 0
+    SUSPECT = 1
+    DEAD = 2
+    LEFT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """One address, or an aligned block of them, given to a key."""
+
+    pool: str
+    family: Family
+    range: Range
+    prefix_length: int
+    """On-link prefix length of the pool's range."""
+    gateway: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What one key holds: all of it was given at once and goes back at once."""
+
+    key: str
+    network: str
+    addresses: tuple[Assigned, ...]
+    """In the order of the wants that asked for them; at least one."""
+    durable: bool
+    """Whether it outlives the host's death (a claim object's), or only the daemon's (a pod's)."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Sorted by name."""

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from ring.address import Range
 from ring.ring import Peer, Run
+from weaveipam.protocol.effects import Persist, Reply, Report
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, RingId
 
 UNFORMED = bytes(8)
@@ -123,7 +124,11 @@ class SpaceRequest:
     within: tuple[Range, ...]
     """Only from these; empty: anywhere in the pool."""
     size: int
-    """Addresses needed now: a power of two, granted aligned to it; more may be given, but never outside `within`."""
+    """
+    Addresses needed now: a power of two, granted aligned to it.
+
+    More may be given, but never outside `within`.
+    """
     need: Need
 
 
@@ -181,6 +186,8 @@ class Standing:
     """As in `Inquiry`, of the sender."""
     earlier: Peer | None
     """Another life of the asker that the sender has known."""
+    in_use: bool = False
+    """Whether the sender sees that other life alive, at another endpoint: two daemons have one name."""
 
 
 Message: TypeAlias = (
@@ -207,3 +214,14 @@ class Tell:
     message: Message
     stream: bool = False
     """Whether it may exceed a datagram."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """A machine's wish that everybody learns a statement of ownership."""
+
+    ownership: Ownership
+
+
+Step: TypeAlias = Persist | Reply | Report | Tell | Publish
+"""What a machine inside a node may ask for; the node turns steps into effects, in order."""

@@ -1,0 +1,465 @@
+"""Several real nodes in virtual time: forming, allocating, moving space, partitions, crashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ring.address import Family, Range
+from ring.ring import Peer
+from weaveipam.protocol import codec
+from weaveipam.protocol.effects import Send
+from weaveipam.protocol.messages import Grant, GrantAck
+from weaveipam.protocol.requests import (
+    Allocate,
+    Allocated,
+    Collect,
+    Found,
+    GetAllocations,
+    Lookup,
+    Reason,
+    Refusal,
+    Release,
+    Released,
+    Want,
+)
+from weaveipam.protocol.values import Allocation, Endpoint, MemberState, Pool, RingId
+
+V4 = RingId("default", Family.V4)
+
+MakeCluster = Callable[..., Any]
+MakePool = Callable[..., Pool]
+
+
+def starts(*allocations: Allocation) -> list[int]:
+    """The first address of everything allocated."""
+    return [one.range.start for each in allocations for one in each.addresses]
+
+
+@pytest.fixture
+def three(cluster: MakeCluster, make_pool: MakePool) -> Any:
+    """Three seeds that have formed over a /24."""
+    made = cluster()
+    pools = (make_pool("blue", "10.0.0.0/24"),)
+    for name in ("a", "b", "c"):
+        made.add(name, seeds="a,b,c", join="a,b,c", pools=pools)
+    made.run(2)
+    return made
+
+
+def owners(cluster: Any, name: str, ring: RingId = V4) -> dict[str, int]:
+    """How many addresses each peer owns, as one daemon sees it."""
+    sizes: dict[str, int] = {}
+    for run in cluster.ring(name, ring).runs:
+        sizes[run.owner.name] = sizes.get(run.owner.name, 0) + run.stop - run.start
+    return sizes
+
+
+def test_forms_alone(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """A daemon that is its only seed forms at once and owns everything."""
+    one = cluster()
+    one.add("a", seeds="a", pools=(make_pool("blue", "10.0.0.0/24"),))
+    one.run(0.1)
+
+    assert one.status("a").ready
+    assert owners(one, "a") == {"a": 256}
+
+
+def test_three_seeds_form_one_cluster_and_share_it(three: Any) -> None:
+    """Seeds with one list end in one cluster, hold the same ring, and share it nearly equally."""
+    assert len({three.status(name).cluster_id for name in "abc"}) == 1
+    assert three.ring("a", V4) == three.ring("b", V4) == three.ring("c", V4)
+    sizes = owners(three, "a")
+    assert sum(sizes.values()) == 256
+    assert min(sizes.values()) >= 256 // 3 - 16
+
+
+@pytest.mark.parametrize("loss", [0.1, 0.4])
+@pytest.mark.parametrize("seed", range(5))
+def test_forms_under_loss(cluster: MakeCluster, make_pool: MakePool, seed: int, loss: float) -> None:
+    """Lost and doubled packets delay a birth, and never make two."""
+    lossy = cluster(seed, loss=loss)
+    for name in ("a", "b", "c"):
+        lossy.add(name, seeds="a,b,c", join="a,b,c", pools=(make_pool("blue", "10.0.0.0/24"),))
+    lossy.run(20)
+
+    assert [lossy.status(name).ready for name in "abc"] == [True, True, True]
+    assert len({lossy.status(name).cluster_id for name in "abc"}) == 1
+
+
+def test_waits_for_every_seed(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """A seed that is missing keeps the cluster from forming, and the status names it."""
+    two = cluster()
+    for name in ("a", "b"):
+        two.add(name, seeds="a,b,c", join="a,b,c", pools=(make_pool("blue", "10.0.0.0/24"),))
+    number = two.ask("a", Allocate("k", wait_s=1.0), wait_s=5)
+
+    assert not two.status("a").ready
+    assert "seed c has not answered" in two.status("a").why_not_ready
+    assert isinstance(two.answers[number], Refusal)
+    assert two.answers[number].reason is Reason.NOT_READY
+
+
+def test_seeds_with_different_lists_do_not_form(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """Two lists that differ form nothing, and both sides say so."""
+    odd = cluster()
+    pools = (make_pool("blue", "10.0.0.0/24"),)
+    odd.add("a", seeds="a,b", join="b", pools=pools)
+    odd.add("b", seeds="b,a,c", join="a", pools=pools)
+    odd.run(5)
+
+    assert not odd.status("a").ready
+    assert not odd.status("b").ready
+    assert {"seeds-differ"} <= odd.events("a") & odd.events("b")
+
+
+def test_a_seed_that_lost_its_disk_never_forms_a_second_cluster(
+    cluster: MakeCluster, make_pool: MakePool
+) -> None:
+    """The decider dies right after its birth was durable, loses the disk, and may not decide again."""
+    one = cluster()
+    pools = (make_pool("blue", "10.0.0.0/24"),)
+    for name in ("a", "b"):
+        one.add(name, seeds="a,b", join="a,b", pools=pools)
+    one.drop = lambda name, send: name == "a" and codec.decode_packet(send.packet)[0].cluster_id != bytes(8)
+    one.run(2)
+    assert one.status("a").ready
+    assert not one.status("b").ready
+    one.lose_disk("a")
+    one.drop = lambda _name, _send: False
+    one.start("a")
+    one.run(5)
+
+    assert not one.status("a").ready
+    assert "earlier life" in one.status("a").why_not_ready
+
+
+def test_a_late_daemon_joins_and_gets_space(three: Any) -> None:
+    """A newcomer learns the ring, is given space ahead of need, and allocates."""
+    three.add("d", join="b")
+    three.run(5)
+
+    assert three.status("d").ready
+    assert owners(three, "a")["d"] > 0
+    assert len(starts(three.allocate("d", "k"))) == 1
+
+
+def test_repeating_a_key_gives_the_same(three: Any) -> None:
+    """A key that holds something is answered with it, without taking more."""
+    first = three.allocate("a", "k")
+
+    assert first == three.allocate("a", "k")
+    assert sum(use.used for use in three.status("a").pools) == 1
+
+
+def test_addresses_are_unique_across_daemons(three: Any) -> None:
+    """What different daemons give to different keys never coincides."""
+    given = [three.allocate(name, f"{name}{i}") for i in range(60) for name in "abc"]
+
+    assert len(set(starts(*given))) == 180
+
+
+def test_local_allocation_sends_nothing(three: Any) -> None:
+    """With plenty free here, an allocation is answered at once and no packet leaves."""
+    before = len(three.sent)
+    number = three.ask("a", Allocate("k"))
+
+    assert isinstance(three.answers[number], Allocated)
+    assert before == len(three.sent)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("loss", [0.0, 0.15])
+def test_exact_exhaustion(cluster: MakeCluster, make_pool: MakePool, seed: int, loss: float) -> None:
+    """Every address of a pool can be allocated at any daemon; then the refusal is `exhausted`."""
+    small = cluster(seed, loss=loss)
+    for name in ("a", "b", "c"):
+        small.add(name, seeds="a,b,c", join="a,b,c", pools=(make_pool("blue", "10.0.0.0/26"),))
+    small.run(10)
+    numbers = [small.ask("abc"[i % 3 if seed % 2 else 0], Allocate(f"k{i}", wait_s=30)) for i in range(64)]
+    small.run(30)
+    answers = [small.answers[number] for number in numbers]
+
+    assert [one for one in answers if not isinstance(one, Allocated)] == []
+    assert len(set(starts(*(one.allocation for one in answers)))) == 64
+    refusal = small.answer("b", Allocate("one too many", wait_s=10))
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.EXHAUSTED
+    assert "0 of 64 free here" in refusal.detail
+
+
+def test_exhausted_names_who_is_unreachable(three: Any) -> None:
+    """When space is left only at a dead member, the refusal says how much and where."""
+    three.crash("c")
+    three.run(5)
+    lost = owners(three, "a")["c"]
+    for i in range(256 - lost):
+        three.allocate("ab"[i % 2], f"k{i}")
+    refusal = three.answer("a", Allocate("one too many"))
+
+    assert isinstance(refusal, Refusal)
+    assert f"{lost} are owned by c, which is unreachable" in refusal.detail
+
+
+def test_both_sides_of_a_partition_allocate(three: Any) -> None:
+    """A cut-off daemon goes on from its own space; after healing all agree again and nothing was given twice."""
+    three.cut = {"c"}
+    three.run(3)
+    given = [three.allocate(name, f"{name}{i}") for i in range(40) for name in "abc"]
+    assert three.states("a")["c"] is MemberState.DEAD
+    assert three.states("c")["a"] is MemberState.DEAD
+    three.cut = set()
+    three.run(10)
+
+    assert len(set(starts(*given))) == 120
+    assert set(three.states("a").values()) == set(three.states("c").values()) == {MemberState.ALIVE}
+    assert three.ring("a", V4) == three.ring("b", V4) == three.ring("c", V4)
+
+
+@pytest.mark.parametrize("which", [Grant, GrantAck])
+def test_a_grant_survives_the_loss_of_its_first_message(three: Any, which: type) -> None:
+    """The first grant, or its acknowledgement, is lost: it is repeated, and nothing is lost or doubled."""
+    lost: list[Send] = []
+
+    def drop(_name: str, send: Send) -> bool:
+        told = codec.decode_packet(send.packet)[1]
+        hit = not lost and any(isinstance(one, which) for one in told)
+        if hit:
+            lost.append(send)
+        return hit
+
+    three.drop = drop
+    for i in range(120):
+        three.allocate("a", f"k{i}")
+    three.run(5)
+
+    assert len(lost) == 1
+    assert [three.status(name).outgoing for name in "abc"] == [0, 0, 0]
+    assert sum(owners(three, "a").values()) == 256
+
+
+def test_a_grant_survives_a_crash_of_its_sender(three: Any) -> None:
+    """A donor that dies right after persisting a grant repeats it when it is back."""
+    three.drop = lambda _name, send: any(
+        isinstance(one, Grant) for one in codec.decode_packet(send.packet)[1]
+    )
+    numbers = [three.ask("a", Allocate(f"k{i}", wait_s=60)) for i in range(120)]
+    three.run(1)
+    donors = [name for name in "bc" if three.status(name).outgoing]
+    assert donors
+    for name in donors:
+        three.crash(name)
+        three.start(name)
+    three.drop = lambda _name, _send: False
+    three.run(10)
+
+    assert all(isinstance(three.answers[number], Allocated) for number in numbers)
+    assert [three.status(name).outgoing for name in "abc"] == [0, 0, 0]
+
+
+def test_a_restart_keeps_every_answered_allocation(three: Any) -> None:
+    """What was acknowledged before a crash is there after it, and is not given to anybody else."""
+    before = [three.allocate("a", f"k{i}") for i in range(30)]
+    three.answer("a", Release(key="k3"))
+    three.crash("a")
+    three.start("a")
+    three.run(3)
+    again = [three.allocate("a", f"k{i}") for i in range(30) if i != 3]
+    more = [three.allocate("a", f"new{i}") for i in range(30)]
+
+    assert [one for one in before if one.key != "k3"] == again
+    assert not set(starts(*before)) & set(starts(*more))
+
+
+def test_a_lost_disk_is_another_life(three: Any) -> None:
+    """A daemon without its store comes back as a later life that owns nothing of the earlier one's."""
+    given = [three.allocate("c", f"k{i}") for i in range(10)]
+    three.lose_disk("c")
+    three.start("c")
+    three.run(5)
+    new = [three.allocate("c", f"n{i}") for i in range(10)]
+
+    assert three.status("c").peer == Peer("c", 2)
+    assert not set(starts(*given)) & set(starts(*new))
+    assert three.states("a")["c"] is MemberState.ALIVE
+
+
+def test_a_restarted_daemon_that_sees_nobody_serves_alone_in_the_end(three: Any) -> None:
+    """Cut off at boot, a daemon waits, says so, and then serves from what it owned."""
+    three.crash("a")
+    three.cut = {"a"}
+    three.start("a")
+    three.run(0.5)
+    assert three.status("a").state == "syncing"
+    three.run(4)
+
+    assert three.status("a").ready
+    assert "serving-alone" in three.events("a")
+
+
+def test_a_claim_moves_one_address(three: Any) -> None:
+    """A free address that another daemon owns is fetched from there; one in use is refused with its place."""
+    theirs = next(run for run in three.ring("a", V4).runs if run.owner.name == "b")
+    wanted = Want(Family.V4, within=(Range(theirs.stop - 1, theirs.stop),))
+    held = three.allocate("b", "theirs")
+    taken = Want(Family.V4, within=(held.addresses[0].range,))
+
+    claimed = three.allocate("a", "mine", Allocate("mine", wants=(wanted,)))
+    assert starts(claimed) == [theirs.stop - 1]
+    refusal = three.answer("a", Allocate("other", wants=(taken,)))
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.IN_USE
+    assert "in use at b" in refusal.detail
+
+
+def test_dual_stack_is_all_or_nothing(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """With one family exhausted, nothing of the other stays taken."""
+    dual = cluster()
+    dual.add("a", seeds="a", pools=(make_pool("four", "10.0.0.0/31"), make_pool("six", "fd00::/64")))
+    given = [dual.allocate("a", f"k{i}") for i in range(2)]
+    refusal = dual.answer("a", Allocate("k2"))
+
+    assert [[one.family for one in each.addresses] for each in given] == [[Family.V4, Family.V6]] * 2
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.EXHAUSTED
+    assert sum(use.used for use in dual.status("a").pools) == 4
+
+
+def test_release_rests_and_is_idempotent(three: Any) -> None:
+    """A released address is not given again at once; releasing twice is no error."""
+    first = three.allocate("a", "k")
+    released = three.answer("a", Release(key="k"))
+    again = three.answer("a", Release(key="k"))
+    second = three.allocate("a", "k2")
+
+    assert released == Released((first,))
+    assert again == Released(())
+    assert starts(first) != starts(second)
+
+
+def test_release_by_address_names_the_owner(three: Any) -> None:
+    """An address of another daemon's is not released here; the refusal says where."""
+    theirs = next(run for run in three.ring("a", V4).runs if run.owner.name == "b")
+    refusal = three.answer("a", Release(address=(Family.V4, theirs.start)))
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.NOT_OWNER
+    assert "b" in refusal.detail
+
+
+def test_release_while_waiting_leaves_nothing(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """A deletion that overtakes its own waiting allocation wins."""
+    lone = cluster()
+    lone.add("a", seeds="a,b", join="b", pools=(make_pool("blue", "10.0.0.0/24"),))
+    number = lone.ask("a", Allocate("k", wait_s=60))
+    lone.answer("a", Release(key="k"))
+    lone.add("b", seeds="a,b", join="a", pools=(make_pool("blue", "10.0.0.0/24"),))
+    lone.run(5)
+
+    assert isinstance(lone.answers[number], Refusal)
+    assert lone.answer("a", GetAllocations()).allocations == ()
+
+
+def test_collect_keeps_only_what_is_listed(three: Any) -> None:
+    """Garbage collection gives back everything of a prefix but the listed keys."""
+    for key in ("cni/x/1", "cni/x/2", "cni/y/1"):
+        three.allocate("a", key)
+    answer = three.answer("a", Collect("cni/x/", ("cni/x/2",)))
+
+    assert isinstance(answer, Released)
+    assert ["cni/x/1"] == [one.key for one in answer.allocations]
+
+
+def test_lookup_finds_key_address_and_owner(three: Any) -> None:
+    """A look-up finds what is held here, and names the owner of what is not."""
+    held = three.allocate("b", "k")
+    start = starts(held)[0]
+
+    assert Found(held, Peer("b", 1), "blue") == three.answer("b", Lookup(key="k"))
+    assert Found(None, Peer("b", 1), "blue") == three.answer("a", Lookup(address=(Family.V4, start)))
+    assert three.answer("a", Lookup(key="k")).reason is Reason.NOT_FOUND
+    assert three.answer("a", Lookup(address=(Family.V4, 1))).reason is Reason.NOT_FOUND
+
+
+def test_a_key_that_holds_something_else_is_a_conflict(three: Any) -> None:
+    """Asking for another address under a key in use is refused, not quietly ignored."""
+    held = three.allocate("a", "k")
+    other = Want(Family.V4, within=(Range(starts(held)[0] + 1, starts(held)[0] + 2),))
+    refusal = three.answer("a", Allocate("k", wants=(other,)))
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.CONFLICT
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        (Allocate(""), Reason.INVALID),
+        (Allocate("k" * 513), Reason.INVALID),
+        (Allocate("k", network="other"), Reason.NO_SUCH_POOL),
+        (Allocate("k", wants=(Want(pools=("green",)),)), Reason.NO_SUCH_POOL),
+        (Allocate("k", wants=(Want(Family.V6),)), Reason.INVALID),
+        (Allocate("k", wants=(Want(Family.V4, within=(Range(1, 2),)),)), Reason.INVALID),
+        (Allocate("k", wants=(Want(Family.V4, prefix_length=33),)), Reason.INVALID),
+        (Allocate("k", wants=(Want(),) * 17), Reason.INVALID),
+    ],
+)
+def test_nonsense_is_refused_with_its_reason(three: Any, request_: Allocate, reason: Reason) -> None:
+    """A request that can never be met is refused at once."""
+    number = three.ask("a", request_)
+
+    refusal = three.answers[number]
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is reason
+
+
+def test_a_block_is_aligned_and_held_whole(three: Any) -> None:
+    """A prefix is an aligned block whose every address belongs to its key."""
+    block = three.allocate("a", "net", Allocate("net", wants=(Want(Family.V4, prefix_length=28),)))
+    what = block.addresses[0].range
+
+    assert (16, 0) == (what.size, what.start % 16)
+    assert three.answer("a", Lookup(address=(Family.V4, what.start + 7))).allocation == block
+
+
+def test_a_name_in_use_is_refused(three: Any) -> None:
+    """A second daemon with the name of a live member does not join, and both say why."""
+    impostor = Endpoint("elsewhere", 1)
+    three.add("elsewhere", join="a")
+    host = three.hosts["elsewhere"]
+    host.peer = Peer("b", 9)
+    three.start("elsewhere")
+    three.run(3)
+
+    assert impostor == host.settings.endpoint
+    assert not three.status("elsewhere").ready
+    assert "in use" in three.status("elsewhere").why_not_ready
+    assert three.status("b").ready
+
+
+def test_clusters_of_different_birth_do_not_mix(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """What a member of one cluster says changes nothing in another, and is reported there."""
+    two = cluster()
+    pools = (make_pool("blue", "10.0.0.0/24"),)
+    two.add("a", seeds="a", pools=pools)
+    two.add("x", join="a")
+    two.add("b", seeds="b", pools=pools)
+    two.run(3)
+    before = two.ring("b", V4)
+    node = two.hosts["b"].node
+    packets = [
+        send.packet
+        for name, send in two.sent
+        if name == "a" and codec.decode_packet(send.packet)[0].cluster_id == codec_id(two, "a")
+    ]
+    events = {one.event for packet in packets for one in node.receive(packet, Endpoint("a", 1), two.now)}
+
+    assert {"foreign-cluster"} == events
+    assert before == two.ring("b", V4)
+
+
+def codec_id(cluster: Any, name: str) -> bytes:
+    """The cluster id that a daemon puts into its packets."""
+    return bytes.fromhex(cluster.status(name).cluster_id)

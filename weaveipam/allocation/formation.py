@@ -1,0 +1,163 @@
+"""
+Forming a cluster, or finding the one there is.
+
+A daemon in no cluster asks every endpoint it was told of, and any formed answer means join.  Only the first
+of the seeds (by name) ever decides a birth, and only after every other seed has answered that it is unformed,
+was started with the same list, and remembers no earlier life of the decider.  That is why two births cannot
+come from one list: the first seed makes its birth durable before anybody hears of it, and if it loses its
+disk afterwards, the others' memory of its earlier life keeps the next life from deciding again.  For that
+memory a life is written to disk before it is answered.
+
+Does not know rings; what a birth means for them is the allocator's business.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from random import Random
+
+from ring.ring import Peer
+from weaveipam.protocol.effects import Durability, Level, Persist, Report
+from weaveipam.protocol.messages import Header, Inquiry, Standing, Tell
+from weaveipam.protocol.records import Acquaintance
+from weaveipam.protocol.values import Birth, Endpoint, Pool
+
+BIRTH_NONCE_BYTES = 16
+INQUIRIES_BEFORE_ALONE = 3
+"""How often each endpoint outside the seed list is asked before its silence no longer delays a birth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How this daemon was told to begin."""
+
+    endpoint: Endpoint
+    join: tuple[Endpoint, ...]
+    """Whom to ask for a cluster."""
+    seeds: tuple[str, ...]
+    """The names that form one together, sorted; the own one alone forms at once; empty only joins."""
+    pools: tuple[Pool, ...]
+    """The pools of a cluster that is born here."""
+
+
+class Formation:
+    """The life of a daemon before it belongs to a cluster, and its memory of other daemons' lives."""
+
+    def __init__(self, me: Peer, wish: Wish, inquiry_s: float, rng: Random, now: float) -> None:
+        self._me = me
+        self._wish = wish
+        self._inquiry_s = inquiry_s
+        self._rng = rng
+        self._answers: dict[str, tuple[Header, Standing]] = {}
+        self._asked: dict[Endpoint, int] = {}
+        self._known: dict[Peer, Endpoint] = {}
+        self._reported: set[str] = set()
+        self.wake_at = now
+        """Seconds on the monotonic clock: when to ask again."""
+
+    def restore(self, known: Iterable[Acquaintance]) -> None:
+        """Take over what the disk remembers of other daemons."""
+        self._known = {one.peer: one.endpoint for one in known}
+
+    def settle(self) -> None:
+        """The daemon belongs to a cluster: nothing is asked any more."""
+        self.wake_at = math.inf
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Everybody worth asking: those this daemon was told of, and those it has met; no duplicates."""
+        met = (self._known[peer] for peer in sorted(self._known))
+        told = dict.fromkeys((*self._wish.join, *met))
+        return tuple(one for one in told if one != self._wish.endpoint)
+
+    def meet(self, peer: Peer, endpoint: Endpoint) -> list[Persist]:
+        """Remember a life, durably, before it is answered; nothing to do when it is known there already."""
+        if peer == self._me or self._known.get(peer) == endpoint:
+            return []
+        self._known[peer] = endpoint
+        return [Persist((Acquaintance(peer, endpoint),), (), Durability.HOST)]
+
+    def earlier(self, peer: Peer) -> Peer | None:
+        """The latest other life with that name that this daemon has known."""
+        others = [one for one in self._known if one.name == peer.name and one != peer]
+        return max(others, default=None)
+
+    def wake(self, now: float) -> list[Tell]:
+        """Ask everybody where they stand."""
+        if now < self.wake_at:
+            return []
+        self.wake_at = now + self._inquiry_s * self._rng.uniform(0.9, 1.1)
+        asked = self.endpoints()
+        for one in asked:
+            self._asked[one] = self._asked.get(one, 0) + 1
+        return [Tell(one, Inquiry(self._wish.seeds)) for one in asked]
+
+    def answer(self, asker: Header, birth: Birth | None, *, in_use: bool) -> list[Persist | Tell]:
+        """Tell a daemon in no cluster where this one stands."""
+        standing = Standing(birth, self._wish.seeds, self.earlier(asker.sender), in_use)
+        return [*self.meet(asker.sender, asker.endpoint), Tell(asker.endpoint, standing)]
+
+    def hear(self, header: Header, standing: Standing) -> list[Persist | Report]:
+        """Note where another unformed daemon stands."""
+        self._answers[header.sender.name] = (header, standing)
+        effects: list[Persist | Report] = [*self.meet(header.sender, header.endpoint)]
+        if standing.seeds != self._wish.seeds and self._wish.seeds and standing.seeds:
+            effects += self._once(
+                "seeds-differ",
+                ("peer", str(header.sender)),
+                ("theirs", ",".join(standing.seeds)),
+                ("ours", ",".join(self._wish.seeds)),
+            )
+        return effects
+
+    def decide(self) -> Birth | None:
+        """The birth, if it is this daemon's to decide and everybody needed has agreed to it."""
+        seeds = self._wish.seeds
+        if not seeds or self._me.name != seeds[0] or self.missing():
+            return None
+        lives = [self._me, *(self._answers[name][0].sender for name in seeds[1:])]
+        return Birth(self._rng.randbytes(BIRTH_NONCE_BYTES), tuple(lives), self._wish.pools)
+
+    def missing(self) -> str:
+        """What keeps a birth from being decided, in one sentence; empty when nothing does."""
+        for name in self._wish.seeds:
+            if name == self._me.name:
+                continue
+            if name not in self._answers:
+                return f"seed {name} has not answered; is it running, and does --join reach it?"
+            _, standing = self._answers[name]
+            if standing.seeds != self._wish.seeds:
+                return f"seed {name} was started with other seeds ({','.join(standing.seeds) or 'none'})"
+        for header, standing in self._answers.values():
+            if standing.earlier is not None:
+                return (
+                    f"{header.sender.name} remembers an earlier life of this daemon ({standing.earlier}), "
+                    "which may have formed a cluster: start it with --init observe, or all of the seeds afresh"
+                )
+        answered = {header.endpoint for header, _ in self._answers.values()}
+        for one in self._wish.join:
+            silent = one not in answered and one != self._wish.endpoint
+            if silent and self._asked.get(one, 0) < INQUIRIES_BEFORE_ALONE and len(self._wish.seeds) == 1:
+                return f"{one} is still being asked for a cluster"
+        return ""
+
+    def why(self) -> str:
+        """What this daemon waits for, in one sentence."""
+        if not self._wish.seeds:
+            asked = ", ".join(str(one) for one in self.endpoints()) or "nobody: give --join"
+            return f"waiting for a member of a cluster to answer; asking {asked}"
+        if self._me.name not in self._wish.seeds:
+            return f"waiting for the seeds {','.join(self._wish.seeds)} to form a cluster"
+        return self.missing() or f"waiting for seed {self._wish.seeds[0]} to form the cluster"
+
+    def announce(self, birth: Birth) -> list[Tell]:
+        """Bring a new birth to everybody who waits for it; who misses it asks again."""
+        standing = Standing(birth, self._wish.seeds, None)
+        return [Tell(header.endpoint, standing) for header, _ in self._answers.values()]
+
+    def _once(self, event: str, *fields: tuple[str, str]) -> list[Report]:
+        if event in self._reported:
+            return []
+        self._reported.add(event)
+        return [Report(Level.WARNING, event, fields)]

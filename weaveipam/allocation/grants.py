@@ -1,0 +1,97 @@
+"""
+Grants on their way: repeated until acknowledged, so that the loss of any single message loses no address.
+
+A grant's runs are in the ring and on disk before they are sent, so repeating one, even after a crash, tells
+the receiver nothing but what it would learn by gossip as well.  Does not know what is free.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ring.ring import Peer, Run
+from weaveipam.allocation.donors import Neighbours
+from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.protocol.effects import Durability, Persist
+from weaveipam.protocol.messages import Grant, Tell
+from weaveipam.protocol.records import Outgoing
+from weaveipam.protocol.values import RingId
+
+REPEAT_DOUBLINGS_MAX = 5
+ANSWERED_MAX = 1024
+"""Space requests whose answer is remembered, so that a doubled datagram is not granted twice."""
+
+
+@dataclass(slots=True)
+class _Parcel:
+    record: Outgoing
+    request: int
+    tries: int
+    wake_at: float
+
+
+class Grants:
+    """This node's own grants that nobody has acknowledged yet, by number."""
+
+    def __init__(self, settings: AllocationSettings) -> None:
+        self._settings = settings
+        self._parcels: dict[int, _Parcel] = {}
+        self._answered: dict[tuple[Peer, int], int] = {}
+
+    def __len__(self) -> int:
+        return len(self._parcels)
+
+    @property
+    def wake_at(self) -> float:
+        """Seconds on the monotonic clock: when the next one is repeated."""
+        return min((one.wake_at for one in self._parcels.values()), default=math.inf)
+
+    def restore(self, records: Iterable[Outgoing], now: float) -> None:
+        """Take over what the disk remembers; all of it is repeated at once."""
+        for record in records:
+            self._parcels[record.grant] = _Parcel(record, 0, 0, now)
+
+    def add(self, record: Outgoing, request: int, now: float) -> None:
+        """A grant that is about to be persisted and sent for the first time."""
+        self._parcels[record.grant] = _Parcel(record, request, 0, now + self._settings.repeat_s)
+        self._answered[record.heir, request] = record.grant
+        while len(self._answered) > ANSWERED_MAX:
+            del self._answered[next(iter(self._answered))]
+
+    def answered(self, asker: Peer, request: int) -> bool:
+        """Whether a space request has been granted before; its grant is repeated by itself."""
+        return (asker, request) in self._answered
+
+    def acknowledged(self, grant: int, heir: Peer) -> list[Persist]:
+        """The receiver has it on stable storage."""
+        parcel = self._parcels.get(grant)
+        if parcel is None or parcel.record.heir != heir:
+            return []
+        del self._parcels[grant]
+        return [Persist((), (parcel.record.record_key,), Durability.PROCESS)]
+
+    def wake(self, neighbours: Neighbours, now: float) -> list[Tell]:
+        """Repeat what is due and has somewhere to go."""
+        tells = []
+        for parcel in self._parcels.values():
+            if parcel.wake_at > now:
+                continue
+            parcel.tries = min(parcel.tries + 1, REPEAT_DOUBLINGS_MAX)
+            parcel.wake_at = now + self._settings.repeat_s * 2**parcel.tries
+            record = parcel.record
+            heir = neighbours.get(record.heir.name)
+            if heir is not None and heir.peer == record.heir:
+                tells.append(Tell(heir.endpoint, grant_message(record, parcel.request)))
+        return tells
+
+
+def grant_message(record: Outgoing, request: int) -> Grant:
+    """What the heir is told."""
+    return Grant(record.grant, request, record.ring, record.runs)
+
+
+def outgoing(number: int, heir: Peer, ring: RingId, runs: Iterable[Run]) -> Outgoing:
+    """What the disk remembers of a grant until it is acknowledged."""
+    return Outgoing(number, heir, ring, tuple(runs))

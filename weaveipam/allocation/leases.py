@@ -1,0 +1,78 @@
+"""
+What this node has allocated, by key and by address.
+
+Does not know pools' free space; the allocator keeps the two in step.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Iterator
+
+from ring.address import Range
+from weaveipam.protocol.values import Allocation, RingId
+
+
+class Leases:
+    """The live allocations; look-ups by key are constant, by address logarithmic."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[tuple[str, str], Allocation] = {}
+        self._by_start: dict[tuple[RingId, int], Allocation] = {}
+        self._block_starts: dict[RingId, list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def __iter__(self) -> Iterator[Allocation]:
+        """Sorted by network and key."""
+        return iter(self._by_key[key] for key in sorted(self._by_key))
+
+    def get(self, network: str, key: str) -> Allocation | None:
+        """What a key holds."""
+        return self._by_key.get((network, key))
+
+    def at(self, ring: RingId, address: int) -> Allocation | None:
+        """Who holds an address, alone or in a block."""
+        single = self._by_start.get((ring, address))
+        if single is not None:
+            return single
+        starts = self._block_starts.get(ring, [])
+        index = bisect_right(starts, address) - 1
+        if index < 0:
+            return None
+        block = self._by_start[ring, starts[index]]
+        held = any(one.family is ring.family and address in one.range for one in block.addresses)
+        return block if held else None
+
+    def within(self, ring: RingId, what: Range) -> list[Allocation]:
+        """The allocations that hold something of `what`; linear in the number of allocations."""
+        return [
+            one
+            for one in self._by_key.values()
+            if one.network == ring.network
+            and any(held.family is ring.family and held.range.meet(what) for held in one.addresses)
+        ]
+
+    def starting_with(self, network: str, prefix: str) -> list[Allocation]:
+        """The allocations of a network whose key has a prefix, sorted by key."""
+        return [one for one in self if one.network == network and one.key.startswith(prefix)]
+
+    def add(self, allocation: Allocation) -> None:
+        """Remember an allocation; its key and its addresses are free here."""
+        self._by_key[allocation.network, allocation.key] = allocation
+        for one in allocation.addresses:
+            ring = RingId(allocation.network, one.family)
+            assert (ring, one.range.start) not in self._by_start, "an address is allocated twice"
+            self._by_start[ring, one.range.start] = allocation
+            if one.range.size > 1:
+                insort(self._block_starts.setdefault(ring, []), one.range.start)
+
+    def remove(self, allocation: Allocation) -> None:
+        """Forget an allocation that is here."""
+        del self._by_key[allocation.network, allocation.key]
+        for one in allocation.addresses:
+            ring = RingId(allocation.network, one.family)
+            del self._by_start[ring, one.range.start]
+            if one.range.size > 1:
+                self._block_starts[ring].remove(one.range.start)

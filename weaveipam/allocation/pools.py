@@ -1,0 +1,151 @@
+"""
+The pools, and how much of each this node has: owned, used, free, cooling.
+
+Does not know keys or peers; `leases` and `rings` do.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from ring.address import Family, Range, subtract
+from ring.space import Space
+from weaveipam.protocol.messages import FreeHint
+from weaveipam.protocol.values import Assigned, Pool, PoolRange, RingId
+
+
+class Part(NamedTuple):
+    """The addresses of one pool in one ring."""
+
+    pool: str
+    ring: RingId
+
+
+class Stock:
+    """How much of one part this node has."""
+
+    def __init__(self, assignable: tuple[Range, ...], cooldown_s: float) -> None:
+        self.assignable = assignable
+        """The part's addresses but for excluded ones; sorted, disjoint."""
+        self.size = sum(one.size for one in assignable)
+        """Addresses in the whole cluster."""
+        self.space = Space(cooldown_s)
+        self.owned = 0
+        """Assignable addresses that this node owns."""
+        self.used = 0
+        """Addresses of live allocations made here; those that were lost to another owner still count."""
+
+    def gain(self, what: Range) -> None:
+        """`what` is owned from now on, and free."""
+        for one in self.meet(what):
+            self.space.add(one)
+            self.owned += one.size
+
+    def lose(self, what: Range) -> None:
+        """`what` is owned no longer; what of it is allocated stays with its user."""
+        for one in self.meet(what):
+            self.space.remove(one)
+            self.owned -= one.size
+
+    def meet(self, what: Range) -> list[Range]:
+        """The assignable addresses of `what`."""
+        return [both for one in self.assignable if (both := one.meet(what))]
+
+
+class Pools:
+    """Every pool of the cluster and this node's stock of it."""
+
+    def __init__(self, pools: Iterable[Pool], cooldown_s: float) -> None:
+        self._pools = {pool.name: pool for pool in pools}
+        self._ranges: dict[RingId, list[tuple[int, PoolRange, Part]]] = {}
+        self.stocks: dict[Part, Stock] = {}
+        """By part, in order of pool names and families."""
+        for name in sorted(self._pools):
+            self._divide(self._pools[name], cooldown_s)
+        for ranges in self._ranges.values():
+            ranges.sort(key=lambda entry: entry[0])
+
+    def __iter__(self) -> Iterator[Pool]:
+        return iter(self._pools[name] for name in sorted(self._pools))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._pools
+
+    def names(self, network: str) -> tuple[str, ...]:
+        """The pools of a network, sorted."""
+        return tuple(sorted(name for name, pool in self._pools.items() if pool.network == network))
+
+    def rings(self) -> tuple[RingId, ...]:
+        """The rings that the pools need, sorted."""
+        return tuple(sorted(self._ranges))
+
+    def domain(self, ring: RingId) -> tuple[Range, ...]:
+        """The addresses that a ring must cover; sorted."""
+        return tuple(entry.range for _, entry, _ in self._ranges.get(ring, []))
+
+    def covers(self, ring: RingId, start: int, stop: int) -> bool:
+        """Whether `[start, stop)` is wholly inside a ring's domain."""
+        return not subtract([Range(start, stop)], self.domain(ring))
+
+    def parts(self, network: str, names: Sequence[str], family: Family) -> tuple[Part, ...]:
+        """The parts of one family of the pools named, in that order; of all of the network when none is."""
+        ring = RingId(network, family)
+        wanted = (Part(name, ring) for name in names or self.names(network))
+        return tuple(part for part in wanted if part in self.stocks)
+
+    def part_at(self, ring: RingId, address: int) -> tuple[Part, PoolRange] | None:
+        """Which pool an address belongs to, and which of its ranges; None for no pool's."""
+        ranges = self._ranges.get(ring, [])
+        index = bisect_right(ranges, address, key=lambda entry: entry[0]) - 1
+        if index < 0 or address not in ranges[index][1].range:
+            return None
+        return ranges[index][2], ranges[index][1]
+
+    def assigned(self, ring: RingId, what: Range) -> Assigned:
+        """How `what` (wholly in one range of a pool) is handed out."""
+        found = self.part_at(ring, what.start)
+        assert found is not None, "addresses come from the stock of a pool"
+        part, one = found
+        return Assigned(part.pool, ring.family, what, one.prefix_length, one.gateway)
+
+    def gain(self, ring: RingId, what: Range) -> None:
+        """`what` is owned by this node from now on."""
+        for part, stock in self.stocks.items():
+            if part.ring == ring:
+                stock.gain(what)
+
+    def lose(self, ring: RingId, what: Range) -> None:
+        """`what` is owned by this node no longer."""
+        for part, stock in self.stocks.items():
+            if part.ring == ring:
+                stock.lose(what)
+
+    def freeze(self, ring: RingId, what: Range) -> None:
+        """Nothing of `what` is handed out or given away any more, whoever owns it."""
+        for part, stock in self.stocks.items():
+            if part.ring == ring:
+                for one in stock.meet(what):
+                    stock.space.remove(one)
+
+    def hints(self) -> tuple[FreeHint, ...]:
+        """About how much this node could give away of each part; parts with nothing free are left out."""
+        return tuple(
+            FreeHint(part.pool, part.ring, stock.space.free_count.bit_length())
+            for part, stock in self.stocks.items()
+            if stock.space.free_count
+        )
+
+    def _divide(self, pool: Pool, cooldown_s: float) -> None:
+        for family in Family:
+            ranges = [one for one in pool.ranges if one.family is family]
+            if not ranges:
+                continue
+            part = Part(pool.name, RingId(pool.network, family))
+            assignable = subtract(
+                (one.range for one in ranges), (hole for one in ranges for hole in one.excluded)
+            )
+            self.stocks[part] = Stock(assignable, cooldown_s)
+            entries = self._ranges.setdefault(part.ring, [])
+            entries += [(one.range.start, one, part) for one in ranges]

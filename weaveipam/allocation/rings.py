@@ -1,0 +1,133 @@
+"""
+The rings that this node keeps: every change goes through here, so that disk, fingerprint and memory agree.
+
+Does not know which addresses are in use, nor who is alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ring.address import Range, subtract
+from ring.merge import Conflict, difference, merge, replaced
+from ring.ring import EMPTY, Peer, Ring, Run
+from weaveipam.protocol.codec import run_digest
+from weaveipam.protocol.effects import Durability, Persist
+from weaveipam.protocol.messages import Ownership
+from weaveipam.protocol.records import Owned
+from weaveipam.protocol.values import RingId
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a merge did to one ring."""
+
+    ring: RingId
+    won: tuple[Run, ...]
+    """What was new to this node, sorted; empty if the merge changed nothing."""
+    gained: tuple[Range, ...]
+    """Addresses that this node owns only since."""
+    lost: tuple[Range, ...]
+    """Addresses that this node owned until then."""
+    conflicts: tuple[Conflict, ...]
+    """One token with two owners: never by the rules, so always worth a report."""
+    persist: Persist | None
+    """To be performed before anybody hears of the change; None if nothing changed."""
+
+
+class Rings:
+    """
+    The rings by id, and a fingerprint over all of them.
+
+    Two nodes with one cluster id have equal fingerprints if and (but for chance) only if they know the same.
+    """
+
+    def __init__(self, me: Peer, key: bytes) -> None:
+        self._me = me
+        self._key = key
+        self._rings: dict[RingId, Ring] = {}
+        self.fingerprint = 0
+        """The sum of the keyed hashes of all runs, modulo 2^64: changed runs cost, unchanged ones do not."""
+        self.moves: dict[RingId, int] = {}
+        """How many merges have changed each ring since this node started."""
+
+    def __getitem__(self, ring: RingId) -> Ring:
+        return self._rings.get(ring, EMPTY)
+
+    def restore(self, records: Iterable[Owned]) -> None:
+        """Take over what the disk remembers."""
+        runs: dict[RingId, list[Run]] = {}
+        for record in records:
+            runs.setdefault(record.ring, []).append(record.run)
+        for ring, its in runs.items():
+            self._rings[ring] = Ring.of(its)
+            self._count(ring, (), tuple(its))
+
+    def merge(self, ring: RingId, theirs: Ring) -> Change:
+        """The change that learning `theirs` makes; durable on the host if it moves what this node owns."""
+        mine = self[ring]
+        merged = merge(mine, theirs)
+        if not merged.won:
+            return Change(ring, (), (), (), merged.conflicts, None)
+        gone, fresh = replaced(mine, merged.ring)
+        self._rings[ring] = merged.ring
+        self._count(ring, gone, fresh)
+        self.moves[ring] = self.moves.get(ring, 0) + 1
+        gained, lost = self._moved(mine, merged.won)
+        kept = {run.start for run in fresh}
+        persist = Persist(
+            tuple(Owned(ring, run) for run in fresh),
+            tuple(Owned(ring, run).record_key for run in gone if run.start not in kept),
+            Durability.HOST if gained or lost else Durability.PROCESS,
+        )
+        return Change(ring, merged.won, gained, lost, merged.conflicts, persist)
+
+    def everything(self) -> tuple[Ownership, ...]:
+        """All runs of all rings, by ring id."""
+        return tuple(Ownership(ring, tuple(self._rings[ring])) for ring in sorted(self._rings))
+
+    def beyond(self, theirs: Sequence[tuple[RingId, Ring]]) -> tuple[Ownership, ...]:
+        """What this node knows and somebody who knows `theirs` does not."""
+        known = dict(theirs)
+        lacking = (
+            (ring, difference(self._rings[ring], known.get(ring, EMPTY))) for ring in sorted(self._rings)
+        )
+        return tuple(Ownership(ring, runs) for ring, runs in lacking if runs)
+
+    def owned(self) -> Iterator[tuple[RingId, Run]]:
+        """The runs that this node owns, by ring id."""
+        for ring in sorted(self._rings):
+            for run in self._rings[ring].owned_by(self._me):
+                yield ring, run
+
+    def sizes(self) -> dict[Peer, int]:
+        """How many addresses each owner has over all rings."""
+        sizes: dict[Peer, int] = {}
+        for ring in self._rings.values():
+            for run in ring:
+                sizes[run.owner] = sizes.get(run.owner, 0) + run.stop - run.start
+        return sizes
+
+    def _count(self, ring: RingId, gone: Iterable[Run], fresh: Iterable[Run]) -> None:
+        total = self.fingerprint
+        for run in fresh:
+            total += run_digest(ring, run, self._key)
+        for run in gone:
+            total -= run_digest(ring, run, self._key)
+        self.fingerprint = total % (1 << 64)
+
+    def _moved(self, before: Ring, won: Iterable[Run]) -> tuple[tuple[Range, ...], tuple[Range, ...]]:
+        gained: list[Range] = []
+        lost: list[Range] = []
+        for run in won:
+            was_mine = [
+                Range(old.start, old.stop)
+                for old in before.within(Range(run.start, run.stop))
+                if old.owner == self._me
+            ]
+            if run.owner == self._me:
+                gained += subtract([Range(run.start, run.stop)], was_mine)
+            else:
+                lost += was_mine
+        return tuple(gained), tuple(lost)

@@ -1,0 +1,60 @@
+"""
+How the allocator waits, repeats and rests.
+
+Does not know where the values come from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationSettings:
+    """Durations are seconds on the monotonic clock."""
+
+    cooldown_s: float = 30.0
+    """
+    How long a released address rests before it is handed out again.
+
+    Lower risks that neighbours still have the old holder in their ARP caches; higher needs more addresses.
+    """
+    sync_wait_s: float = 5.0
+    """How long a restarted daemon waits for a member to sync with before it serves alone."""
+    donor_timeout_s: float = 0.5
+    """How long one donor may take to answer before the next is asked; well above a round trip."""
+    donor_tries: int = 3
+    """How often a silent donor is asked in one search before it counts as unreachable."""
+    refill_pause_s: float = 2.0
+    """How long after a refused refill the next one is tried; doubles up to 16 times that."""
+    round_pause_s: float = 0.1
+    """How long a search rests when space moved while it went round, before it goes round again."""
+    repeat_s: float = 0.3
+    """How long after a grant it is repeated if not acknowledged; doubles up to 32 times that."""
+    inquiry_s: float = 0.5
+    """How often a daemon in no cluster asks its peers for one."""
+    coalesce_s: float = 1.0
+    """How long after gaining ranges the neighbouring ones are joined."""
+    watermark_min: int = 4
+    """Addresses: a pool here with fewer free asks for more ahead of need."""
+    watermark_max: int = 256
+    """Addresses: a pool here with this many free never asks ahead of need."""
+    pending_max: int = 1024
+    """Requests that may wait; the next is refused as overloaded."""
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """
+        The settings named `lan`, `wan` or `test` (as lan, but quick: for daemons on one machine).
+
+        Raises:
+            KeyError: no such preset.
+        """
+        lan = cls()
+        quick = replace(lan, cooldown_s=5.0, sync_wait_s=2.0, donor_timeout_s=0.2, refill_pause_s=0.3)
+        return {
+            "lan": lan,
+            "wan": replace(lan, donor_timeout_s=2.0, repeat_s=1.0, inquiry_s=2.0),
+            "test": replace(quick, repeat_s=0.1, inquiry_s=0.1, coalesce_s=0.3),
+        }[name]

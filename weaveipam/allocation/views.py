@@ -1,0 +1,96 @@
+"""
+What the allocator shows to those who ask: pools, rings, allocations, look-ups.
+
+Changes nothing.  Does not know who is a member beyond who seems alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ring.address import format_address
+from ring.ring import Peer
+from weaveipam.allocation.allocator import Allocator
+from weaveipam.allocation.pools import Part
+from weaveipam.protocol.requests import (
+    Allocations,
+    Found,
+    GetAllocations,
+    GetRing,
+    Lookup,
+    PoolUse,
+    Reason,
+    Refusal,
+    RingView,
+)
+from weaveipam.protocol.values import Pool, RingId
+
+
+def pool_uses(allocator: Allocator, reachable: Collection[Peer]) -> tuple[PoolUse, ...]:
+    """Every pool and how full it is, by name; linear in the runs of the rings."""
+    away = _unreachable(allocator, reachable)
+    return tuple(_pool_use(allocator, pool, away) for pool in allocator.pools)
+
+
+def ring_view(allocator: Allocator, asked: GetRing) -> RingView | Refusal:
+    """The runs of one ring."""
+    if asked.ring not in allocator.pools.rings():
+        known = ", ".join(str(one) for one in allocator.pools.rings()) or "none"
+        return Refusal(Reason.NOT_FOUND, f"there is no ring {asked.ring}; there are: {known}")
+    return RingView(asked.ring, tuple(allocator.rings[asked.ring]))
+
+
+def allocations(allocator: Allocator, asked: GetAllocations) -> Allocations | Refusal:
+    """What is allocated here, of one pool or of all."""
+    if asked.pool is not None and asked.pool not in allocator.pools:
+        return Refusal(Reason.NO_SUCH_POOL, f"there is no pool {asked.pool}")
+    return Allocations(
+        tuple(
+            one
+            for one in allocator.leases
+            if asked.pool is None or any(each.pool == asked.pool for each in one.addresses)
+        )
+    )
+
+
+def lookup(allocator: Allocator, me: Peer, asked: Lookup) -> Found | Refusal:
+    """Who holds a key here, or an address anywhere."""
+    if asked.key is not None:
+        held = allocator.leases.get(asked.network, asked.key)
+        if held is None:
+            return Refusal(Reason.NOT_FOUND, f"key {asked.key} holds nothing at this daemon")
+        return Found(held, me, held.addresses[0].pool)
+    assert asked.address is not None, "a look-up names a key or an address"
+    family, address = asked.address
+    ring = RingId(asked.network, family)
+    part = allocator.pools.part_at(ring, address)
+    if part is None:
+        text = format_address(family, address)
+        return Refusal(Reason.NOT_FOUND, f"{text} is in no pool of network {asked.network}")
+    run = allocator.rings[ring].at(address)
+    owner = None if run is None else run.owner
+    return Found(allocator.leases.at(ring, address), owner, part[0].pool)
+
+
+def _unreachable(allocator: Allocator, reachable: Collection[Peer]) -> dict[Part, int]:
+    away: dict[Part, int] = {}
+    for part, stock in allocator.pools.stocks.items():
+        away[part] = sum(
+            run.stop - run.start
+            for one in stock.assignable
+            for run in allocator.rings[part.ring].within(one)
+            if run.owner not in reachable
+        )
+    return away
+
+
+def _pool_use(allocator: Allocator, pool: Pool, away: dict[Part, int]) -> PoolUse:
+    stocks = {part: stock for part, stock in allocator.pools.stocks.items() if part.pool == pool.name}
+    return PoolUse(
+        pool,
+        size=sum(stock.size for stock in stocks.values()),
+        owned=sum(stock.owned for stock in stocks.values()),
+        used=sum(stock.used for stock in stocks.values()),
+        cooling=sum(stock.space.cooling_count for stock in stocks.values()),
+        unreachable=sum(away[part] for part in stocks),
+    )

@@ -1,0 +1,462 @@
+"""
+The node: four inputs, ordered effects out.
+
+It routes packets, requests and time to the machines below (formation, gossip, allocator), gathers what they
+want in order, and turns it into effects.  What spans two machines is here: binding to a birth, syncing before
+serving, exchanging state when fingerprints differ.
+
+Does not know sockets, disks or clocks: time and chance are handed in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from ring.ring import Peer, Ring
+from weaveipam import __version__
+from weaveipam.allocation import views
+from weaveipam.allocation.allocator import Allocator
+from weaveipam.allocation.formation import Formation, Wish
+from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.errors import PeerError
+from weaveipam.gossip.gossip import Digest, Gossip, Repair
+from weaveipam.gossip.settings import GossipSettings
+from weaveipam.protocol import codec
+from weaveipam.protocol.effects import (
+    DATAGRAM_BYTES_MAX,
+    Channel,
+    Durability,
+    Effect,
+    Level,
+    Persist,
+    Reply,
+    Report,
+    Send,
+)
+from weaveipam.protocol.messages import (
+    UNFORMED,
+    Ack,
+    Grant,
+    GrantAck,
+    Header,
+    Inquiry,
+    Message,
+    Ownership,
+    Ping,
+    PingRequest,
+    Publish,
+    Rumour,
+    SpaceRefusal,
+    SpaceRequest,
+    Standing,
+    Step,
+    Sync,
+    Tell,
+)
+from weaveipam.protocol.records import Acquaintance, Born, Record
+from weaveipam.protocol.requests import (
+    Allocate,
+    Answer,
+    Collect,
+    GetAllocations,
+    GetMembers,
+    GetPools,
+    GetRing,
+    GetStatus,
+    Lookup,
+    Members,
+    MemberView,
+    Pools,
+    Reason,
+    Refusal,
+    Release,
+    Request,
+    Status,
+)
+from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool
+
+REPUBLISH_RUNS_MAX = 64
+"""Runs learned in one exchange that are still passed on; more are left to everybody's own repair."""
+REJOIN_S = 5.0
+"""Seconds between two attempts of a node that sees nobody to reach those it was told of or has met."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a node is told before it starts."""
+
+    endpoint: Endpoint
+    """Where peers reach this node."""
+    join: tuple[Endpoint, ...] = ()
+    """Whom to ask for a cluster."""
+    seeds: tuple[str, ...] = ()
+    """The names that form a cluster together, sorted; the own one alone forms at once; empty only joins."""
+    pools: tuple[Pool, ...] = ()
+    """The pools of a cluster that is born here, sorted by name."""
+    gossip: GossipSettings = field(default_factory=GossipSettings)
+    allocation: AllocationSettings = field(default_factory=AllocationSettings)
+
+
+class Node:
+    """
+    One daemon's whole behaviour, as a value that only its inputs change.
+
+    Effects of every input: in order; each `Persist` stands before whatever depends on it.
+    """
+
+    def __init__(self, me: Peer, settings: Settings, rng: Random, now: float) -> None:
+        """As a daemon with an empty store; see `restore`."""
+        self.me = me
+        self._settings = settings
+        self._rng = rng
+        self._gossip = Gossip(me, settings.endpoint, settings.gossip, rng, now)
+        self._allocator = Allocator(me, settings.allocation, self._gossip.members, rng)
+        wish = Wish(
+            endpoint=settings.endpoint, join=settings.join, seeds=settings.seeds, pools=settings.pools
+        )
+        self._formation = Formation(me, wish, settings.allocation.inquiry_s, rng, now)
+        self._birth: Birth | None = None
+        self._cluster_id = UNFORMED
+        self._restored: list[Step] = []
+        self._sync_at = math.inf
+        self._serve_at = math.inf
+        self._name_taken = ""
+
+    @classmethod
+    def restore(
+        cls, identity: Peer, settings: Settings, rng: Random, records: Iterable[Record], now: float
+    ) -> Node:
+        """
+        The node that a disk remembers; `wake` is due at once.
+
+        Args:
+            identity: This life; it is on stable storage already.
+            settings: As configured now, which may differ from last time.
+            rng: The only source of chance.
+            records: What the store held, in any order.
+            now: Seconds on the monotonic clock.
+        """
+        node = cls(identity, settings, rng, now)
+        held = tuple(records)
+        node._formation.restore(one for one in held if isinstance(one, Acquaintance))
+        born = next((one for one in held if isinstance(one, Born)), None)
+        if born is not None:
+            node._bind(born.birth)
+            node._restored = node._allocator.restore(born.birth, node._cluster_id, held, now)
+            others = bool(node._formation.endpoints()) or len(born.birth.seeds) > 1
+            node._sync_at = now
+            node._serve_at = now + settings.allocation.sync_wait_s if others else now
+        return node
+
+    # The four inputs
+
+    def receive(self, packet: bytes, source: Endpoint, now: float) -> tuple[Effect, ...]:
+        """What to do about bytes from the network; whatever they are, nothing is raised."""
+        try:
+            header, told = codec.decode_packet(packet)
+        except PeerError as error:
+            fields = (("source", str(source)), ("why", str(error)))
+            return (Report(Level.WARNING, "bad-packet", fields),)
+        if header.sender == self.me:
+            return ()
+        steps: list[Step | Repair] = []
+        if self._birth is not None and header.cluster_id == self._cluster_id:
+            steps += self._formation.meet(header.sender, header.endpoint)
+            steps += self._gossip.heard(header, now)
+            for message in told:
+                steps += self._hear_member(header, message, now)
+        else:
+            for message in told:
+                steps += self._hear_stranger(header, message, now)
+        return self._effects(steps)
+
+    def request(self, request_id: int, request: Request, now: float) -> tuple[Effect, ...]:
+        """What to do for a client; its `Reply` comes now or with a later input."""
+        match request:
+            case Allocate():
+                steps = self._allocator.allocate(request_id, request, now)
+            case Release():
+                steps = self._allocator.release(request_id, request, now)
+            case Collect():
+                steps = self._allocator.collect(request_id, request, now)
+            case _:
+                steps = [Reply(request_id, self._show(request, now))]
+        return self._effects(steps)
+
+    def cancel(self, request_id: int, now: float) -> tuple[Effect, ...]:  # noqa: ARG002  # inputs carry the time
+        """The client that asked has gone away."""
+        return self._effects(self._allocator.cancel(request_id))
+
+    def wake(self, now: float) -> tuple[Effect, ...]:
+        """Whatever time has made due; harmless when nothing is."""
+        steps: list[Step | Repair] = [*self._restored]
+        self._restored = []
+        if self._birth is None:
+            steps += self._formation.wake(now)
+            steps += self._try_to_form(now)
+        else:
+            steps += self._join_again(now)
+            if not self._allocator.serving and self._serve_at <= now:
+                steps += self._serve_alone(now)
+            steps += self._gossip.wake(self._digest(), now)
+        steps += self._allocator.wake(now)
+        return self._effects(steps)
+
+    @property
+    def wake_at(self) -> float:
+        """Seconds on the monotonic clock: when to call `wake` at the latest; infinity for never."""
+        if self._restored:
+            return -math.inf
+        if self._birth is None:
+            return min(self._formation.wake_at, self._allocator.wake_at)
+        serve_at = math.inf if self._allocator.serving else self._serve_at
+        return min(self._gossip.wake_at, self._allocator.wake_at, self._sync_at, serve_at)
+
+    # Peers
+
+    def _hear_member(self, header: Header, message: Message, now: float) -> Sequence[Step | Repair]:
+        match message:
+            case Ping() | Ack() | PingRequest() | Rumour():
+                return self._gossip.receive(header, message, self._digest(), now)
+            case Ownership():
+                return self._allocator.learn(message, now)
+            case Sync():
+                return self._exchange(header, message, now)
+            case SpaceRequest():
+                return self._allocator.give(header, message, now)
+            case Grant():
+                return self._allocator.granted(header, message, now)
+            case GrantAck():
+                return self._allocator.acknowledged(header, message)
+            case SpaceRefusal():
+                return self._allocator.refused(message, now)
+            case Inquiry() | Standing():
+                return ()
+
+    def _hear_stranger(self, header: Header, message: Message, now: float) -> Sequence[Step | Repair]:
+        """From a daemon of no cluster or another one, or while this one is in none."""
+        match message:
+            case Inquiry():
+                return self._formation.answer(header, self._birth, in_use=self._name_in_use(header))
+            case Standing():
+                return self._hear_standing(header, message, now)
+            case _ if self._birth is not None and header.cluster_id != UNFORMED:
+                fields = (("peer", str(header.sender)), ("cluster", header.cluster_id.hex()))
+                return [Report(Level.WARNING, "foreign-cluster", fields)]
+            case _:
+                return ()
+
+    def _hear_standing(self, header: Header, standing: Standing, now: float) -> list[Step | Repair]:
+        if self._birth is not None:
+            if standing.birth is None or standing.birth == self._birth:
+                return []
+            theirs = codec.cluster_id(standing.birth).hex()
+            fields = (("peer", str(header.sender)), ("ours", self._cluster_id.hex()), ("theirs", theirs))
+            return [Report(Level.ERROR, "foreign-cluster", fields)]
+        if standing.birth is None:
+            return [*self._formation.hear(header, standing), *self._try_to_form(now)]
+        if standing.in_use:
+            sentence = (
+                f"the name {self.me.name} is in use by {standing.earlier}, seen alive by {header.sender.name}"
+            )
+            fresh, self._name_taken = self._name_taken != sentence, sentence
+            return [Report(Level.ERROR, "name-in-use", (("detail", sentence),))] if fresh else []
+        return self._join(header, standing.birth, now)
+
+    def _name_in_use(self, header: Header) -> bool:
+        member = self._gossip.members.get(header.sender.name)
+        if self._birth is None or member is None or member.peer == header.sender:
+            return False
+        return member.state is MemberState.ALIVE and member.endpoint != header.endpoint
+
+    def _exchange(self, header: Header, told: Sync, now: float) -> list[Step | Repair]:
+        """Merge what a member knows, and tell it what it lacks if it asks."""
+        steps: list[Step | Repair] = []
+        theirs = [(one.ring, Ring.of(one.runs)) for one in told.rings if told.reply and _orderly(one)]
+        for rumour in told.members:
+            steps += self._gossip.receive(header, rumour, self._digest(), now)
+        for ownership in told.rings:
+            learned = self._allocator.learn(ownership, now)
+            if len(ownership.runs) > REPUBLISH_RUNS_MAX:
+                learned = [one for one in learned if not isinstance(one, Publish)]
+            steps += learned
+        if told.reply:
+            lacking = self._allocator.rings.beyond(theirs)
+            answer = Sync(False, None, lacking, self._gossip.members.rumours())
+            steps.append(Tell(header.endpoint, answer, stream=True))
+        elif not self._allocator.serving:
+            steps += self._serve(now)
+        return steps
+
+    # Beginning
+
+    def _try_to_form(self, now: float) -> list[Step | Repair]:
+        birth = None if self._birth is not None else self._formation.decide()
+        if birth is None:
+            return []
+        told = self._formation.announce(birth)
+        steps = self._adopt(birth, now)
+        return [*steps, *told, *self._serve(now)]
+
+    def _join(self, header: Header, birth: Birth, now: float) -> list[Step | Repair]:
+        """Belong to the cluster that somebody in it told of."""
+        steps: list[Step | Repair] = [*self._formation.meet(header.sender, header.endpoint)]
+        if self._settings.pools and self._settings.pools != birth.pools:
+            names = ", ".join(pool.name for pool in birth.pools) or "none"
+            detail = f"the cluster's pools are used instead of the configured ones: {names}"
+            steps.append(Report(Level.WARNING, "pools-differ", (("detail", detail),)))
+        steps += self._adopt(birth, now)
+        if self.me in birth.seeds:
+            steps += self._serve(now)
+        steps.append(Tell(header.endpoint, self._everything(), stream=True))
+        return steps
+
+    def _adopt(self, birth: Birth, now: float) -> list[Step | Repair]:
+        self._bind(birth)
+        self._sync_at = now + self._settings.allocation.inquiry_s
+        born = Persist((Born(birth),), (), Durability.HOST)
+        split = self._allocator.adopt(birth, self._cluster_id)
+        names = ",".join(one.name for one in birth.seeds)
+        fields = (("cluster", self._cluster_id.hex()), ("seeds", names))
+        return [born, *split, Report(Level.INFO, "cluster-joined", fields)]
+
+    def _bind(self, birth: Birth) -> None:
+        self._birth = birth
+        self._cluster_id = codec.cluster_id(birth)
+        self._formation.settle()
+
+    def _serve(self, now: float) -> list[Step | Repair]:
+        return [Report(Level.INFO, "ready"), *self._allocator.serve(now)]
+
+    def _serve_alone(self, now: float) -> list[Step | Repair]:
+        steps = self._serve(now)
+        if self._formation.endpoints():
+            detail = "no member answered; serving from what this daemon owned when it stopped"
+            steps.insert(0, Report(Level.WARNING, "serving-alone", (("detail", detail),)))
+        return steps
+
+    def _join_again(self, now: float) -> list[Step | Repair]:
+        """Exchange state with those it was told of or has met: before serving, and while it sees nobody."""
+        if self._sync_at > now:
+            return []
+        alone = not self._gossip.members.alive()
+        self._sync_at = now + (REJOIN_S if self._allocator.serving else self._settings.allocation.inquiry_s)
+        if self._allocator.serving and not alone:
+            return []
+        return [Tell(one, self._everything(), stream=True) for one in self._formation.endpoints()]
+
+    def _everything(self) -> Sync:
+        return Sync(True, None, self._allocator.rings.everything(), self._gossip.members.rumours())
+
+    # Effects
+
+    def _digest(self) -> Digest:
+        return Digest(self._allocator.rings.fingerprint, self._allocator.hints())
+
+    def _effects(self, steps: Iterable[Step | Repair]) -> tuple[Effect, ...]:
+        effects: list[Effect] = []
+        for step in steps:
+            match step:
+                case Tell():
+                    effects.append(self._send(step))
+                case Repair():
+                    effects.append(self._send(Tell(step.endpoint, self._everything(), stream=True)))
+                case Publish():
+                    self._gossip.push(step.ownership)
+                case Persist() | Reply() | Report():
+                    effects.append(step)
+        return tuple(effects)
+
+    def _send(self, tell: Tell) -> Send:
+        header = Header(self._cluster_id, self.me, self._settings.endpoint)
+        told: tuple[Message, ...] = (tell.message,)
+        if not tell.stream:
+            packet = codec.encode_packet(header, told)
+            budget = DATAGRAM_BYTES_MAX - len(packet)
+            more = self._gossip.piggyback(budget) if self._birth is not None and budget > 0 else ()
+            if more:
+                packet = codec.encode_packet(header, (*told, *more))
+            if len(packet) <= DATAGRAM_BYTES_MAX:
+                return Send(tell.target, packet, Channel.DATAGRAM)
+        return Send(tell.target, codec.encode_packet(header, told), Channel.STREAM)
+
+    # Answers to questions
+
+    def _show(
+        self, asked: Lookup | GetStatus | GetMembers | GetRing | GetPools | GetAllocations, now: float
+    ) -> Answer:
+        match asked:
+            case GetStatus():
+                return self._status()
+            case GetMembers():
+                return self._members(now)
+            case GetAllocations():
+                return views.allocations(self._allocator, asked)
+            case GetPools():
+                return Pools(views.pool_uses(self._allocator, self._reachable()))
+            case _ if self._birth is None:
+                return Refusal(Reason.NOT_READY, self._formation.why())
+            case GetRing():
+                return views.ring_view(self._allocator, asked)
+            case Lookup():
+                return views.lookup(self._allocator, self.me, asked)
+
+    def _reachable(self) -> frozenset[Peer]:
+        return frozenset((self.me, *(one.peer for one in self._gossip.members.alive())))
+
+    def _status(self) -> Status:
+        state, why = self._state()
+        members = self._gossip.members
+        known = len(members.all()) if self._birth is not None else 0
+        alive = len(members.alive()) if self._birth is not None else 0
+        return Status(
+            peer=self.me,
+            ready=self._allocator.serving,
+            state=state,
+            why_not_ready=why,
+            cluster_id=self._cluster_id.hex() if self._birth is not None else "",
+            members_alive=alive + 1,
+            members_total=known + 1,
+            pools=views.pool_uses(self._allocator, self._reachable()),
+            pending=len(self._allocator.pending),
+            outgoing=len(self._allocator.grants),
+            conflicts=tuple(self._allocator.conflicts),
+            version=__version__,
+        )
+
+    def _state(self) -> tuple[str, str]:
+        if self._birth is None:
+            forming = self.me.name in self._settings.seeds
+            return ("forming" if forming else "joining"), self._name_taken or self._formation.why()
+        if not self._allocator.serving:
+            return "syncing", "waiting for a member to answer before serving; it serves alone if none does"
+        return "ready", ""
+
+    def _members(self, now: float) -> Members:
+        sizes = self._allocator.rings.sizes()
+        table = self._gossip.members
+        rows = sorted((table.me, *table.all()), key=lambda member: member.peer)
+        return Members(
+            tuple(
+                MemberView(
+                    one.peer,
+                    one.endpoint,
+                    one.state,
+                    max(0.0, now - one.since),
+                    sizes.get(one.peer, 0),
+                    one.peer == self.me,
+                )
+                for one in rows
+            )
+        )
+
+
+def _orderly(ownership: Ownership) -> bool:
+    try:
+        Ring.of(ownership.runs)
+    except ValueError:
+        return False
+    return True

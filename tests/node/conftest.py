@@ -1,4 +1,4 @@
-"""A small cluster of real nodes in virtual time, joined by a network that loses, delays and doubles packets."""
+"""A small cluster of real nodes in virtual time, on a network that loses, delays and doubles packets."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ def test_exhausted_names_who_is_unreachable(three: Any) -> None:
 
 
 def test_both_sides_of_a_partition_allocate(three: Any) -> None:
-    """A cut-off daemon goes on from its own space; after healing all agree again and nothing was given twice."""
+    """A cut-off daemon goes on from its own space; healed, all agree again and nothing was given twice."""
     three.cut = {"c"}
     three.run(3)
     given = [three.allocate(name, f"{name}{i}") for i in range(40) for name in "abc"]

@@ -132,8 +132,8 @@ class Formation:
         for header, standing in self._answers.values():
             if standing.earlier is not None:
                 return (
-                    f"{header.sender.name} remembers an earlier life of this daemon ({standing.earlier}), "
-                    "which may have formed a cluster: start it with --init observe, or all of the seeds afresh"
+                    f"{header.sender.name} remembers an earlier life of this one ({standing.earlier}), "
+                    "which may have formed a cluster: start it with --init observe, or all seeds afresh"
                 )
         answered = {header.endpoint for header, _ in self._answers.values()}
         for one in self._wish.join:

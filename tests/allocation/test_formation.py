@@ -1,0 +1,106 @@
+"""Forming a cluster; what a whole cluster does of it is tested with the node."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from ring.ring import Peer
+from weaveipam.allocation.formation import INQUIRIES_BEFORE_ALONE, Formation, Wish
+from weaveipam.protocol.effects import Durability, Persist
+from weaveipam.protocol.messages import UNFORMED, Header, Standing, Tell
+from weaveipam.protocol.values import Endpoint
+
+A, B = Peer("a", 1), Peer("b", 1)
+SEEDS = ("a", "b")
+
+
+def endpoint(name: str) -> Endpoint:
+    """Every daemon listens at its name."""
+    return Endpoint(name, 1)
+
+
+def formation(me: Peer = A, seeds: tuple[str, ...] = SEEDS, join: tuple[str, ...] = ("a", "b")) -> Formation:
+    """A daemon that starts with an empty disk."""
+    wish = Wish(endpoint=endpoint(me.name), join=tuple(map(endpoint, join)), seeds=seeds, pools=())
+    return Formation(me, wish, 1.0, Random(1), 0.0)
+
+
+def header(peer: Peer) -> Header:
+    """Of a packet from an unformed daemon."""
+    return Header(UNFORMED, peer, endpoint(peer.name))
+
+
+def test_asks_everybody_but_itself_again_and_again() -> None:
+    """Every endpoint told of is asked each time, its own is not."""
+    one = formation()
+    first = one.wake(0.0)
+    assert one.wake(0.1) == []
+    second = one.wake(one.wake_at)
+
+    assert [endpoint("b")] == [tell.target for tell in first] == [tell.target for tell in second]
+
+
+def test_only_the_first_seed_decides() -> None:
+    """With the same answers the first name decides a birth and the second waits for it."""
+    first, second = formation(A), formation(B)
+    first.hear(header(B), Standing(None, SEEDS, None))
+    second.hear(header(A), Standing(None, SEEDS, None))
+    birth = first.decide()
+
+    assert birth is not None
+    assert (A, B) == birth.seeds
+    assert second.decide() is None
+    assert "waiting for seed a" in second.why()
+
+
+@pytest.mark.parametrize(
+    ("standing", "expected"),
+    [
+        (None, "has not answered"),
+        (Standing(None, ("b", "c"), None), "other seeds (b,c)"),
+        (Standing(None, SEEDS, Peer("a", 0)), "earlier life"),
+    ],
+)
+def test_what_keeps_a_birth_from_being_decided(standing: Standing | None, expected: str) -> None:
+    """Silence, another list, or a memory of an earlier life: no birth, and the status says why."""
+    one = formation()
+    if standing is not None:
+        one.hear(header(B), standing)
+
+    assert one.decide() is None
+    assert expected in one.why()
+
+
+def test_a_life_is_on_stable_storage_before_it_is_answered() -> None:
+    """The first answer to a life follows a durable memory of it; the next needs none."""
+    one = formation(B)
+    first = one.answer(header(A), None, in_use=False)
+    second = one.answer(header(A), None, in_use=False)
+    later = one.answer(header(Peer("a", 2)), None, in_use=False)
+
+    assert isinstance(first[0], Persist)
+    assert Durability.HOST is first[0].durability
+    assert [Tell] == [type(step) for step in second]
+    assert isinstance(later[-1], Tell)
+    assert Standing(None, SEEDS, A) == later[-1].message
+
+
+def test_alone_with_somebody_to_ask_asks_first() -> None:
+    """A lone seed that was told of others forms only after they had their chances to answer."""
+    one = formation(A, ("a",), ("b",))
+    decided = []
+    for _ in range(INQUIRIES_BEFORE_ALONE):
+        decided.append(one.decide())
+        one.wake(one.wake_at)
+
+    assert [None] * INQUIRIES_BEFORE_ALONE == decided
+    assert one.decide() is not None
+
+
+def test_two_births_of_one_list_differ() -> None:
+    """A birth has a nonce: two clusters with the same seeds and pools are different clusters."""
+    one = formation(A, ("a",), ())
+
+    assert one.decide() != one.decide()

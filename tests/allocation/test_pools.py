@@ -1,0 +1,99 @@
+"""Pools and this node's stock of them."""
+
+from __future__ import annotations
+
+from ring.address import Family, Range
+from weaveipam.allocation.pools import Part, Pools
+from weaveipam.protocol.values import Pool, PoolRange, RingId
+
+V4 = RingId("default", Family.V4)
+V6 = RingId("default", Family.V6)
+BLUE = Pool(
+    "blue",
+    "default",
+    (
+        PoolRange(Family.V4, Range(0, 16), 28, 1, (Range(0, 2), Range(15, 16))),
+        PoolRange(Family.V4, Range(32, 40), 29),
+        PoolRange(Family.V6, Range(0, 1 << 64), 64),
+    ),
+)
+RED = Pool("red", "default", (PoolRange(Family.V4, Range(16, 32), 28),))
+
+
+def test_excluded_addresses_are_owned_but_not_assignable() -> None:
+    """Gaining a whole range frees all of it but what is set aside."""
+    pools = Pools((BLUE,), 0)
+    pools.gain(V4, Range(0, 16))
+    stock = pools.stocks[Part("blue", V4)]
+
+    assert (13, 13) == (stock.owned, stock.space.free_count)
+    assert 13 + 8 == stock.size
+
+
+def test_gain_goes_to_the_pools_that_cover_it() -> None:
+    """A range over two pools is split between their stocks, and taken from both again."""
+    pools = Pools((RED, BLUE), 0)
+    pools.gain(V4, Range(8, 40))
+    owned = {part.pool: stock.owned for part, stock in pools.stocks.items() if part.ring == V4}
+    pools.lose(V4, Range(8, 40))
+    rest = {part.pool: stock.space.free_count for part, stock in pools.stocks.items() if part.ring == V4}
+
+    assert {"blue": 7 + 8, "red": 16} == owned
+    assert {"blue": 0, "red": 0} == rest
+
+
+def test_domain_covers_excluded_addresses_and_no_gap() -> None:
+    """The ring covers every address of every pool, and nothing between."""
+    pools = Pools((RED, BLUE), 0)
+
+    assert (Range(0, 16), Range(16, 32), Range(32, 40)) == pools.domain(V4)
+    assert pools.covers(V4, 0, 40)
+    assert not pools.covers(V4, 30, 41)
+    assert (V4, V6) == pools.rings()
+
+
+def test_part_at_finds_the_first_and_the_last_address() -> None:
+    """Look-ups hold at the edges of a range, and find nothing beyond."""
+    pools = Pools((BLUE,), 0)
+
+    for address, expected in ((0, "blue"), (15, "blue"), (16, None), (31, None), (39, "blue"), (40, None)):
+        found = pools.part_at(V4, address)
+        assert expected == (found[0].pool if found else None), address
+
+
+def test_assigned_carries_prefix_length_and_gateway() -> None:
+    """An address is handed out with what its range says."""
+    pools = Pools((BLUE,), 0)
+
+    first, second = pools.assigned(V4, Range(5, 6)), pools.assigned(V4, Range(33, 34))
+
+    assert (28, 1) == (first.prefix_length, first.gateway)
+    assert (29, None) == (second.prefix_length, second.gateway)
+
+
+def test_parts_keep_the_order_asked_for() -> None:
+    """Pools are tried in the order named; unnamed, in the order of their names."""
+    pools = Pools((RED, BLUE), 0)
+
+    assert ("red", "blue") == tuple(one.pool for one in pools.parts("default", ("red", "blue"), Family.V4))
+    assert ("blue", "red") == tuple(one.pool for one in pools.parts("default", (), Family.V4))
+    assert ("blue",) == tuple(one.pool for one in pools.parts("default", (), Family.V6))
+
+
+def test_frozen_addresses_are_not_handed_out() -> None:
+    """Freezing takes addresses out of the free ones without giving up their ownership."""
+    pools = Pools((RED,), 0)
+    pools.gain(V4, Range(16, 32))
+    pools.freeze(V4, Range(0, 20))
+    stock = pools.stocks[Part("red", V4)]
+
+    assert (16, 12) == (stock.owned, stock.space.free_count)
+
+
+def test_hints_are_powers_of_two() -> None:
+    """A hint's bucket says at least how much is free; nothing free, no hint."""
+    pools = Pools((RED, BLUE), 0)
+    pools.gain(V4, Range(16, 32))
+    (hint,) = pools.hints()
+
+    assert ("red", V4, 5) == (hint.pool, hint.ring, hint.bucket)

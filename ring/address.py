@@ -155,7 +155,7 @@ def parse_range(text: str) -> tuple[Family, Range]:
 
 def format_address(family: Family, address: int) -> str:
     """The address as text, IPv6 in its shortest lower-case form (RFC 5952)."""
-    return str(netaddr.IPAddress(address, int(family)))
+    return str(netaddr.IPAddress(address, 4 if family is Family.V4 else 6))
 
 
 def format_range(family: Family, one: Range) -> str:

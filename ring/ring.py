@@ -6,7 +6,19 @@ Does not know which addresses are in use, nor how statements travel.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+from ring.address import Range
+
+CHUNK_RUNS_MAX = 256
+"""
+Runs that are copied together at most.
+
+Higher makes a change cost more, lower the list of chunks: with 100,000 runs a change copies about as many
+entries of the one as of the other.
+"""
 
 
 class Peer(NamedTuple):
@@ -42,3 +54,213 @@ class Run(NamedTuple):
     token: Token
     owner: Peer
     author: Peer
+
+    def clipped(self, start: int, stop: int) -> Run:
+        """The part of this run in `[start, stop)`, which must not be empty."""
+        if start <= self.start and self.stop <= stop:
+            return self
+        return Run(max(start, self.start), min(stop, self.stop), self.token, self.owner, self.author)
+
+    def continues(self, before: Run) -> bool:
+        """Whether this run starts where `before` stops and says the same."""
+        return before.stop == self.start and before[2:] == self[2:]
+
+
+class Chunk:
+    """A stretch of a ring's runs that rings share; never changed once made."""
+
+    __slots__ = ("_owners", "runs", "starts")
+
+    def __init__(self, runs: tuple[Run, ...], starts: list[int]) -> None:
+        self.runs = runs
+        """Sorted, disjoint, not empty."""
+        self.starts = starts
+        """The starts of the runs."""
+        self._owners: frozenset[Peer] | None = None
+
+    @property
+    def owners(self) -> frozenset[Peer]:
+        """Who owns something here; found out once."""
+        if self._owners is None:
+            self._owners = frozenset(run.owner for run in self.runs)
+        return self._owners
+
+
+class Ring:
+    """
+    An immutable map from addresses to statements, stored as sorted runs; it may be partial.
+
+    Neighbouring runs never say the same, so rings that say the same of every address are equal, run by run,
+    whatever they were made from.
+
+    Invariant: runs are sorted, disjoint, not empty, and none continues the one before.
+
+    Cost: a look-up is logarithmic in the runs; a change copies the chunks it touches and the list of chunks,
+        and shares the rest with the ring it came from.
+
+    >>> me = Peer("me", 1)
+    >>> ring = Ring.of([Run(0, 4, Token(0, 0), me, me), Run(4, 8, Token(0, 0), me, me)])
+    >>> [(run.start, run.stop) for run in ring]
+    [(0, 8)]
+    >>> ring.at(7).owner == me, ring.at(8)
+    (True, None)
+    """
+
+    __slots__ = ("_chunk_runs_max", "_count", "_firsts", "chunks")
+
+    def __init__(self, chunks: tuple[Chunk, ...], firsts: list[int], chunk_runs_max: int) -> None:
+        """Of chunks that keep the invariant; use `of`."""
+        self._chunk_runs_max = chunk_runs_max
+        self.chunks = chunks
+        """In order; for comparing rings that share some."""
+        self._firsts = firsts
+        self._count = sum(len(chunk.runs) for chunk in chunks)
+
+    @classmethod
+    def of(cls, runs: Iterable[Run], *, chunk_runs_max: int = CHUNK_RUNS_MAX) -> Ring:
+        """
+        The ring of these runs, in any order; it and what comes of it has chunks of so many runs at most.
+
+        Raises:
+            ValueError: two runs overlap, or one is empty or reversed.
+        """
+        joined: list[Run] = []
+        for run in sorted(runs):
+            if run.start >= run.stop:
+                raise ValueError(f"empty run at {run.start}")
+            if joined and run.start < joined[-1].stop:
+                raise ValueError(f"runs overlap at {run.start}")
+            if joined and run.continues(joined[-1]):
+                joined[-1] = joined[-1]._replace(stop=run.stop)
+            else:
+                joined.append(run)
+        chunks = tuple(_chunked(tuple(joined), chunk_runs_max))
+        return cls(chunks, [chunk.starts[0] for chunk in chunks], chunk_runs_max)
+
+    def __len__(self) -> int:
+        """The number of runs."""
+        return self._count
+
+    def __iter__(self) -> Iterator[Run]:
+        """The runs in order of their starts."""
+        return (run for chunk in self.chunks for run in chunk.runs)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Ring):
+            return NotImplemented
+        if self.chunks == other.chunks:  # by identity, chunk by chunk
+            return True
+        return len(self) == len(other) and all(
+            mine == theirs for mine, theirs in zip(self, other, strict=True)
+        )
+
+    def __hash__(self) -> int:
+        ends = (self.chunks[0].runs[0], self.chunks[-1].runs[-1]) if self.chunks else ()
+        return hash((self._count, ends))
+
+    def __repr__(self) -> str:
+        return f"Ring.of({list(self)})"
+
+    def at(self, address: int) -> Run | None:
+        """The run that holds an address; None where nothing was ever said."""
+        index = bisect_right(self._firsts, address) - 1
+        if index < 0:
+            return None
+        chunk = self.chunks[index]
+        run = chunk.runs[bisect_right(chunk.starts, address) - 1]
+        return run if address < run.stop else None
+
+    def within(self, what: Range) -> Iterator[Run]:
+        """The runs in a range, the first and last clipped to it; gaps are left out."""
+        index = max(bisect_right(self._firsts, what.start) - 1, 0)
+        for chunk in self.chunks[index:]:
+            if chunk.starts[0] >= what.stop:
+                return
+            at = max(bisect_right(chunk.starts, what.start) - 1, 0)
+            for run in chunk.runs[at:]:
+                if run.start >= what.stop:
+                    return
+                if run.stop > what.start:
+                    yield run.clipped(what.start, what.stop)
+
+    def owned_by(self, peer: Peer) -> Iterator[Run]:
+        """The runs that a peer owns, in order."""
+        return (
+            run for chunk in self.chunks if peer in chunk.owners for run in chunk.runs if run.owner == peer
+        )
+
+    def overlaid(self, runs: Iterable[Run]) -> Overlaid:
+        """This ring with runs laid over whatever was there; for `merge`, which knows that they win."""
+        chunks, firsts = list(self.chunks), list(self._firsts)
+        gone: dict[int, Run] = {}
+        fresh: dict[int, Run] = {}
+        for run in runs:
+            went, came = _lay(chunks, firsts, run, self._chunk_runs_max)
+            for old in went:
+                if fresh.pop(old.start, None) is None:
+                    gone[old.start] = old
+            fresh.update((new.start, new) for new in came)
+        ring = Ring(tuple(chunks), firsts, self._chunk_runs_max)
+        return Overlaid(ring, tuple(gone.values()), tuple(fresh.values()))
+
+
+class Overlaid(NamedTuple):
+    """A ring after runs were laid over it, and what that did to its runs."""
+
+    ring: Ring
+    gone: tuple[Run, ...]
+    """Runs of the earlier ring that are not in this one."""
+    fresh: tuple[Run, ...]
+    """Runs of this ring that were not in the earlier one."""
+
+
+def _chunked(runs: tuple[Run, ...], runs_max: int) -> Iterator[Chunk]:
+    """Runs in chunks of nearly equal size."""
+    count = -(-len(runs) // runs_max)
+    for index in range(count):
+        part = runs[len(runs) * index // count : len(runs) * (index + 1) // count]
+        yield Chunk(part, [run.start for run in part])
+
+
+def _lay(chunks: list[Chunk], firsts: list[int], over: Run, runs_max: int) -> tuple[list[Run], list[Run]]:
+    """Lay one run over the chunks in place; the runs that went, and those that came."""
+    low = max(bisect_left(firsts, over.start) - 1, 0)  # where the run before it is, which it may continue
+    high = max(bisect_right(firsts, over.stop), low + 1)
+    high = min(high, len(chunks))
+    runs: tuple[Run, ...] = ()
+    starts: list[int] = []
+    for chunk in chunks[low:high]:
+        runs += chunk.runs
+        starts += chunk.starts
+    first = bisect_left(starts, over.start)
+    if first and runs[first - 1].stop >= over.start:
+        first -= 1
+    last = bisect_right(starts, over.stop)
+    touched = runs[first:last]
+    laid = _laid(touched, over)
+    rest = (*runs[:first], *laid, *runs[last:])
+    if len(rest) < runs_max // 4 and high < len(chunks):
+        rest += chunks[high].runs
+        high += 1
+    made = list(_chunked(rest, runs_max))
+    chunks[low:high] = made
+    firsts[low:high] = [chunk.starts[0] for chunk in made]
+    return [run for run in touched if run not in laid], [run for run in laid if run not in touched]
+
+
+def _laid(touched: Sequence[Run], over: Run) -> list[Run]:
+    """Runs that overlap or touch another, with that one laid over them; joined where they say the same."""
+    pieces = [run.clipped(run.start, over.start) for run in touched if run.start < over.start]
+    pieces.append(over)
+    pieces += [run.clipped(over.stop, run.stop) for run in touched if run.stop > over.stop]
+    joined: list[Run] = []
+    for piece in pieces:
+        if joined and piece.continues(joined[-1]):
+            joined[-1] = joined[-1]._replace(stop=piece.stop)
+        else:
+            joined.append(piece)
+    return joined
+
+
+EMPTY = Ring((), [], CHUNK_RUNS_MAX)
+"""The ring that says nothing."""

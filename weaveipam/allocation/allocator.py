@@ -193,7 +193,7 @@ class Allocator:
         stock = self.pools.stocks.get(Part(asked.pool, asked.ring))
         if not self.serving:
             return [Tell(header.endpoint, SpaceRefusal(asked.request, Refused.NOT_READY))]
-        what = None if stock is None else self._donate(stock, asked, now)
+        what = None if stock is None else self._donate(stock, asked)
         if stock is None or what is None:
             reason = Refused.TAKEN if self._all_leased(asked) else Refused.NONE_FREE
             return [Tell(header.endpoint, SpaceRefusal(asked.request, reason))]
@@ -303,7 +303,7 @@ class Allocator:
             return self._answer(waiting, held)
         taken: list[Assigned] = []
         for line in lines:
-            what = self._take(line, waiting, now)
+            what = self._take(line, waiting)
             if what is None:  # all or nothing
                 for one in taken:
                     self._put_back(request.network, one)
@@ -311,15 +311,15 @@ class Allocator:
             taken.append(self.pools.assigned(line.ring, what))
         return self._lease(waiting, tuple(taken), now)
 
-    def _take(self, line: Line, waiting: Waiting, now: float) -> Range | None:
+    def _take(self, line: Line, waiting: Waiting) -> Range | None:
         for part in line.parts:
             stock = self.pools.stocks[part]
             cooling = line.exact or self._last_resort(Goal(part, line.within, line.size), waiting)
             if line.size == 1:
-                address = stock.space.allocate(now, line.within, cooling)
+                address = stock.space.allocate(line.within, cooling=cooling)
                 what = None if address is None else Range(address, address + 1)
             else:
-                what = stock.space.allocate_block(line.size, now, line.within, cooling)
+                what = stock.space.allocate_block(line.size, line.within, cooling=cooling)
             if what is not None:
                 stock.used += what.size
                 return what
@@ -476,10 +476,10 @@ class Allocator:
 
     # Giving
 
-    def _donate(self, stock: Stock, asked: SpaceRequest, now: float) -> Range | None:
+    def _donate(self, stock: Stock, asked: SpaceRequest) -> Range | None:
         if asked.need is Need.REFILL and stock.space.free_count < 2 * self._watermark(stock):
             return None
-        return stock.space.donate(asked.size, now, asked.within, asked.need is Need.COOLING)
+        return stock.space.donate(asked.size, asked.within, cooling=asked.need is Need.COOLING)
 
     def _all_leased(self, asked: SpaceRequest) -> bool:
         singles = [one for one in asked.within if one.size == 1]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ring.address import Range, subtract
-from ring.merge import Conflict, difference, merge, replaced
+from ring.merge import Conflict, difference, merge
 from ring.ring import EMPTY, Peer, Ring, Run
 from weaveipam.protocol.codec import run_digest
 from weaveipam.protocol.effects import Durability, Persist
@@ -70,15 +70,14 @@ class Rings:
         merged = merge(mine, theirs)
         if not merged.won:
             return Change(ring, (), (), (), merged.conflicts, None)
-        gone, fresh = replaced(mine, merged.ring)
         self._rings[ring] = merged.ring
-        self._count(ring, gone, fresh)
+        self._count(ring, merged.gone, merged.fresh)
         self.moves[ring] = self.moves.get(ring, 0) + 1
         gained, lost = self._moved(mine, merged.won)
-        kept = {run.start for run in fresh}
+        kept = {run.start for run in merged.fresh}
         persist = Persist(
-            tuple(Owned(ring, run) for run in fresh),
-            tuple(Owned(ring, run).record_key for run in gone if run.start not in kept),
+            tuple(Owned(ring, run) for run in merged.fresh),
+            tuple(Owned(ring, run).record_key for run in merged.gone if run.start not in kept),
             Durability.HOST if gained or lost else Durability.PROCESS,
         )
         return Change(ring, merged.won, gained, lost, merged.conflicts, persist)

@@ -1,0 +1,234 @@
+"""
+Which of an owner's addresses are free: next fit from a moving cursor, cooldown, aligned blocks, donations.
+
+Keeps free intervals, not addresses, so cost follows fragments: a /8 or an IPv6 /64 costs no more than a /24.
+Does not know who holds what is taken, nor which pool this is.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+
+from ring.address import Range, subtract
+
+
+class Space:
+    """
+    The free and the cooling addresses of one owner in one pool and family; others are taken or not its own.
+
+    Args:
+        cooldown_s: Seconds that a released address rests before it is free again; 0 for none.
+
+    Invariant: free intervals are sorted, disjoint and do not touch; free and cooling addresses are disjoint.
+
+    >>> space = Space(cooldown_s=0)
+    >>> space.add(Range(0, 4))
+    >>> space.allocate(), space.allocate(), space.free_count
+    (0, 1, 2)
+    >>> space.release(Range(0, 1), now=0.0)
+    >>> space.allocate()  # goes on from where it was
+    2
+    """
+
+    def __init__(self, cooldown_s: float) -> None:
+        self._cooldown_s = cooldown_s
+        self._starts: list[int] = []
+        self._stops: list[int] = []
+        self._cooling: dict[int, tuple[float, Range]] = {}
+        self._cursor = 0
+        self.free_count = 0
+        """Addresses that can be handed out now."""
+        self.cooling_count = 0
+        """Addresses that were released and rest."""
+
+    @property
+    def thaw_at(self) -> float:
+        """Seconds on the monotonic clock: when the next addresses have rested; infinity for none."""
+        return next(iter(self._cooling.values()))[0] if self._cooling else math.inf
+
+    def free_ranges(self) -> tuple[Range, ...]:
+        """The free intervals, sorted."""
+        return tuple(map(Range, self._starts, self._stops))
+
+    def add(self, what: Range) -> None:
+        """
+        These addresses are free from now on.
+
+        Invariant: none of them was free before.
+        """
+        low = bisect_left(self._stops, what.start)
+        high = bisect_right(self._starts, what.stop)
+        start, stop = what.start, what.stop
+        if low < high:
+            start, stop = min(start, self._starts[low]), max(stop, self._stops[high - 1])
+            size = sum(self._stops[i] - self._starts[i] for i in range(low, high))
+            assert stop - start == what.size + size, "added what is free already"
+        self._starts[low:high] = [start]
+        self._stops[low:high] = [stop]
+        self.free_count += what.size
+
+    def remove(self, what: Range) -> tuple[Range, ...]:
+        """Take away whatever of a range is free or cooling; what was, free first, each sorted."""
+        free = tuple(self._free_in(what))
+        for one in free:
+            self._cut(one)
+        return (*free, *self._warm_up(what))
+
+    def allocate(self, within: Sequence[Range] = (), *, cooling: bool = False) -> int | None:
+        """
+        The next free address after the last one allocated, going round; None if there is none.
+
+        Args:
+            within: Only from these ranges; empty for any.
+            cooling: Whether, with nothing free, the address that has rested longest will do.
+        """
+        block = self.allocate_block(1, within, cooling=cooling)
+        return None if block is None else block.start
+
+    def allocate_block(
+        self, size: int, within: Sequence[Range] = (), *, cooling: bool = False
+    ) -> Range | None:
+        """The next free block of `size` addresses, a power of two, aligned to it; else as `allocate`."""
+        for one in self._from_cursor(within):
+            start = -(-one.start // size) * size
+            if start + size <= one.stop:
+                block = Range(start, start + size)
+                self._cut(block)
+                self._cursor = block.stop
+                return block
+        return self._thawed_early(size, within) if cooling else None
+
+    def release(self, what: Range, now: float) -> None:
+        """These addresses are no longer taken; they rest, and then they are free."""
+        if self._cooldown_s <= 0:
+            self.add(what)
+            return
+        self._cooling[what.start] = (now + self._cooldown_s, what)
+        self.cooling_count += what.size
+
+    def thaw(self, now: float) -> tuple[Range, ...]:
+        """Free what has rested; the ranges as they were released, those that rested longest first."""
+        thawed: list[Range] = []
+        for at, what in self._cooling.values():
+            if at > now:
+                break
+            thawed.append(what)
+        for what in thawed:
+            del self._cooling[what.start]
+            self.cooling_count -= what.size
+            self.add(what)
+        return tuple(thawed)
+
+    def donate(self, size: int, within: Sequence[Range] = (), *, cooling: bool = False) -> Range | None:
+        """
+        Give away half of the largest free aligned block, or `size` addresses if that is more.
+
+        Of equally large blocks the one furthest ahead of the cursor goes, and its upper half: what this owner
+        would have used last.
+
+        Args:
+            size: Addresses that are needed at least, a power of two; what is given is aligned to it.
+            within: Only from these ranges; empty for any.
+            cooling: Whether, with nothing free, cooling addresses will do.
+        """
+        best: Range | None = None
+        for one in self._pieces(within):
+            block = largest_block(one)
+            if best is None or (block.size, self._ahead(block)) > (best.size, self._ahead(best)):
+                best = block
+        if best is None or best.size < size:
+            return self._thawed_early(size, within) if cooling else None
+        given = Range(best.stop - max(size, best.size // 2), best.stop)
+        self._cut(given)
+        return given
+
+    def _ahead(self, block: Range) -> tuple[bool, int]:
+        return block.start < self._cursor, block.start
+
+    def _pieces(self, within: Sequence[Range]) -> Iterator[Range]:
+        """The free intervals, cut to the ranges if there are any."""
+        if not within:
+            yield from map(Range, self._starts, self._stops)
+        for one in within:
+            yield from self._free_in(one)
+
+    def _free_in(self, what: Range) -> Iterator[Range]:
+        index = bisect_right(self._stops, what.start)
+        while index < len(self._starts) and self._starts[index] < what.stop:
+            yield Range(max(self._starts[index], what.start), min(self._stops[index], what.stop))
+            index += 1
+
+    def _from_cursor(self, within: Sequence[Range]) -> Iterator[Range]:
+        """The free pieces in order of use: those from the cursor on, then all again from the start."""
+        if within:
+            for one in within:
+                if one.stop > self._cursor:
+                    yield from self._free_in(Range(max(one.start, self._cursor), one.stop))
+            yield from self._pieces(within)
+            return
+        first = bisect_right(self._stops, self._cursor)
+        for index in range(first, len(self._starts)):
+            yield Range(max(self._starts[index], self._cursor), self._stops[index])
+        for index in range(min(first + 1, len(self._starts))):
+            yield Range(self._starts[index], self._stops[index])
+
+    def _cut(self, what: Range) -> None:
+        """Take a range out of the one free interval that it lies in."""
+        index = bisect_right(self._starts, what.start) - 1
+        start, stop = self._starts[index], self._stops[index]
+        assert start <= what.start, "cut what is not free"
+        assert what.stop <= stop, "cut what is not free"
+        left = [(start, what.start)] if start < what.start else []
+        right = [(what.stop, stop)] if what.stop < stop else []
+        self._starts[index : index + 1] = [one[0] for one in (*left, *right)]
+        self._stops[index : index + 1] = [one[1] for one in (*left, *right)]
+        self.free_count -= what.size
+
+    def _warm_up(self, what: Range) -> tuple[Range, ...]:
+        """Take whatever of a range is cooling."""
+        if not self._cooling:
+            return ()
+        alone = self._cooling.get(what.start)
+        if alone is not None and alone[1] == what:
+            del self._cooling[what.start]
+            self.cooling_count -= what.size
+            return (what,)
+        kept: dict[int, tuple[float, Range]] = {}
+        warm: list[Range] = []
+        for at, one in self._cooling.values():
+            both = one.meet(what)
+            if both is None:
+                kept[one.start] = (at, one)
+                continue
+            warm.append(both)
+            for rest in subtract([one], [both]):
+                kept[rest.start] = (at, rest)
+        self._cooling = kept
+        self.cooling_count -= sum(one.size for one in warm)
+        return tuple(sorted(warm))
+
+    def _thawed_early(self, size: int, within: Sequence[Range]) -> Range | None:
+        """Take the block that has rested longest among those that hold one of the size."""
+        for _, one in self._cooling.values():
+            for piece in [one] if not within else [both for each in within if (both := one.meet(each))]:
+                start = -(-piece.start // size) * size
+                if start + size <= piece.stop:
+                    block = Range(start, start + size)
+                    self._warm_up(block)
+                    return block
+        return None
+
+
+def largest_block(one: Range) -> Range:
+    """
+    The largest aligned power-of-two block of a range; the last one if there are several.
+
+    >>> largest_block(Range(3, 13))
+    Range(start=8, stop=12)
+    """
+    size = 1 << (one.size.bit_length() - 1)
+    while (stop := one.stop // size * size) - size < one.start:
+        size //= 2
+    return Range(stop - size, stop)

@@ -108,13 +108,13 @@ class Ring:
 
     __slots__ = ("_chunk_runs_max", "_count", "_firsts", "chunks")
 
-    def __init__(self, chunks: tuple[Chunk, ...], firsts: list[int], chunk_runs_max: int) -> None:
+    def __init__(self, chunks: tuple[Chunk, ...], firsts: list[int], count: int, chunk_runs_max: int) -> None:
         """Of chunks that keep the invariant; use `of`."""
         self._chunk_runs_max = chunk_runs_max
         self.chunks = chunks
         """In order; for comparing rings that share some."""
         self._firsts = firsts
-        self._count = sum(len(chunk.runs) for chunk in chunks)
+        self._count = count
 
     @classmethod
     def of(cls, runs: Iterable[Run], *, chunk_runs_max: int = CHUNK_RUNS_MAX) -> Ring:
@@ -135,7 +135,7 @@ class Ring:
             else:
                 joined.append(run)
         chunks = tuple(_chunked(tuple(joined), chunk_runs_max))
-        return cls(chunks, [chunk.starts[0] for chunk in chunks], chunk_runs_max)
+        return cls(chunks, [chunk.starts[0] for chunk in chunks], len(joined), chunk_runs_max)
 
     def __len__(self) -> int:
         """The number of runs."""
@@ -200,7 +200,8 @@ class Ring:
                 if fresh.pop(old.start, None) is None:
                     gone[old.start] = old
             fresh.update((new.start, new) for new in came)
-        ring = Ring(tuple(chunks), firsts, self._chunk_runs_max)
+        count = self._count + len(fresh) - len(gone)
+        ring = Ring(tuple(chunks), firsts, count, self._chunk_runs_max)
         return Overlaid(ring, tuple(gone.values()), tuple(fresh.values()))
 
 
@@ -262,5 +263,5 @@ def _laid(touched: Sequence[Run], over: Run) -> list[Run]:
     return joined
 
 
-EMPTY = Ring((), [], CHUNK_RUNS_MAX)
+EMPTY = Ring((), [], 0, CHUNK_RUNS_MAX)
 """The ring that says nothing."""

@@ -1,0 +1,496 @@
+"""What is said and remembered survives its bytes; bytes of anybody else's making do no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import TypeVar, get_type_hints
+
+import msgpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ring.address import Family, Range
+from ring.ring import Peer, Run, Token
+from weaveipam.errors import PeerError, StorageError
+from weaveipam.protocol import codec, fields, messages, records
+from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, STREAM_BYTES_MAX
+from weaveipam.protocol.messages import FreeHint, Header, Message, Need, Refused
+from weaveipam.protocol.records import Record
+from weaveipam.protocol.values import (
+    Allocation,
+    Assigned,
+    Birth,
+    Endpoint,
+    MemberState,
+    Pool,
+    PoolRange,
+    RingId,
+)
+
+T = TypeVar("T")
+
+
+def some(one: st.SearchStrategy[T], least: int = 0) -> st.SearchStrategy[tuple[T, ...]]:
+    """Tuples of up to three."""
+    return st.lists(one, min_size=least, max_size=3).map(tuple)
+
+
+LETTERS = st.characters(exclude_categories=["Cs"])
+TEXT = st.text(LETTERS, max_size=12)
+NAME = st.text(LETTERS, min_size=1, max_size=fields.NAME_BYTES_MAX // 4)
+U64 = st.integers(0, fields.U64_MAX) | st.sampled_from([0, 127, 128, 1 << 32, fields.U64_MAX])
+PEER = st.builds(Peer, NAME, U64)
+ENDPOINT = st.builds(Endpoint, NAME, st.integers(1, 65535))
+TOKEN = st.builds(Token, U64, U64)
+FAMILY = st.sampled_from(Family)
+HEADER = st.builds(Header, st.binary(min_size=8, max_size=8), PEER, ENDPOINT)
+
+
+def address(family: Family) -> st.SearchStrategy[int]:
+    """Addresses of a family, those around 2^32, 2^64 and the ends among them."""
+    edges = {0, 1 << 31, (1 << 64) - 1, 1 << 64, family.size - 1}
+    return st.integers(0, family.size - 1) | st.sampled_from(sorted(x for x in edges if x < family.size))
+
+
+def span(family: Family) -> st.SearchStrategy[Range]:
+    """Ranges of a family, up to all of it."""
+    return st.tuples(address(family), address(family)).map(lambda two: Range(min(two), max(two) + 1))
+
+
+def run(family: Family) -> st.SearchStrategy[Run]:
+    """Runs of a ring of a family."""
+    return st.builds(
+        lambda at, token, owner, author: Run(at.start, at.stop, token, owner, author),
+        span(family),
+        TOKEN,
+        PEER,
+        PEER,
+    )
+
+
+def ring(family: Family) -> st.SearchStrategy[RingId]:
+    """Rings of a family."""
+    return st.builds(RingId, TEXT, st.just(family))
+
+
+def assigned(family: Family) -> st.SearchStrategy[Assigned]:
+    """Assigned addresses of a family."""
+    length, gateway = st.integers(0, family.bits), st.none() | address(family)
+    return st.builds(Assigned, TEXT, st.just(family), span(family), length, gateway)
+
+
+def pool_range(family: Family) -> st.SearchStrategy[PoolRange]:
+    """Ranges of a pool in a family."""
+    length, gateway = st.integers(0, family.bits), st.none() | address(family)
+    return st.builds(PoolRange, st.just(family), span(family), length, gateway, some(span(family)))
+
+
+HINT = st.builds(FreeHint, TEXT, FAMILY.flatmap(ring), st.integers(0, 129))
+POOL = st.builds(Pool, TEXT, TEXT, some(FAMILY.flatmap(pool_range)))
+BIRTH = st.builds(Birth, st.binary(min_size=16, max_size=16), some(PEER), some(POOL))
+RUMOUR = st.builds(messages.Rumour, PEER, ENDPOINT, st.sampled_from(MemberState), U64)
+OWNERSHIP = FAMILY.flatmap(lambda f: st.builds(messages.Ownership, ring(f), some(run(f))))
+ALLOCATION = st.builds(
+    Allocation, TEXT, TEXT, some(FAMILY.flatmap(assigned)), st.booleans(), some(st.tuples(TEXT, TEXT))
+)
+SPACE_REQUEST = FAMILY.flatmap(
+    lambda f: st.builds(
+        messages.SpaceRequest,
+        U64,
+        TEXT,
+        ring(f),
+        some(span(f)),
+        st.integers(0, f.bits).map(lambda bit: 1 << bit),
+        st.sampled_from(Need),
+    )
+)
+
+MESSAGES: dict[type, st.SearchStrategy[Message]] = {
+    messages.Ping: st.builds(messages.Ping, U64, PEER, U64, some(HINT)),
+    messages.Ack: st.builds(messages.Ack, U64, PEER, U64, some(HINT)),
+    messages.PingRequest: st.builds(messages.PingRequest, U64, PEER, ENDPOINT),
+    messages.Rumour: RUMOUR,
+    messages.Ownership: OWNERSHIP,
+    messages.Sync: st.builds(messages.Sync, st.booleans(), st.none() | BIRTH, some(OWNERSHIP), some(RUMOUR)),
+    messages.SpaceRequest: SPACE_REQUEST,
+    messages.Grant: FAMILY.flatmap(lambda f: st.builds(messages.Grant, U64, U64, ring(f), some(run(f)))),
+    messages.GrantAck: st.builds(messages.GrantAck, U64),
+    messages.SpaceRefusal: st.builds(messages.SpaceRefusal, U64, st.sampled_from(Refused)),
+    messages.Inquiry: st.builds(messages.Inquiry, some(TEXT)),
+    messages.Standing: st.builds(
+        messages.Standing, st.none() | BIRTH, some(TEXT), st.none() | PEER, st.booleans()
+    ),
+}
+RECORDS: dict[type, st.SearchStrategy[Record]] = {
+    records.Identity: st.builds(records.Identity, PEER),
+    records.Born: st.builds(records.Born, BIRTH),
+    records.Acquaintance: st.builds(records.Acquaintance, PEER, ENDPOINT),
+    records.Owned: FAMILY.flatmap(lambda f: st.builds(records.Owned, ring(f), run(f))),
+    records.Leased: st.builds(records.Leased, ALLOCATION),
+    records.Resting: FAMILY.flatmap(lambda f: st.builds(records.Resting, ring(f), span(f))),
+    records.Outgoing: FAMILY.flatmap(lambda f: st.builds(records.Outgoing, U64, PEER, ring(f), some(run(f)))),
+}
+ANY_MESSAGE = st.one_of(*MESSAGES.values())
+ANY_RECORD = st.one_of(*RECORDS.values())
+
+ME = Peer("node-1", 1 << 60)
+HERE = Header(bytes(8), ME, Endpoint("192.0.2.1", 6784))
+PING = messages.Ping(7, Peer("node-2", 3), 11)
+RING = RingId("default", Family.V4)
+RUN = Run(10, 20, Token(0, 1), ME, ME)
+RAW_HEADER = [bytes(8), ["node-1", 1 << 60], ["192.0.2.1", 6784]]
+RAW_PING = [1, 7, ["node-2", 3], 11, []]
+
+
+def packet(*raw: object, version: int = codec.WIRE_VERSION) -> bytes:
+    """A packet of anything, as a daemon with other classes would make it."""
+    return bytes((version, *msgpack.packb(raw)))
+
+
+def record(body: bytes) -> bytes:
+    """A stored record with a right digest over anything."""
+    return bytes((codec.RECORD_VERSION,)) + codec._record_digest(body) + body
+
+
+@st.composite
+def damaged(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
+    """Valid bytes after a few bits flipped, a piece cut out, or a few bytes put in."""
+    content = bytearray(draw(whole))
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, max(len(content) - 1, 0)))
+        match draw(st.sampled_from(["flip", "cut", "end", "put"])):
+            case "flip" if content:
+                content[at] ^= 1 << draw(st.integers(0, 7))
+            case "cut":
+                del content[at : at + draw(st.integers(1, 8))]
+            case "end":
+                del content[at:]
+            case _:
+                content[at:at] = draw(st.binary(min_size=1, max_size=8))
+    return bytes(content)
+
+
+PACKETS = st.builds(codec.encode_packet, HEADER, some(ANY_MESSAGE))
+
+
+class TestPackets:
+    """Packets of well-behaved daemons."""
+
+    def test_every_message_has_a_strategy(self) -> None:
+        """These tests try every class of message and of record there is."""
+        assert set(codec._MESSAGES.values()) == set(MESSAGES)
+        assert set(codec._RECORDS.values()) == set(RECORDS)
+
+    @pytest.mark.slow
+    @given(HEADER, some(ANY_MESSAGE))
+    def test_round_trip(self, header: Header, said: tuple[Message, ...]) -> None:
+        """A packet says what was put into it."""
+        assert (header, said) == codec.decode_packet(codec.encode_packet(header, said))
+
+    @pytest.mark.slow
+    @given(HEADER, ANY_MESSAGE, st.sampled_from([0, 1, 13, 14, 15, 16, 30]))
+    def test_size_is_exact(self, header: Header, message: Message, others: int) -> None:
+        """A message adds the bytes foretold, however many are in the packet already."""
+        before = codec.encode_packet(header, [PING] * others)
+        after = codec.encode_packet(header, [*[PING] * others, message])
+
+        assert codec.encoded_size(message) == len(after) - len(before)
+
+    @given(HEADER)
+    def test_header_is_bounded(self, header: Header) -> None:
+        """No header takes more than its bound, which leaves most of a datagram to messages."""
+        assert len(codec.encode_packet(header, ())) <= codec.HEADER_BYTES_MAX < DATAGRAM_BYTES_MAX // 2
+
+    def test_bytes_are_stable(self) -> None:
+        """The bytes of version 1 are these, so that daemons of different builds understand each other."""
+        expected = (
+            "01dc0002"  # version, an array of two
+            "93c4080000000000000000"  # the header: the cluster id,
+            "92a66e6f64652d31cf1000000000000000"  # the sender,
+            "92a93139322e302e322e31cd1a80"  # its endpoint
+            "950107"  # a ping, its number,
+            "92a66e6f64652d32030b90"  # target, fingerprint and hints
+        )
+
+        assert expected == codec.encode_packet(HERE, [PING]).hex()
+
+    def test_wide_addresses(self) -> None:
+        """The last IPv6 address and the stop behind it travel as bytes and come back as integers."""
+        wide = messages.Ownership(
+            RingId("default", Family.V6), (RUN._replace(start=(1 << 128) - 1, stop=1 << 128),)
+        )
+
+        assert (wide,) == codec.decode_packet(codec.encode_packet(HERE, [wide]))[1]
+
+
+class TestNewerDaemons:
+    """Packets of daemons that know more."""
+
+    def test_unknown_message_is_skipped(self) -> None:
+        """A message with a tag of the future is left out and the others are heard."""
+        assert (HERE, (PING,)) == codec.decode_packet(packet(RAW_HEADER, [99, "new", [[None]]], RAW_PING))
+
+    def test_appended_fields_are_ignored(self) -> None:
+        """Fields appended to a header, a peer and a message change nothing."""
+        header = [bytes(8), ["node-1", 1 << 60, True], ["192.0.2.1", 6784, 1], "more"]
+
+        assert (HERE, (PING,)) == codec.decode_packet(packet(header, [*RAW_PING, None, [1, 2]]))
+
+    def test_missing_fields_have_defaults(self) -> None:
+        """Trailing fields that an older daemon does not send have their defaults."""
+        assert (HERE, (PING,)) == codec.decode_packet(packet(RAW_HEADER, RAW_PING[:-1]))
+
+    def test_missing_field_without_default(self) -> None:
+        """A message that lacks a field it always had is malformed."""
+        with pytest.raises(PeerError, match="Ping is not an array of at least 3"):
+            codec.decode_packet(packet(RAW_HEADER, RAW_PING[:-2]))
+
+    @pytest.mark.parametrize("version", [0, 2, 7, 0x91, 255])
+    def test_other_version(self, version: int) -> None:
+        """A packet of another version is refused by naming both."""
+        with pytest.raises(PeerError, match=f"^wire version {version}; this daemon speaks 1$"):
+            codec.decode_packet(packet(RAW_HEADER, version=version))
+
+
+def nested(depth: int, head: bytes = b"\x91") -> bytes:
+    """Arrays in arrays."""
+    return head * depth + b"\xc0"
+
+
+RAW_RUN = [10, 20, [0, 1], ["a", 1], ["a", 1]]
+RAW_RING = ["default", 4]
+WIDE = (1 << 64).to_bytes(9, "big")
+
+HOSTILE = {
+    "nothing": b"",
+    "version only": b"\x01",
+    "no array": packet()[:1] + msgpack.packb(5),
+    "empty array": packet(),
+    "trailing bytes": packet(RAW_HEADER) + b"\x00",
+    "no header": packet(5),
+    "message is no array": packet(RAW_HEADER, 5),
+    "message is empty": packet(RAW_HEADER, []),
+    "tag is text": packet(RAW_HEADER, ["Ping"]),
+    "tag is a boolean": packet(RAW_HEADER, [True, *RAW_PING[1:]]),
+    "nested 100,000 deep": b"\x01" + nested(100_000),
+    "nested in an unknown message": b"\x01\x92" + msgpack.packb(RAW_HEADER) + b"\x92\x63" + nested(5000),
+    "array of 4 billion": b"\x01\xdd\xff\xff\xff\xff",
+    "arrays of a million in each other": b"\x01" + nested(300, b"\xdd\x00\x0f\xff\xff"),
+    "map of 4 billion": b"\x01\xdf\xff\xff\xff\xff",
+    "text of 4 GiB": b"\x01\x91\xdb\xff\xff\xff\xff",
+    "bytes of 4 GiB": b"\x01\x91\xc6\xff\xff\xff\xff",
+    "extension of 4 GiB": b"\x01\x91\xc9\xff\xff\xff\xff\x01",
+    "timestamp": packet(RAW_HEADER, [99, msgpack.Timestamp(1, 2)]),
+    "extension": packet(RAW_HEADER, [99, msgpack.ExtType(3, b"x")]),
+    "map": packet(RAW_HEADER, [99, {1: 2}]),
+    "reserved byte": b"\x01\x91\xc1",
+    "text that is not UTF-8": b"\x01\x91\xa2\xff\xfe",
+    "surrogate": b"\x01\x91\xa3\xed\xa0\x80",
+    "float for an integer": packet(RAW_HEADER, [9, 1.0]),
+    "boolean for an integer": packet(RAW_HEADER, [9, True]),
+    "negative": packet(RAW_HEADER, [9, -1]),
+    "None": packet(RAW_HEADER, [9, None]),
+    "wide for 64 bits": packet(RAW_HEADER, [9, WIDE]),
+    "integer for a boolean": packet(RAW_HEADER, [6, 1, None, [], []]),
+    "cluster id of 7 bytes": packet([bytes(7), *RAW_HEADER[1:]]),
+    "nameless": packet([bytes(8), ["", 1], ["h", 1]]),
+    "name too long": packet([bytes(8), ["n" * 254, 1], ["h", 1]]),
+    "name too long in bytes": packet([bytes(8), ["\u00fc" * 127, 1], ["h", 1]]),
+    "port 0": packet([bytes(8), ["n", 1], ["h", 0]]),
+    "port 65536": packet([bytes(8), ["n", 1], ["h", 65536]]),
+    "no such state": packet(RAW_HEADER, [4, ["n", 1], ["h", 1], 4, 0]),
+    "state is an array": packet(RAW_HEADER, [4, ["n", 1], ["h", 1], [], 0]),
+    "no such family": packet(RAW_HEADER, [5, ["default", 5], []]),
+    "empty run": packet(RAW_HEADER, [5, RAW_RING, [[10, 10, *RAW_RUN[2:]]]]),
+    "reversed run": packet(RAW_HEADER, [5, RAW_RING, [[11, 10, *RAW_RUN[2:]]]]),
+    "run beyond IPv4": packet(RAW_HEADER, [5, RAW_RING, [[10, (1 << 32) + 1, *RAW_RUN[2:]]]]),
+    "run beyond IPv6": packet(
+        RAW_HEADER, [5, ["default", 6], [[10, ((1 << 128) + 1).to_bytes(17, "big"), *RAW_RUN[2:]]]]
+    ),
+    "wide with leading zeros": packet(RAW_HEADER, [5, ["default", 6], [[10, b"\x00" + WIDE, *RAW_RUN[2:]]]]),
+    "narrow as wide": packet(RAW_HEADER, [5, ["default", 6], [[10, b"\x20", *RAW_RUN[2:]]]]),
+    "negative epoch": packet(RAW_HEADER, [5, RAW_RING, [[10, 20, [0, -1], *RAW_RUN[3:]]]]),
+    "empty range": packet(RAW_HEADER, [7, 1, "p", RAW_RING, [[5, 5]], 1, 0]),
+    "size is no power of two": packet(RAW_HEADER, [7, 1, "p", RAW_RING, [], 3, 0]),
+    "size 0": packet(RAW_HEADER, [7, 1, "p", RAW_RING, [], 0, 0]),
+    "text too long": packet(RAW_HEADER, [7, 1, "p" * 4097, RAW_RING, [], 1, 0]),
+    "too many entries": packet(RAW_HEADER, [11, [""] * (fields.ENTRIES_MAX + 1)]),
+    "text for an array": packet(RAW_HEADER, [11, "abc"]),
+}
+
+
+class TestHostilePackets:
+    """Bytes that no daemon of ours would send."""
+
+    @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
+    def test_refused(self, hostile: bytes) -> None:
+        """A packet that breaks any one rule is refused with a short reason."""
+        with pytest.raises(PeerError) as refused:
+            codec.decode_packet(hostile)
+
+        assert 0 < len(str(refused.value)) < 200
+
+    def test_too_long_for_a_stream(self) -> None:
+        """A packet above the limit of streams is refused before it is looked into."""
+        with pytest.raises(PeerError, match=f"^packet of {STREAM_BYTES_MAX + 1} bytes$"):
+            codec.decode_packet(bytes(STREAM_BYTES_MAX + 1))
+
+    @given(st.binary(max_size=200))
+    def test_random_bytes(self, content: bytes) -> None:
+        """Random bytes, with and without the right version, raise nothing but a peer's error."""
+        for attempt in (content, bytes((codec.WIRE_VERSION,)) + content):
+            with pytest.raises(PeerError):
+                codec.decode_packet(attempt)
+
+    @pytest.mark.slow
+    @given(damaged(PACKETS))
+    def test_damaged_packets(self, content: bytes) -> None:
+        """A damaged packet is refused, or says something that is within all limits and can be said again."""
+        try:
+            header, said = codec.decode_packet(content)
+        except PeerError:
+            return
+
+        assert (header, said) == codec.decode_packet(codec.encode_packet(header, said))
+
+    @pytest.mark.slow
+    @given(PACKETS, st.data())
+    def test_truncated_packets(self, whole: bytes, data: st.DataObject) -> None:
+        """A packet without its end is refused."""
+        with pytest.raises(PeerError):
+            codec.decode_packet(whole[: data.draw(st.integers(0, len(whole) - 1))])
+
+
+WRONG_VALUES: Iterable[tuple[str, Message]] = [
+    ("an integer", messages.GrantAck(-1)),
+    ("an integer", messages.GrantAck(1 << 64)),
+    ("an integer", messages.GrantAck(True)),
+    ("is something else", messages.PingRequest(1, ("n", 1), Endpoint("h", 1))),  # type: ignore[arg-type]
+    ("a Refused", messages.SpaceRefusal(1, 1)),  # type: ignore[arg-type]
+    ("an array", messages.Inquiry(["a"])),  # type: ignore[arg-type]
+    ("text", messages.Inquiry(("n" * 4097,))),
+    ("surrogates", messages.Inquiry(("\ud800",))),
+    ("contradicts", messages.Ownership(RING, (RUN._replace(stop=RUN.start),))),
+    ("contradicts", messages.Ownership(RING, (RUN._replace(stop=(1 << 32) + 1),))),
+]
+
+
+class TestEncoding:
+    """What the codec demands of its own daemon."""
+
+    @pytest.mark.parametrize(("reason", "message"), WRONG_VALUES)
+    def test_nothing_is_said_that_nobody_could_read(self, reason: str, message: Message) -> None:
+        """A message beyond the limits is refused when it is encoded, by a sentence that names the field."""
+        with pytest.raises(ValueError, match=reason):
+            codec.encode_packet(HERE, [message])
+
+    @pytest.mark.slow
+    def test_too_many_messages(self) -> None:
+        """A packet holds as many messages as its count can tell, and no more."""
+        most = [messages.GrantAck(1)] * codec.MESSAGES_MAX
+
+        assert tuple(most) == codec.decode_packet(codec.encode_packet(HERE, most))[1]
+        with pytest.raises(ValueError, match="more than 65534 messages"):
+            codec.encode_packet(HERE, [*most, messages.GrantAck(1)])
+
+
+class TestRecords:
+    """What a disk remembers."""
+
+    @pytest.mark.slow
+    @given(ANY_RECORD)
+    def test_round_trip(self, one: Record) -> None:
+        """A record comes back as it was."""
+        assert one == codec.decode_record(codec.encode_record(one))
+
+    @pytest.mark.slow
+    @given(ANY_RECORD, st.data())
+    def test_every_bit_counts(self, one: Record, data: st.DataObject) -> None:
+        """A single flipped bit anywhere in a record is found."""
+        content = bytearray(codec.encode_record(one))
+        bit = data.draw(st.integers(0, 8 * len(content) - 1))
+        content[bit // 8] ^= 1 << bit % 8
+
+        with pytest.raises(StorageError):
+            codec.decode_record(bytes(content))
+
+    @pytest.mark.slow
+    @given(st.binary(max_size=100) | damaged(ANY_RECORD.map(codec.encode_record)))
+    def test_random_and_damaged_bytes(self, content: bytes) -> None:
+        """Bytes that are no record raise nothing but a storage error."""
+        try:
+            one = codec.decode_record(content)
+        except StorageError:
+            return
+
+        assert content == codec.encode_record(one)
+
+    @pytest.mark.slow
+    @given(st.binary(max_size=100) | damaged(ANY_RECORD.map(lambda one: codec.encode_record(one)[9:])))
+    def test_digest_is_not_trusted(self, body: bytes) -> None:
+        """A body that is no record raises nothing but a storage error, even if its digest is right."""
+        try:
+            one = codec.decode_record(record(body))
+        except StorageError:
+            return
+
+        assert one == codec.decode_record(codec.encode_record(one))
+
+    def test_unknown_kind(self) -> None:
+        """A record of a kind that is not known is refused, for forgetting it could be unsafe."""
+        with pytest.raises(StorageError, match="tag is not known"):
+            codec.decode_record(record(msgpack.packb([99, 1])))
+
+    def test_other_version(self) -> None:
+        """A record of another version is refused by naming both."""
+        with pytest.raises(StorageError, match="record version 02; this daemon reads 01"):
+            codec.decode_record(b"\x02" + codec.encode_record(records.Identity(ME))[1:])
+
+
+class TestDigests:
+    """Hashes that daemons compare with each other."""
+
+    def test_cluster_id_is_stable(self) -> None:
+        """The cluster id is the keyless hash of the birth's bytes, the same on every build."""
+        birth = Birth(bytes(range(16)), (ME,), ())
+        content = msgpack.packb([bytes(range(16)), [["node-1", 1 << 60]], []])
+
+        assert blake2b(content, digest_size=8, person=b"birth").digest() == codec.cluster_id(birth)
+
+    @pytest.mark.slow
+    @settings(max_examples=25)
+    @given(BIRTH, BIRTH)
+    def test_cluster_ids_differ(self, one: Birth, other: Birth) -> None:
+        """Two births have one cluster id only if they are equal."""
+        assert (one == other) == (codec.cluster_id(one) == codec.cluster_id(other))
+
+    @pytest.mark.parametrize("family", Family)
+    def test_run_digest_depends_on_everything(self, family: Family) -> None:
+        """Ring, every field of the run, and the key each change the digest, which has 64 bits."""
+        ring_id, key = RingId("default", family), bytes(16)
+        runs = [
+            RUN,
+            RUN._replace(start=11),
+            RUN._replace(stop=family.size),
+            RUN._replace(token=Token(1, 0)),
+            RUN._replace(owner=Peer("node-1", 2)),
+            RUN._replace(author=Peer("node-1", 2)),
+        ]
+        digests = [codec.run_digest(ring_id, one, key) for one in runs]
+        digests.append(codec.run_digest(RingId("other", family), RUN, key))
+        digests.append(codec.run_digest(ring_id, RUN, bytes(15) + b"\x01"))
+
+        assert len(digests) == len(set(digests))
+        assert all(0 <= one < 1 << 64 for one in digests)
+        assert digests[0] == codec.run_digest(ring_id, Run(10, 20, Token(0, 1), ME, ME), key)
+
+
+def test_limits_name_fields_that_exist() -> None:
+    """Every limit in the tables belongs to a field of a class, so that no limit is lost by a renaming."""
+    classes = [Range, Run, Peer, Endpoint, RingId, Header, Birth, Pool, PoolRange, Assigned, FreeHint]
+    classes += [*codec._MESSAGES.values(), *codec._RECORDS.values()]
+    names = {f"{one.__name__}.{name}" for one in classes for name in get_type_hints(one)}
+
+    assert {*fields._INTEGERS, *fields._TEXTS, *fields._BINARIES} <= names

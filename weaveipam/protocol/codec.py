@@ -1,0 +1,225 @@
+"""
+Bytes to and from what peers say and what a disk remembers; the only importer of msgpack.
+
+A packet is one version byte and a msgpack array `[header, message, ...]`; a message is `[tag, field, ...]`.
+A record is one version byte, eight bytes of digest and a msgpack array `[tag, field, ...]`.
+
+To extend a class, append a field with a default: older daemons ignore it, newer ones fill it in.  A new
+message gets a new tag, which older daemons skip.  Use arrays, integers, text, bytes, booleans and None: the
+daemons of today refuse maps and extension types, wherever they stand.
+Does not know sockets, disks, or whether what was said is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, get_args
+
+import msgpack
+
+from ring.ring import Peer, Run
+from weaveipam.errors import PeerError, StorageError
+from weaveipam.protocol import messages, records
+from weaveipam.protocol.effects import STREAM_BYTES_MAX
+from weaveipam.protocol.fields import ENTRIES_MAX, NAME_BYTES_MAX, U64_MAX, Codec, codec_of
+from weaveipam.protocol.messages import Header, Message
+from weaveipam.protocol.records import Record
+from weaveipam.protocol.values import Birth, Endpoint, RingId
+
+WIRE_VERSION = 1
+"""First byte of every packet; another one is refused whole."""
+
+RECORD_VERSION = 1
+"""First byte of every record."""
+
+RECORD_DIGEST_BYTES = 8
+"""Of blake2b, over version and body: one flipped record in 2^64 would go unseen."""
+
+MESSAGES_MAX = (1 << 16) - 2
+"""Messages of one packet: what a two-byte count holds beside the header."""
+
+_MESSAGES: Mapping[int, type] = {
+    1: messages.Ping,
+    2: messages.Ack,
+    3: messages.PingRequest,
+    4: messages.Rumour,
+    5: messages.Ownership,
+    6: messages.Sync,
+    7: messages.SpaceRequest,
+    8: messages.Grant,
+    9: messages.GrantAck,
+    10: messages.SpaceRefusal,
+    11: messages.Inquiry,
+    12: messages.Standing,
+}
+"""Tags of messages; never reused for something else."""
+
+_RECORDS: Mapping[int, type] = {
+    1: records.Identity,
+    2: records.Born,
+    3: records.Acquaintance,
+    4: records.Owned,
+    5: records.Leased,
+    6: records.Resting,
+    7: records.Outgoing,
+}
+"""Tags of records; never reused for something else."""
+
+
+def _tagged(classes: Mapping[int, type], union: Any) -> tuple[Mapping[type, int], Mapping[int, Codec]]:
+    """The tag of each class of a union, and the codec of each tag."""
+    assert set(classes.values()) == set(get_args(union)), "every class of the union has a tag"
+    return {of: tag for tag, of in classes.items()}, {tag: codec_of(of) for tag, of in classes.items()}
+
+
+_MESSAGE_TAGS, _MESSAGE_CODECS = _tagged(_MESSAGES, Message)
+_RECORD_TAGS, _RECORD_CODECS = _tagged(_RECORDS, Record)
+_HEADER = codec_of(Header)
+_BIRTH = codec_of(Birth)
+
+
+def _pack(value: Any) -> bytes:
+    packed: bytes = msgpack.packb(value)
+    return packed
+
+
+def _unpack(packed: bytes | memoryview) -> tuple[Any, ...]:
+    """
+    The non-empty array in some bytes, with tuples for arrays; maps and extension types are refused.
+
+    Raises:
+        ValueError, msgpack.UnpackException: anything else.
+    """
+    entries_max = min(len(packed), ENTRIES_MAX)
+    raw = msgpack.unpackb(packed, use_list=False, max_array_len=entries_max, max_map_len=0, max_ext_len=0)
+    if type(raw) is not tuple or not raw:
+        raise ValueError("not an array of anything")
+    return raw
+
+
+def _message(message: Message) -> list[Any]:
+    tag = _MESSAGE_TAGS[type(message)]
+    return [tag, *_MESSAGE_CODECS[tag].encode(message)]
+
+
+def encode_packet(header: Header, messages: Sequence[Message]) -> bytes:
+    """
+    The packet that says the messages, in their order; may exceed every limit of a channel.
+
+    Invariant: header and messages are within the limits of this module and number at most `MESSAGES_MAX`; a
+        ValueError says what is not.
+    """
+    if len(messages) > MESSAGES_MAX:
+        raise ValueError(f"more than {MESSAGES_MAX} messages")
+    # The count has two bytes even if it is small, so that a message adds the same bytes to every packet.
+    count = (1 + len(messages)).to_bytes(2, "big")
+    parts = [bytes((WIRE_VERSION, 0xDC)), count, _pack(_HEADER.encode(header))]
+    parts.extend(_pack(_message(message)) for message in messages)
+    return b"".join(parts)
+
+
+def decode_packet(packet: bytes) -> tuple[Header, tuple[Message, ...]]:
+    """
+    The header and messages of any bytes a peer sent; messages with tags that are not known yet are left out.
+
+    Raises:
+        PeerError: anything else than a packet, with a short reason.
+
+    Cost: linear in the bytes, also if they are malicious: memory is at most some hundred times their length.
+    """
+    if not 1 < len(packet) <= STREAM_BYTES_MAX:
+        raise PeerError(f"packet of {len(packet)} bytes")
+    if packet[0] != WIRE_VERSION:
+        raise PeerError(f"wire version {packet[0]}; this daemon speaks {WIRE_VERSION}")
+    try:
+        header, *tail = _unpack(memoryview(packet)[1:])
+        return _HEADER.decode(header), tuple(_known_messages(tail))
+    except (ValueError, msgpack.UnpackException) as error:
+        raise PeerError(f"malformed packet: {error}") from error
+
+
+def _known_messages(raw: Iterable[Any]) -> Iterable[Message]:
+    """The messages with known tags."""
+    for one in raw:
+        if type(one) is not tuple or not one or type(one[0]) is not int:
+            raise ValueError("a message is not an array with a tag")
+        codec = _MESSAGE_CODECS.get(one[0])
+        if codec is not None:
+            yield codec.decode(one[1:])
+
+
+def encoded_size(message: Message) -> int:
+    """The bytes that a message adds to a packet, exactly, whatever else the packet carries."""
+    return len(_pack(_message(message)))
+
+
+def encode_record(record: Record) -> bytes:
+    """
+    The bytes that a disk remembers a record by.
+
+    Invariant: the record is within the limits of this module; a ValueError says what is not.
+    """
+    tag = _RECORD_TAGS[type(record)]
+    body = _pack([tag, *_RECORD_CODECS[tag].encode(record)])
+    return bytes((RECORD_VERSION,)) + _record_digest(body) + body
+
+
+def decode_record(stored: bytes) -> Record:
+    """
+    The record that was stored as these bytes.
+
+    Raises:
+        StorageError: the bytes are not what `encode_record` made, or of a newer daemon's record.
+    """
+    if not stored or stored[0] != RECORD_VERSION:
+        raise StorageError(
+            f"record version {stored[:1].hex() or 'missing'}; this daemon reads {RECORD_VERSION:02x}"
+        )
+    digest, body = stored[1 : 1 + RECORD_DIGEST_BYTES], stored[1 + RECORD_DIGEST_BYTES :]
+    if digest != _record_digest(body):
+        raise StorageError("a record's digest does not match its content")
+    try:
+        return _known_record(_unpack(body))
+    except (ValueError, msgpack.UnpackException) as error:
+        raise StorageError(f"malformed record: {error}") from error
+
+
+def _known_record(raw: tuple[Any, ...]) -> Record:
+    tag = raw[0]
+    if type(tag) is not int or tag not in _RECORD_CODECS:
+        raise ValueError("a record's tag is not known")
+    record: Record = _RECORD_CODECS[tag].decode(raw[1:])
+    return record
+
+
+def _record_digest(body: bytes) -> bytes:
+    return blake2b(body, digest_size=RECORD_DIGEST_BYTES, person=bytes((RECORD_VERSION,))).digest()
+
+
+def cluster_id(birth: Birth) -> bytes:
+    """The 8 bytes by which packets name the cluster of a birth: blake2b of its encoding."""
+    return blake2b(_pack(_BIRTH.encode(birth)), digest_size=8, person=b"birth").digest()
+
+
+def run_digest(ring_id: RingId, run: Run, key: bytes) -> int:
+    """
+    64 bits that depend on every bit of one run of one ring, for a fingerprint that is the sum over all runs.
+
+    Args:
+        ring_id: Of the ring that holds the run.
+        run: As above.
+        key: At most 64 bytes; who does not know it cannot make two sets of runs with one fingerprint.
+    """
+    # Not by the codec of runs: this is done for every run that changes, and is three times as fast.
+    start, stop = run.start.to_bytes(17, "big"), run.stop.to_bytes(17, "big")
+    content = _pack((ring_id, start, stop, run.token, run.owner, run.author))
+    return int.from_bytes(blake2b(content, digest_size=8, key=key).digest(), "big")
+
+
+HEADER_BYTES_MAX = len(
+    encode_packet(
+        Header(bytes(8), Peer("n" * NAME_BYTES_MAX, U64_MAX), Endpoint("h" * NAME_BYTES_MAX, 65535)), ()
+    )
+)
+"""Bytes of a packet without messages, when names are as long as they may be."""

@@ -1,0 +1,279 @@
+"""
+Values to and from arrays of integers, text, bytes, booleans and None, by their type hints.
+
+Every class is the array of its fields in the order of its definition.  How each field is written and checked
+follows from its type hint and from the tables of limits below, and is worked out once for each class.
+Does not know bytes, tags or versions; `codec` does.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from enum import IntEnum
+from functools import cache
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from ring.address import Family, Range
+from ring.ring import Run
+from weaveipam.protocol import messages, records, values
+
+# Limits, all of them checked in both directions, so that nothing is sent or stored that cannot be read back.
+
+NAME_BYTES_MAX = 253
+"""UTF-8 bytes of a peer's name and of an endpoint's host: the longest DNS name (RFC 1035, section 2.3.4)."""
+
+TEXT_BYTES_MAX = 4096
+"""UTF-8 bytes of any other text: twice the longest key (512 characters of 4 bytes)."""
+
+ENTRIES_MAX = 1 << 20
+"""Entries of any tuple: ten times the 100,000 runs that a ring is built for; bounds what bytes can claim."""
+
+U64_MAX = (1 << 64) - 1
+"""The greatest integer that msgpack has room for, and of any field without limits of its own."""
+
+_ADDRESS = (0, 1 << 128)
+"""An address, or the stop of a range, of either family."""
+
+_INTEGERS: Mapping[str, tuple[int, int]] = {
+    "Range.start": _ADDRESS,
+    "Range.stop": _ADDRESS,
+    "Run.start": _ADDRESS,
+    "Run.stop": _ADDRESS,
+    "PoolRange.gateway": _ADDRESS,
+    "Assigned.gateway": _ADDRESS,
+    "SpaceRequest.size": (1, 1 << 128),
+    "Endpoint.port": (1, 65535),
+    "FreeHint.bucket": (0, 129),
+    "PoolRange.prefix_length": (0, 128),
+    "Assigned.prefix_length": (0, 128),
+}
+"""Least and greatest value of integers that are not just any of 64 bits."""
+
+_TEXTS: Mapping[str, tuple[int, int]] = {
+    "Peer.name": (1, NAME_BYTES_MAX),
+    "Endpoint.host": (1, NAME_BYTES_MAX),
+}
+"""Least and greatest UTF-8 length of text that is not just anything up to `TEXT_BYTES_MAX`."""
+
+_BINARIES: Mapping[str, int] = {"Header.cluster_id": 8, "Birth.nonce": 16}
+"""Exact length of every bytes field."""
+
+
+def _inside(family: Family, ranges: Iterable[Range | Run]) -> bool:
+    """Whether all of the ranges are addresses of the family."""
+    size = family.size
+    return all(one.stop <= size for one in ranges)
+
+
+def _on_link(family: Family, ranges: Sequence[Range], prefix_length: int, gateway: int | None) -> bool:
+    """Whether ranges, prefix length and gateway are of the family."""
+    return _inside(family, ranges) and prefix_length <= family.bits and (gateway or 0) < family.size
+
+
+_RULES: Mapping[type, Callable[..., bool]] = {
+    Range: lambda start, stop: start < stop,
+    Run: lambda start, stop, *_: start < stop,
+    values.PoolRange: lambda family, within, length, gateway=None, excluded=(): _on_link(
+        family, (within, *excluded), length, gateway
+    ),
+    values.Assigned: lambda _pool, family, within, length, gateway: _on_link(
+        family, (within,), length, gateway
+    ),
+    messages.Ownership: lambda ring, runs: _inside(ring.family, runs),
+    messages.Grant: lambda _grant, _request, ring, runs: _inside(ring.family, runs),
+    messages.SpaceRequest: lambda _request, _pool, ring, within, size, _need: (
+        _inside(ring.family, within) and size <= ring.family.size and size & (size - 1) == 0
+    ),
+    records.Owned: lambda ring, run: _inside(ring.family, (run,)),
+    records.Resting: lambda ring, resting: _inside(ring.family, (resting,)),
+    records.Outgoing: lambda _grant, _heir, ring, runs: _inside(ring.family, runs),
+}
+"""What the fields of a class, in their order, must satisfy together."""
+
+
+class Codec(NamedTuple):
+    """
+    How values of one type become what msgpack writes, and back.
+
+    Both directions check, and raise ValueError naming the field.  Their types cannot be said here: only the
+    hint that the codec was built from knows them.
+    """
+
+    encode: Callable[[Any], Any]
+    decode: Callable[[Any], Any]
+
+
+def _codec(hint: Any, where: str) -> Codec:
+    """The codec of a type hint, for the field called `where`."""
+    if hint is int:
+        return _integer(*_INTEGERS.get(where, (0, U64_MAX)), where)
+    if hint is str:
+        return _text(*_TEXTS.get(where, (0, TEXT_BYTES_MAX)), where)
+    if hint is bytes:
+        return _binary(_BINARIES[where], where)
+    if hint is bool:
+        return _boolean(where)
+    arguments = get_args(hint)
+    if get_origin(hint) in (UnionType, Union):
+        assert len(arguments) == 2 and arguments[1] is type(None), f"{where}: only X | None is understood"  # noqa: PLR2004, PT018  # one claim
+        return _optional(_codec(arguments[0], where))
+    if get_origin(hint) is tuple:
+        if arguments[-1] is Ellipsis:
+            return _tuple(_codec(arguments[0], where), where)
+        return _array(tuple, [_codec(one, where) for one in arguments], len(arguments), where)
+    if issubclass(hint, IntEnum):
+        return _enumeration(hint, where)
+    return codec_of(hint)
+
+
+def _integer(least: int, greatest: int, where: str) -> Codec:
+    """Integers; those that msgpack has no room for, from 2^64 on, as shortest big-endian bytes."""
+    wrong = f"{where} is not an integer of {least} to {greatest}"
+
+    def encode(value: Any) -> int | bytes:
+        if type(value) is not int or not least <= value <= greatest:
+            raise ValueError(wrong)
+        return value if value <= U64_MAX else value.to_bytes((value.bit_length() + 7) // 8, "big")
+
+    def decode(raw: Any) -> int:
+        if type(raw) is int and least <= raw <= greatest:
+            return raw
+        if type(raw) is bytes and 8 < len(raw) <= 17 and raw[0]:  # noqa: PLR2004  # 2^64 has 9 bytes, 2^128 has 17
+            value = int.from_bytes(raw, "big")
+            if value <= greatest:
+                return value
+        raise ValueError(wrong)
+
+    return Codec(encode, decode)
+
+
+def _text(least: int, greatest: int, where: str) -> Codec:
+    """Text whose UTF-8 form has `least` to `greatest` bytes."""
+    wrong = f"{where} is not text of {least} to {greatest} bytes"
+
+    def check(value: Any) -> str:
+        if type(value) is not str or not least <= len(value) <= greatest:
+            raise ValueError(wrong)
+        if not value.isascii() and len(value.encode()) > greatest:
+            raise ValueError(wrong)
+        return value
+
+    return Codec(check, check)
+
+
+def _binary(length: int, where: str) -> Codec:
+    """Bytes of one length."""
+
+    def check(value: Any) -> bytes:
+        if type(value) is not bytes or len(value) != length:
+            raise ValueError(f"{where} is not {length} bytes")
+        return value
+
+    return Codec(check, check)
+
+
+def _boolean(where: str) -> Codec:
+    """True and False, and nothing that merely acts like them."""
+
+    def check(value: Any) -> bool:
+        if value is not True and value is not False:
+            raise ValueError(f"{where} is not a boolean")
+        return value
+
+    return Codec(check, check)
+
+
+def _enumeration(members: type[IntEnum], where: str) -> Codec:
+    """Members of an enumeration, as their values."""
+    by_value = {member.value: member for member in members}
+
+    def encode(value: Any) -> int:
+        if type(value) is not members:
+            raise ValueError(f"{where} is not a {members.__name__}")
+        return int(value)
+
+    def decode(raw: Any) -> IntEnum:
+        if type(raw) is not int or raw not in by_value:
+            raise ValueError(f"{where} is not a {members.__name__}")
+        return by_value[raw]
+
+    return Codec(encode, decode)
+
+
+def _optional(of: Codec) -> Codec:
+    """None as None; anything else as what it is."""
+    encode, decode = of
+    return Codec(
+        lambda value: None if value is None else encode(value),
+        lambda raw: None if raw is None else decode(raw),
+    )
+
+
+def _tuple(of: Codec, where: str) -> Codec:
+    """Tuples of any length with entries of one type."""
+    wrong = f"{where} is not an array of at most {ENTRIES_MAX}"
+
+    def both(one: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+        def check(value: Any) -> tuple[Any, ...]:
+            if type(value) is not tuple or len(value) > ENTRIES_MAX:
+                raise ValueError(wrong)
+            return tuple(map(one, value))
+
+        return check
+
+    return Codec(both(of.encode), both(of.decode))
+
+
+@cache
+def codec_of(of: type) -> Codec:
+    """A dataclass or NamedTuple, as the array of its fields."""
+    hints = get_type_hints(of)
+    if is_dataclass(of):
+        names = [field.name for field in fields(of)]
+        required = sum(field.default is MISSING for field in fields(of))
+    else:
+        names = list(hints)
+        required = len(names) - len(getattr(of, "_field_defaults", ()))
+    parts = [_codec(hints[name], f"{of.__name__}.{name}") for name in names]
+    return _array(of, parts, required, of.__name__, names)
+
+
+def _array(of: type, parts: Sequence[Codec], required: int, where: str, names: Sequence[str] = ()) -> Codec:
+    """
+    Values built from one entry for each part.
+
+    Entries beyond the parts are ignored; those beyond `required` may be missing and then have their defaults.
+    """
+    encoders = [part.encode for part in parts]
+    decoders = [part.decode for part in parts]
+    rule = _RULES.get(of)
+    build: Callable[..., Any] = (lambda *entries: entries) if of is tuple else of
+    entries_of: Callable[[Any], tuple[Any, ...]]
+    if issubclass(of, tuple):
+        entries_of = lambda value: value  # noqa: E731  # as below
+    elif len(names) == 1:
+        entries_of = lambda value: (getattr(value, names[0]),)  # noqa: E731  # one of three ways, side by side
+    else:
+        entries_of = operator.attrgetter(*names)
+
+    def encode(value: Any) -> list[Any]:
+        if type(value) is not of:
+            raise ValueError(f"{where} is something else")
+        entries = entries_of(value)
+        encoded = [one(entry) for one, entry in zip(encoders, entries, strict=True)]
+        if rule is not None and not rule(*entries):
+            raise ValueError(f"{where} contradicts itself")
+        return encoded
+
+    def decode(raw: Any) -> Any:
+        if type(raw) is not tuple or len(raw) < required:
+            raise ValueError(f"{where} is not an array of at least {required}")
+        entries = [one(entry) for one, entry in zip(decoders, raw, strict=False)]
+        if rule is not None and not rule(*entries):
+            raise ValueError(f"{where} contradicts itself")
+        return build(*entries)
+
+    return Codec(encode, decode)

@@ -1,0 +1,200 @@
+"""Which rumours are believed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ring.address import Family
+from ring.ring import Peer
+from weaveipam.gossip.members import OVERRIDES, REFUTATIONS_MAX, Age, Members, supersedes
+from weaveipam.protocol.messages import FreeHint, Rumour
+from weaveipam.protocol.values import Endpoint, MemberState, RingId
+
+ALIVE, SUSPECT, DEAD, LEFT = MemberState
+HERE = Endpoint("192.0.2.1", 6783)
+THERE = Endpoint("192.0.2.2", 6783)
+ME = Peer("me", 5)
+HIM = Peer("him", 5)
+
+RUMOURS = st.builds(
+    Rumour,
+    st.builds(Peer, st.sampled_from(["a", "b", "me"]), st.integers(4, 6)),
+    st.sampled_from([HERE, THERE]),
+    st.sampled_from(MemberState),
+    st.integers(0, 2),
+)
+
+
+def table() -> Members:
+    """The table of a daemon that has heard nothing."""
+    return Members(ME, HERE, 0.0)
+
+
+@pytest.mark.parametrize(("said", "held"), list(product(MemberState, repeat=2)))
+@pytest.mark.parametrize("refutation", [0, 1, 2])
+def test_the_table_is_the_order_of_refutation_and_state(
+    said: MemberState, held: MemberState, refutation: int
+) -> None:
+    """Of one life the higher refutation supersedes, and at one refutation the graver state."""
+    rumour, other = Rumour(HIM, THERE, said, refutation), Rumour(HIM, THERE, held, 1)
+
+    assert ((refutation, said) > (1, held)) == supersedes(rumour, other)
+
+
+def test_the_table_is_total() -> None:
+    """There is a rule for each pair of states, and none asks for an older rumour."""
+    assert set(OVERRIDES) == set(product(MemberState, repeat=2))
+    assert set(OVERRIDES.values()) == {Age.SAME, Age.NEWER}
+
+
+@given(RUMOURS, RUMOURS)
+def test_of_two_different_rumours_one_supersedes(one: Rumour, other: Rumour) -> None:
+    """Of two rumours about one life exactly one supersedes the other, unless they are equal."""
+    other = replace(other, peer=one.peer)
+
+    assert (one != other) == (supersedes(one, other) != supersedes(other, one))
+
+
+@given(st.lists(RUMOURS, max_size=12).flatmap(lambda told: st.tuples(st.just(told), st.permutations(told))))
+def test_the_order_of_arrival_does_not_matter(orders: tuple[list[Rumour], list[Rumour]]) -> None:
+    """The same rumours in any order make the same table, but for the own refutation."""
+    tables = []
+    for told in orders:
+        members = table()
+        for rumour in told:
+            members.hear(rumour, 1.0)
+        mine = replace(members.me.rumour(), refutation=0)
+        tables.append([mine if one.peer == ME else one for one in members.rumours()])
+
+    assert tables[0] == tables[1]
+
+
+@given(st.lists(RUMOURS, max_size=12))
+def test_no_rumour_is_news_twice(told: list[Rumour]) -> None:
+    """Whatever is heard again changes nothing."""
+    members = table()
+    for rumour in told:
+        members.hear(rumour, 1.0)
+
+    assert [None] * len(told) == [members.hear(rumour, 2.0) for rumour in told]
+
+
+@given(st.lists(RUMOURS, max_size=12))
+def test_nothing_said_of_me_sticks(told: list[Rumour]) -> None:
+    """A daemon that has not left believes itself alive where it is, above all that was said of this life."""
+    members = table()
+    for rumour in told:
+        members.hear(rumour, 1.0)
+
+    assert (ME, HERE, ALIVE) == (members.me.peer, members.me.endpoint, members.me.state)
+    assert not any(supersedes(one, members.me.rumour()) for one in told if one.peer == ME)
+
+
+def test_a_refutation_is_one_above_what_it_contradicts() -> None:
+    """Called suspect, a daemon goes one above that rumour, and does not do so again for the same one."""
+    members = table()
+
+    change = members.hear(Rumour(ME, HERE, SUSPECT, 3), 1.0)
+
+    assert change is not None
+    assert Rumour(ME, HERE, ALIVE, 4) == change.after.rumour()
+    assert members.hear(Rumour(ME, HERE, DEAD, 3), 2.0) is None
+
+
+def test_an_earlier_process_of_this_life_is_no_contradiction() -> None:
+    """A true rumour about this daemon only lifts its refutation to what its last process had reached."""
+    members = table()
+
+    members.hear(Rumour(ME, HERE, ALIVE, 3), 1.0)
+
+    assert Rumour(ME, HERE, ALIVE, 3) == members.me.rumour()
+
+
+def test_having_left_is_not_refuted() -> None:
+    """A daemon that has left says so of itself, whatever it is called."""
+    members = table()
+    members.leave(1.0)
+
+    members.hear(Rumour(ME, HERE, SUSPECT, 2), 2.0)
+
+    assert LEFT is members.me.state
+
+
+def test_a_later_life_replaces_the_earlier_one() -> None:
+    """A higher incarnation takes the name over; the earlier life is dead, and ignored from then on."""
+    members = table()
+    members.hear(Rumour(HIM, THERE, ALIVE, 7), 1.0)
+
+    members.hear(Rumour(Peer("him", 6), HERE, ALIVE, 0), 2.0)
+
+    assert members.hear(Rumour(HIM, THERE, LEFT, 9), 3.0) is None
+    assert DEAD is members.state_of(HIM)
+    assert ALIVE is members.state_of(Peer("him", 6))
+    assert members.state_of(Peer("him", 7)) is None
+    assert members.state_of(Peer("unheard", 1)) is None
+
+
+def test_members_are_sorted_and_the_gone_are_not_alive() -> None:
+    """`alive` is the alive and the suspect by name, `all` everybody else too, `rumours` also oneself."""
+    members = table()
+    for name, state in (("z", ALIVE), ("x", SUSPECT), ("y", DEAD), ("b", LEFT)):
+        members.hear(Rumour(Peer(name, 1), THERE, state, 0), 1.0)
+
+    assert ["x", "z"] == [one.peer.name for one in members.alive()]
+    assert ["b", "x", "y", "z"] == [one.peer.name for one in members.all()]
+    assert ["b", "me", "x", "y", "z"] == [one.peer.name for one in members.rumours()]
+    assert members.get("me") is members.me
+    assert members.get("unheard") is None
+
+
+def test_since_is_the_last_change_of_state_or_life() -> None:
+    """A higher refutation in one state keeps the time of the last change; another state or life does not."""
+    members = table()
+    seen = []
+    for now, peer, state, refutation in (
+        (1.0, HIM, ALIVE, 0),
+        (2.0, HIM, ALIVE, 1),
+        (3.0, HIM, SUSPECT, 1),
+        (4.0, HIM, SUSPECT, 2),
+        (5.0, Peer("him", 6), SUSPECT, 0),
+    ):
+        members.hear(Rumour(peer, THERE, state, refutation), now)
+        member = members.get("him")
+        assert member is not None
+        seen.append(member.since)
+
+    assert [1.0, 1.0, 3.0, 3.0, 5.0] == seen
+
+
+def test_a_refutation_out_of_bounds_is_ignored() -> None:
+    """A rumour whose refutation could not be raised within a packet's limits changes nothing."""
+    members = table()
+
+    assert members.hear(Rumour(ME, HERE, DEAD, REFUTATIONS_MAX + 1), 1.0) is None
+    assert members.hear(Rumour(HIM, HERE, ALIVE, REFUTATIONS_MAX + 1), 1.0) is None
+    assert members.all() == ()
+
+
+def test_hints_are_of_one_life() -> None:
+    """What a life could give away is remembered for it alone, and only if it is known."""
+    members = table()
+    hints = (FreeHint("default", RingId("default", Family.V4), 9),)
+    members.note_hints(HIM, hints)
+
+    assert members.hints_of(HIM) == ()
+
+    members.hear(Rumour(HIM, THERE, ALIVE, 0), 1.0)
+    members.note_hints(HIM, hints)
+
+    assert hints == members.hints_of(HIM)
+    assert members.hints_of(Peer("him", 6)) == ()
+
+    members.hear(Rumour(Peer("him", 6), THERE, ALIVE, 0), 2.0)
+
+    assert members.hints_of(HIM) == ()
+    assert members.hints_of(Peer("him", 6)) == ()

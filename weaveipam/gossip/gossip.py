@@ -1,0 +1,287 @@
+"""
+The one door of this package: what a daemon says to learn who is there, and to spread what it knows.
+
+Brings together the table of members, the prober, the rumours and the pushes.  Every method that takes `now`
+wants seconds on the monotonic clock, never less than in any earlier call.
+Does not know what ownership means, how a packet looks, nor which cluster it is in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from random import Random
+from typing import TypeAlias, assert_never
+
+from ring.ring import Peer
+from weaveipam.gossip.members import Change, Members
+from weaveipam.gossip.probe import Digest, Probe
+from weaveipam.gossip.push import Push
+from weaveipam.gossip.rumours import Rumours
+from weaveipam.gossip.settings import GossipSettings
+from weaveipam.protocol import codec
+from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Level, Report
+from weaveipam.protocol.messages import Ack, Header, Message, Ownership, Ping, PingRequest, Rumour, Tell
+from weaveipam.protocol.values import Endpoint, MemberState
+
+__all__ = ["Digest", "Effect", "Gossip", "GossipSettings", "Repair"]
+
+NAME_REPORT_INTERVAL_S = 60.0
+"""Seconds between two reports that the own name is in use elsewhere: operators need one, not one a packet."""
+
+FAREWELLS = 8
+"""Members that are told of a leave at once; who misses it takes the member for dead, which is harmless."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Fingerprints differ: exchange what is known with this one now."""
+
+    peer: Peer
+    endpoint: Endpoint
+
+
+Effect: TypeAlias = Tell | Report | Repair
+"""What a daemon's gossip may ask for; performed in order."""
+
+
+class Gossip:
+    """
+    Membership and dissemination of one daemon.
+
+    Args:
+        me: This life of this daemon.
+        endpoint: Where others reach it.
+        settings: How eager it is.
+        rng: All chance it takes.
+        now: Seconds on the monotonic clock.
+        size: The bytes that a message adds to a packet.
+    """
+
+    def __init__(
+        self,
+        me: Peer,
+        endpoint: Endpoint,
+        settings: GossipSettings,
+        rng: Random,
+        now: float,
+        *,
+        size: Callable[[Message], int] = codec.encoded_size,
+    ) -> None:
+        self.members = Members(me, endpoint, now)
+        self._settings = settings
+        self._rng = rng
+        self._size = size
+        self._probe = Probe(self.members, settings, rng, now)
+        self._rumours = Rumours(size)
+        self._push = Push(settings, rng, size, DATAGRAM_BYTES_MAX - codec.HEADER_BYTES_MAX, now)
+        self._repaired_at = now - settings.repair_interval_s
+        self._name_reported_at = now - NAME_REPORT_INTERVAL_S
+        self._corrected_at: dict[str, float] = {}
+        """When a member was last told, by name, what is said of it."""
+        self._rumours.add(self.members.me.rumour())
+
+    @property
+    def wake_at(self) -> float:
+        """When `wake` is due, in seconds on the monotonic clock; a time in the past means at once."""
+        if self._left:
+            return self._push.wake_at
+        return min(self._probe.wake_at, self._push.wake_at)
+
+    def wake(self, digest: Digest, now: float) -> list[Effect]:
+        """All that is due now; harmless when it is called too early."""
+        effects: list[Effect] = []
+        if not self._left:
+            self._probe.forgive(now)
+            for verdict in self._probe.verdicts(now):
+                effects += self._believe(verdict, now)
+            effects += self._probe.pings(digest, now)
+        effects += self._push.burst(self.members.alive(), now)
+        return effects
+
+    def heard(self, header: Header, now: float) -> list[Effect]:
+        """
+        What follows from any packet of the same cluster, before its messages: its sender is there.
+
+        An unknown one, or a later life, is introduced.  One of whom something else is believed is told so and
+        pinged, and will refute; that it was heard from is no proof of its own, as packets may be late.
+        """
+        me, sender = self.members.me, header.sender
+        if sender == me.peer and header.endpoint == me.endpoint:
+            return []
+        if sender.name == me.peer.name:
+            return self._name_in_use(sender, header.endpoint, now)
+        held = self.members.get(sender.name)
+        if held is None or held.peer.incarnation < sender.incarnation:
+            return self._believe(Rumour(sender, header.endpoint, MemberState.ALIVE, 0), now)
+        if (held.peer, held.endpoint, held.state) == (sender, header.endpoint, MemberState.ALIVE):
+            return []
+        return self._correct(header, held.rumour(), now)
+
+    def receive(
+        self,
+        header: Header,
+        message: Ping | Ack | PingRequest | Rumour,
+        digest: Digest,
+        now: float,
+    ) -> list[Effect]:
+        """
+        The answer to one message of a packet of the same cluster.
+
+        Args:
+            header: Of its packet; answers go to its endpoint.
+            message: One of those that are this package's.
+            digest: What this daemon knows, to be compared and said.
+            now: Seconds on the monotonic clock.
+        """
+        match message:
+            case Ping():
+                self.members.note_hints(header.sender, message.hints)
+                answer = self._probe.answer(header, message, digest)
+                return [answer, *self._compare(header, message.fingerprint, digest, now)]
+            case Ack():
+                self.members.note_hints(message.subject, message.hints)
+                tells = self._probe.acked(message)
+                if message.subject != header.sender:
+                    return [*tells]  # relayed: there is no way to its subject to repair along
+                return [*tells, *self._compare(header, message.fingerprint, digest, now)]
+            case PingRequest():
+                return [*self._probe.relay(header, message, digest)]
+            case Rumour():
+                return self._rumoured(header, message, now)
+            case _:
+                assert_never(message)
+
+    def push(self, message: Ownership) -> None:
+        """
+        Spread statements eagerly; `wake_at` may be in the past from now on.
+
+        They are what was just stated here, or just learned; whoever learns from them pushes on.
+        """
+        self._push.add(message)
+
+    def piggyback(self, budget_bytes: int) -> tuple[Message, ...]:
+        """
+        What may ride on a packet that has this much room; to be called once for each packet that is sent.
+
+        While ownership is being pushed rumours take at most half of the room, so that churn of members cannot
+        starve it.
+
+        Invariant: the encoded sizes add up to at most `budget_bytes`.
+        """
+        offered = self._push.offered()
+        times_max = self._settings.retransmissions(1 + len(self.members.alive()))
+        said: list[Message] = [*self._rumours.fill(budget_bytes // 2 if offered else budget_bytes, times_max)]
+        left = budget_bytes - sum(map(self._size, said))
+        for ownership, size in offered:
+            if size <= left:
+                left -= size
+                said.append(ownership)
+        return tuple(said)
+
+    def leave(self, now: float) -> list[Effect]:
+        """Say good-bye to some members; from now on only acks and pushes under way are sent."""
+        self.members.leave(now)
+        rumour = self.members.me.rumour()
+        self._rumours.add(rumour)
+        alive = self.members.alive()
+        chosen = self._rng.sample(alive, min(FAREWELLS, len(alive)))
+        return [Tell(member.endpoint, rumour) for member in chosen]
+
+    @property
+    def _left(self) -> bool:
+        return self.members.me.state is MemberState.LEFT
+
+    def _rumoured(self, header: Header, rumour: Rumour, now: float) -> list[Effect]:
+        """Believe a rumour if it is news; contradict it if it is about this daemon and not so."""
+        me = self.members.me
+        if rumour.peer.name != me.peer.name:
+            return self._believe(self._weakened(rumour), now)
+        if rumour.peer.incarnation > me.peer.incarnation:
+            return self._name_in_use(rumour.peer, rumour.endpoint, now)
+        if header.sender.name == me.peer.name:
+            return []  # `heard` has reported it; two that refute each other would never end
+        if rumour.peer.incarnation < me.peer.incarnation:
+            # An earlier life of ours: once they hear of this one, all will take it for dead.
+            self._rumours.add(me.rumour())
+            return [Tell(header.endpoint, me.rumour())]
+        effects = self._believe(rumour, now)
+        mine = self.members.me.rumour()
+        return effects if rumour == mine else [Tell(header.endpoint, mine), *effects]
+
+    def _weakened(self, rumour: Rumour) -> Rumour:
+        """
+        The rumour; of death a mere suspicion, if this daemon does not even suspect the member.
+
+        A death follows a suspicion that was to be heard by all.  Who comes from the other side of a partition
+        believes in the death of everybody here, and should not have his way before they can refute.
+        """
+        held = self.members.get(rumour.peer.name)
+        undoubted = held is not None and (held.peer, held.state) == (rumour.peer, MemberState.ALIVE)
+        if undoubted and rumour.state is MemberState.DEAD:
+            return replace(rumour, state=MemberState.SUSPECT)
+        return rumour
+
+    def _believe(self, rumour: Rumour, now: float) -> list[Effect]:
+        """Enter a rumour in the table, and spread and report it, if it is news."""
+        change = self.members.hear(rumour, now)
+        if change is None:
+            return []
+        self._rumours.add(change.after.rumour())
+        if change.after.peer != self.members.me.peer:
+            self._probe.note(change, now)
+        return [*_reports(change, self.members.me.peer)]
+
+    def _correct(self, header: Header, rumour: Rumour, now: float) -> list[Effect]:
+        """Tell a sender what is said of it, so that it refutes; at most once in each probe time-out."""
+        name = rumour.peer.name
+        if now < self._corrected_at.get(name, -math.inf) + self._settings.probe_timeout_s:
+            return []
+        self._corrected_at[name] = now
+        if rumour.peer == header.sender and rumour.state is not MemberState.LEFT:
+            self._probe.call(name, now)
+        return [Tell(header.endpoint, rumour)]
+
+    def _compare(self, header: Header, fingerprint: int, digest: Digest, now: float) -> list[Effect]:
+        """A repair with the sender, if it knows something else and the last repair is long enough ago."""
+        if fingerprint == digest.fingerprint or now < self._repaired_at + self._settings.repair_interval_s:
+            return []
+        self._repaired_at = now
+        return [Repair(header.sender, header.endpoint)]
+
+    def _name_in_use(self, other: Peer, endpoint: Endpoint, now: float) -> list[Effect]:
+        """A report that somebody else has this daemon's name, and word to it, but only now and then."""
+        if now < self._name_reported_at + NAME_REPORT_INTERVAL_S:
+            return []
+        self._name_reported_at = now
+        mine = self.members.me
+        fields = (
+            ("peer", str(other)),
+            ("endpoint", str(endpoint)),
+            ("mine", str(mine.peer)),
+            ("mine_endpoint", str(mine.endpoint)),
+        )
+        return [Report(Level.ERROR, "name-in-use", fields), Tell(endpoint, mine.rumour())]
+
+
+def _reports(change: Change, me: Peer) -> list[Report]:
+    """What an operator should know of a change; nothing of those that were gone when first heard of."""
+    before, after = change.before, change.after
+    fields: tuple[tuple[str, str | int], ...] = (("peer", str(after.peer)), ("endpoint", str(after.endpoint)))
+    if after.peer == me:
+        return [Report(Level.INFO, "suspicion-refuted", (*fields, ("refutation", after.refutation)))]
+    if before is None or before.peer != after.peer:
+        replaced = () if before is None else (("replaces", str(before.peer)),)
+        return [Report(Level.INFO, "member-joined", (*fields, *replaced))] if after.present else []
+    if before.state is after.state:
+        return []
+    return [Report(*_REPORTS[after.state], fields)]
+
+
+_REPORTS: dict[MemberState, tuple[Level, str]] = {
+    MemberState.ALIVE: (Level.INFO, "member-alive"),
+    MemberState.SUSPECT: (Level.INFO, "member-suspect"),
+    MemberState.DEAD: (Level.WARNING, "member-dead"),
+    MemberState.LEFT: (Level.INFO, "member-left"),
+}

@@ -1,0 +1,209 @@
+"""
+Who is in the cluster, as far as rumours tell.
+
+Theory.  A rumour says of one life of a daemon (a name and its incarnation) that it is alive, suspect, dead or
+has left.  Rumours arrive late, twice and out of order, so which of two about one name is believed must follow
+from the two alone (SWIM, section 4.2):
+
+- A later life supersedes an earlier one, whatever is said of them: names have one life at a time, and its
+  incarnation only grows.  What is said of an earlier life from then on is ignored.
+- Of one life the higher refutation supersedes.  Only the member itself raises it, when it hears itself called
+  anything but what it is; so a higher refutation is news from the member itself.
+- At one refutation the graver state supersedes: alive < suspect < dead < left.  Suspicion so overrides the
+  "alive" that it doubts; death overrides the suspicion that it follows from; and leaving, which only the
+  member itself says, overrides death, as it tells more.
+- At one refutation and state the greater endpoint supersedes.  That happens only if one life moved or was
+  cloned: any rule will do if it is the same everywhere, and a member that moved will refute.
+
+That is a total order, and the table holds the maximum for each name: a join, so no order of arrival matters.
+
+We differ from SWIM in one entry: there a death is final, here it is overridden by a refutation.  Else the two
+sides of a healed partition could never take each other back, short of new incarnations for everybody.
+
+Does not know when to suspect anybody, nor how rumours travel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from ring.ring import Peer
+from weaveipam.protocol.messages import FreeHint, Rumour
+from weaveipam.protocol.values import Endpoint, MemberState
+
+REFUTATIONS_MAX = 1 << 32
+"""
+Rumours with more are ignored: one refutation a second takes 136 years to get there.
+
+Without a limit one wrong rumour would drive a refutation out of what a packet can hold.
+"""
+
+
+class Age(IntEnum):
+    """A rumour's (incarnation, refutation) against what is held."""
+
+    OLDER = -1
+    SAME = 0
+    NEWER = 1
+
+
+_ALIVE, _SUSPECT, _DEAD, _LEFT = MemberState
+
+OVERRIDES: dict[tuple[MemberState, MemberState], Age] = {
+    (_ALIVE, _ALIVE): Age.NEWER,
+    (_ALIVE, _SUSPECT): Age.NEWER,
+    (_ALIVE, _DEAD): Age.NEWER,  # SWIM: never
+    (_ALIVE, _LEFT): Age.NEWER,
+    (_SUSPECT, _ALIVE): Age.SAME,
+    (_SUSPECT, _SUSPECT): Age.NEWER,
+    (_SUSPECT, _DEAD): Age.NEWER,  # SWIM: never
+    (_SUSPECT, _LEFT): Age.NEWER,
+    (_DEAD, _ALIVE): Age.SAME,  # SWIM: at any age
+    (_DEAD, _SUSPECT): Age.SAME,  # SWIM: at any age
+    (_DEAD, _DEAD): Age.NEWER,
+    (_DEAD, _LEFT): Age.NEWER,
+    (_LEFT, _ALIVE): Age.SAME,
+    (_LEFT, _SUSPECT): Age.SAME,
+    (_LEFT, _DEAD): Age.SAME,
+    (_LEFT, _LEFT): Age.NEWER,
+}
+"""How new a rumour must be at least: (state that it says, state that is held) to age."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What is believed of one daemon."""
+
+    peer: Peer
+    endpoint: Endpoint
+    state: MemberState
+    refutation: int
+    """As in `Rumour`."""
+    since: float
+    """When its life or state last changed here, in seconds on the monotonic clock."""
+
+    @property
+    def present(self) -> bool:
+        """Whether it is worth talking to: alive, or only suspected."""
+        return self.state <= MemberState.SUSPECT
+
+    def rumour(self) -> Rumour:
+        """The belief, to be told to others."""
+        return Rumour(self.peer, self.endpoint, self.state, self.refutation)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A rumour that was believed."""
+
+    before: Member | None
+    """None: the name was not known."""
+    after: Member
+
+
+def supersedes(rumour: Rumour, held: Rumour) -> bool:
+    """Whether the first of two rumours about one name is to be believed instead of the second."""
+    mine = (held.peer.incarnation, held.refutation)
+    theirs = (rumour.peer.incarnation, rumour.refutation)
+    age = Age((theirs > mine) - (theirs < mine))
+    if rumour.peer.incarnation != held.peer.incarnation:
+        return age is Age.NEWER
+    if age is Age.SAME and rumour.state is held.state:
+        return rumour.endpoint > held.endpoint
+    return age >= OVERRIDES[rumour.state, held.state]
+
+
+class Members:
+    """
+    The table of members; of each name one life, and of that the last word.
+
+    Facts here are hints: whom to ask, whom to route to.  Who owns an address never depends on them.
+    """
+
+    def __init__(self, me: Peer, endpoint: Endpoint, now: float) -> None:
+        self._me = Member(me, endpoint, MemberState.ALIVE, 0, now)
+        self._others: dict[str, Member] = {}
+        self._hints: dict[str, tuple[FreeHint, ...]] = {}
+        self._alive: tuple[Member, ...] | None = None
+
+    @property
+    def me(self) -> Member:
+        """This daemon itself: alive, or left."""
+        return self._me
+
+    def get(self, name: str) -> Member | None:
+        """The latest known life of that name, this daemon's own too; None if the name is not known."""
+        return self._me if name == self._me.peer.name else self._others.get(name)
+
+    def state_of(self, peer: Peer) -> MemberState | None:
+        """The state of one life: that of a name that has a later one is dead; None if it is not known."""
+        member = self.get(peer.name)
+        if member is None or member.peer.incarnation < peer.incarnation:
+            return None
+        return member.state if member.peer == peer else MemberState.DEAD
+
+    def alive(self) -> tuple[Member, ...]:
+        """The others that are alive or suspect, sorted by name."""
+        if self._alive is None:
+            self._alive = tuple(member for member in self.all() if member.present)
+        return self._alive
+
+    def all(self) -> tuple[Member, ...]:
+        """The others in any state, sorted by name."""
+        return tuple(self._others[name] for name in sorted(self._others))
+
+    def rumours(self) -> tuple[Rumour, ...]:
+        """Everything that is believed, of this daemon too; sorted by name."""
+        return tuple(m.rumour() for m in sorted((self._me, *self._others.values()), key=lambda m: m.peer))
+
+    def hints_of(self, peer: Peer) -> tuple[FreeHint, ...]:
+        """What that life last said it could give away; empty if it has said nothing."""
+        member = self._others.get(peer.name)
+        return self._hints.get(peer.name, ()) if member is not None and member.peer == peer else ()
+
+    def note_hints(self, peer: Peer, hints: tuple[FreeHint, ...]) -> None:
+        """Remember what a known life says that it could give away."""
+        member = self._others.get(peer.name)
+        if member is not None and member.peer == peer:
+            self._hints[peer.name] = hints
+
+    def hear(self, rumour: Rumour, now: float) -> Change | None:
+        """
+        Believe a rumour if it supersedes what is held; None if it does not.
+
+        A rumour about this daemon that is not so raises its refutation above the rumour's, and the change is
+        what is to be told against it.  Rumours about another life of this name change nothing.
+
+        Invariant: whatever the order of the same rumours, the table is the same, but for `since` and the own
+            refutation.
+        """
+        if rumour.refutation > REFUTATIONS_MAX:
+            return None
+        if rumour.peer.name == self._me.peer.name:
+            return self._hear_of_me(rumour)
+        before = self._others.get(rumour.peer.name)
+        if before is not None and not supersedes(rumour, before.rumour()):
+            return None
+        same = before is not None and (before.peer, before.state) == (rumour.peer, rumour.state)
+        since = before.since if before is not None and same else now
+        after = Member(rumour.peer, rumour.endpoint, rumour.state, rumour.refutation, since)
+        if before is not None and before.peer != after.peer:
+            self._hints.pop(rumour.peer.name, None)
+        self._others[rumour.peer.name] = after
+        self._alive = None
+        return Change(before, after)
+
+    def leave(self, now: float) -> None:
+        """Say of this daemon that it has left, whatever others may say from now on."""
+        self._me = replace(self._me, state=MemberState.LEFT, since=now)
+
+    def _hear_of_me(self, rumour: Rumour) -> Change | None:
+        """Contradict, unless the rumour is of another life, outdated, or true."""
+        before = self._me
+        if rumour.peer != before.peer or not supersedes(rumour, before.rumour()):
+            return None
+        true = (rumour.state, rumour.endpoint) == (before.state, before.endpoint)
+        refutation = rumour.refutation if true else rumour.refutation + 1
+        self._me = replace(before, refutation=refutation)
+        return Change(before, self._me)

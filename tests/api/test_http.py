@@ -1,0 +1,305 @@
+"""The HTTP door on a real unix socket, with a double that answers behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from ring.address import Family, Range, parse_address
+from ring.ring import Peer, Run, Token
+from weaveipam.api.http import BODY_BYTES_MAX, application, serve
+from weaveipam.protocol.requests import (
+    Allocate,
+    Allocated,
+    Allocations,
+    Answer,
+    Found,
+    GetAllocations,
+    GetMembers,
+    GetPools,
+    GetRing,
+    GetStatus,
+    Lookup,
+    Members,
+    Pools,
+    PoolUse,
+    Reason,
+    Refusal,
+    Release,
+    Released,
+    Request,
+    RingView,
+    Status,
+)
+from weaveipam.protocol.values import Allocation, Assigned, Pool, PoolRange, RingId
+
+PEER = Peer("n1", 1)
+TOKEN = "secret"  # noqa: S105 - of this test
+DUAL = Pool(
+    "p", "default", (PoolRange(Family.V4, Range(0, 256), 24), PoolRange(Family.V6, Range(0, 256), 120))
+)
+BLUE = Pool("q", "blue", (PoolRange(Family.V4, Range(0, 256), 24),))
+
+
+class Daemon:
+    """Answers by a table, remembers what it was asked, and never answers the key `wait`."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+        self.cancelled = asyncio.Event()
+        self.waiting = asyncio.Event()
+        self.ready = True
+
+    async def ask(self, request: Request) -> Answer:  # noqa: C901 - a table
+        """One answer for each class of request."""
+        self.asked.append(request)
+        match request:
+            case Allocate(key="wait"):
+                self.waiting.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self.cancelled.set()
+            case Allocate(key="bug"):
+                raise RuntimeError("planted")
+            case Allocate(key="full"):
+                return Refusal(Reason.EXHAUSTED, "no address is free")
+            case Allocate():
+                given = Assigned("p", Family.V4, Range(5, 6), 24, None)
+                return Allocated(Allocation(request.key, request.network, (given,), durable=False))
+            case Lookup():
+                return Found(None, PEER, "p")
+            case Release():
+                return Released(())
+            case GetRing(RingId("nowhere")):
+                return Refusal(Reason.NOT_FOUND, "there is no such ring")
+            case GetRing(ring):
+                return RingView(ring, (Run(0, 256, Token(0, 0), PEER, PEER),))
+            case GetPools():
+                return Pools(tuple(PoolUse(pool, 256, 256, 0, 0, 0) for pool in (DUAL, BLUE)))
+            case GetMembers():
+                return Members(())
+            case GetAllocations():
+                return Allocations(())
+        why = "" if self.ready else "waiting for seeds"
+        return Status(
+            PEER, self.ready, "ready" if self.ready else "forming", why, "", 1, 1, (), 0, 0, (), "0"
+        )
+
+
+class Door(NamedTuple):
+    """A served API and somebody who asks it."""
+
+    daemon: Daemon
+    client: aiohttp.ClientSession
+
+    async def get(self, path: str) -> Any:
+        """The document at a path; status 200 is asserted."""
+        async with self.client.get(_url(path)) as response:
+            assert response.status == 200
+            return await response.json()
+
+    async def problem(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str, str]:
+        """Status, type and detail of a refusal; that it is a problem document is asserted."""
+        async with self.client.request(
+            method, _url(path), data=None if body is None else io.BytesIO(body)
+        ) as response:
+            document = await response.json(content_type="application/problem+json")
+            assert set(document) == {"type", "title", "status", "detail"}
+            assert document["status"] == response.status
+            return response.status, document["type"], document["detail"]
+
+
+def _url(path: str) -> URL:
+    """The path exactly as written: nothing in it is quoted or cleaned up."""
+    return URL(f"http://daemon{path}", encoded=True)
+
+
+async def _metrics() -> bytes:
+    return b"weaveipam_up 1\n"
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Door]:
+    """The API on a unix socket, without a token."""
+    daemon = Daemon()
+    path = tmp_path / "api.sock"
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(path))
+    runner = await serve(application(daemon.ask, _metrics), [listening])
+    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as client:
+        yield Door(daemon, client)
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("path", "request_"),
+    [
+        ("/v1/status", GetStatus()),
+        ("/v1/members", GetMembers()),
+        ("/v1/pools", GetPools()),
+        ("/v1/allocations", GetAllocations()),
+        ("/v1/allocations?pool=p", GetAllocations("p")),
+        ("/v1/lookup/k", Lookup(key="k")),
+        ("/v1/lookup/fd00%3A%3A1?network=b", Lookup(address=parse_address("fd00::1"), network="b")),
+    ],
+)
+async def test_each_question_reaches_the_daemon(door: Door, path: str, request_: Request) -> None:
+    """A GET becomes exactly one request."""
+    await door.get(path)
+
+    assert [request_] == door.daemon.asked
+
+
+@pytest.mark.parametrize(
+    ("query", "rings"),
+    [
+        ("", [("blue", 4), ("default", 4), ("default", 6)]),
+        ("?network=default", [("default", 4), ("default", 6)]),
+        ("?family=6", [("default", 6)]),
+        ("?network=blue&family=4", [("blue", 4)]),
+        ("?family=6&network=default", [("default", 6)]),
+    ],
+)
+async def test_the_ring_can_be_narrowed(door: Door, query: str, rings: list[tuple[str, int]]) -> None:
+    """Without parameters every ring is shown, sorted; network and family leave others out."""
+    runs = await door.get(f"/v1/ring{query}")
+
+    assert rings == [(run["network"], run["family"]) for run in runs]
+
+
+async def test_a_ring_that_is_not_there_is_not_found(door: Door) -> None:
+    """A network that no pool is in is a problem, not an empty list."""
+    assert (404, "not-found", "there is no such ring") == await door.problem(
+        "GET", "/v1/ring?network=nowhere"
+    )
+
+
+@pytest.mark.parametrize(
+    "key", ["k", "cni/net/id/eth0", "a b", "100%", "a%2Fb", "..", "ä/ö", "?x#y", "a//b", "/"]
+)
+async def test_any_key_can_be_released_and_looked_up(door: Door, key: str) -> None:
+    """Whatever characters a key has, it can be put in a path."""
+    async with door.client.delete(_url(f"/v1/allocations/{quote(key, safe='')}")) as response:
+        assert response.status == 200
+    await door.get(f"/v1/lookup/{quote(key, safe='')}")
+
+    assert [Release(key=key), Lookup(key=key)] == door.daemon.asked
+
+
+async def test_an_address_can_be_released(door: Door) -> None:
+    """DELETE with an address and no key gives back the address."""
+    async with door.client.delete(_url("/v1/allocations?address=10.0.0.1")) as response:
+        assert await response.json() == {"released": []}
+
+    assert [Release(address=parse_address("10.0.0.1"))] == door.daemon.asked
+
+
+async def test_an_allocation_is_answered(door: Door) -> None:
+    """POST gives back the allocation."""
+    async with door.client.post(_url("/v1/allocations"), json={"key": "k"}) as response:
+        assert response.status == 200
+        document = await response.json()
+
+    assert document["key"] == "k"
+    assert [one["address"] for one in document["addresses"]] == ["0.0.0.5"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "kind", "said"),
+    [
+        ("POST", "/v1/allocations", b"{", 400, "invalid", "not JSON"),
+        ("POST", "/v1/allocations", b"", 400, "invalid", "not JSON"),
+        ("POST", "/v1/allocations", b'{"kee": 1}', 400, "invalid", '"kee"'),
+        ("POST", "/v1/allocations", b'{"key": 1}', 400, "invalid", "key: "),
+        ("POST", "/v1/allocations", b'{"key": "full"}', 409, "exhausted", "no address is free"),
+        ("POST", "/v1/allocations?key=k", b"{}", 400, "invalid", "key: unknown parameter"),
+        ("POST", "/v1/allocations", b" " * (BODY_BYTES_MAX + 1), 413, "invalid", "longer"),
+        ("DELETE", "/v1/allocations", None, 400, "invalid", "key, address"),
+        ("DELETE", "/v1/allocations?address=nonsense", None, 400, "invalid", "address: "),
+        ("DELETE", "/v1/allocations/k?address=10.0.0.1", None, 400, "invalid", "key, address"),
+        ("GET", "/v1/ring?family=5", None, 400, "invalid", "family: "),
+        ("GET", "/v1/ring?family=4&family=6", None, 400, "invalid", "given twice"),
+        ("GET", "/v1/members?x=1", None, 400, "invalid", "x: unknown parameter"),
+        ("GET", "/v1/nothing", None, 404, "not-found", "/v1/nothing"),
+        ("GET", "/", None, 404, "not-found", "/"),
+        ("PUT", "/v1/status", None, 405, "invalid", "PUT"),
+    ],
+)
+async def test_what_is_wrong_is_a_problem_document(
+    door: Door, method: str, path: str, body: bytes | None, status: int, kind: str, said: str
+) -> None:
+    """Every refusal is a problem document with a stable type and a sentence that names what is wrong."""
+    found = await door.problem(method, path, body)
+
+    assert (status, kind) == found[:2]
+    assert said in found[2]
+
+
+async def test_a_bug_is_a_sentence_for_the_client_and_a_trace_for_the_log(door: Door) -> None:
+    """An error of ours is answered without its insides, and reaches the loop's handler."""
+    seen: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context))
+
+    status, kind, detail = await door.problem("POST", "/v1/allocations", b'{"key": "bug"}')
+
+    assert (500, "internal") == (status, kind)
+    assert "planted" not in detail
+    assert ["planted"] == [str(one["exception"]) for one in seen]
+
+
+async def test_hanging_up_cancels_the_request(door: Door) -> None:
+    """A client that goes away while it waits takes its request with it."""
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        asking = group.create_task(door.problem("POST", "/v1/allocations", b'{"key": "wait"}'))
+        await door.daemon.waiting.wait()
+        asking.cancel()
+        await door.daemon.cancelled.wait()
+
+
+async def test_health_and_readiness_are_two_things(door: Door) -> None:
+    """A daemon that is not ready is healthy, and says why it is not ready."""
+    assert {"ready": True, "state": "ready"} == await door.get("/readyz")
+    door.daemon.ready = False
+
+    assert {"status": "ok"} == await door.get("/healthz")
+    assert (503, "not-ready", "forming: waiting for seeds") == await door.problem("GET", "/readyz")
+
+
+async def test_metrics_are_prometheus_text(door: Door) -> None:
+    """The metrics come as the text format of Prometheus."""
+    async with door.client.get(_url("/metrics")) as response:
+        assert response.headers["Content-Type"].startswith("text/plain; version=")
+        assert "weaveipam_up 1\n" == await response.text()
+
+
+@pytest.mark.parametrize(("public", "health_status"), [(False, 401), (True, 200)])
+async def test_tcp_needs_the_token(public: bool, health_status: int) -> None:
+    """With a token, nothing is served without it but, if public, health and metrics."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    runner = await serve(application(Daemon().ask, _metrics, token=TOKEN, public=public), [listening])
+    async with aiohttp.ClientSession() as client:
+        statuses = []
+        for path, header in (
+            ("/v1/status", f"Bearer {TOKEN}"),
+            ("/v1/status", "Bearer wrong"),
+            ("/v1/status", "ä"),
+            ("/v1/nothing", ""),
+            ("/healthz", ""),
+            ("/metrics", ""),
+        ):
+            async with client.get(base + path, headers={"Authorization": header}) as response:
+                statuses.append(response.status)
+    await runner.cleanup()
+
+    assert [200, 401, 401, 401, health_status, health_status] == statuses

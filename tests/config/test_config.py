@@ -1,0 +1,183 @@
+"""The configuration as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.config.config import Config, load, parse_endpoint
+from weaveipam.errors import ConfigError
+from weaveipam.gossip.settings import GossipSettings
+from weaveipam.protocol.values import Endpoint
+
+
+def config(**flags: object) -> Config:
+    """The configuration that these flags make, on a host called `host`."""
+    return load(flags, {}, None, host_name="host")
+
+
+def problems(**flags: object) -> list[str]:
+    """What is wrong with these flags."""
+    with pytest.raises(ConfigError) as refused:
+        config(**flags)
+    return str(refused.value).splitlines()
+
+
+def test_nothing_needs_to_be_said() -> None:
+    """Every option has the documented default."""
+    assert Config(
+        name="host",
+        data_dir=Path("/var/lib/weaveipam"),
+        socket=Path("/run/weaveipam/api.sock"),
+        bind=Endpoint("0.0.0.0", 6783),  # noqa: S104 - the documented default
+        advertise=None,
+        join=(),
+        seeds=("host",),
+        pools=(),
+        preset="lan",
+        http=None,
+        http_public=False,
+        log_format="json",
+        log_level="info",
+        uvloop=True,
+    ) == load({}, {}, None, host_name="host")
+    assert "console" == load({}, {}, None, host_name="host", on_terminal=True).log_format
+
+
+@pytest.mark.parametrize(
+    ("flags", "seeds"),
+    [
+        ({}, ("n1",)),
+        ({"join": ("b:1",)}, ()),
+        ({"join": ("b:1",), "init": "observe"}, ()),
+        ({"init": "seeds=n1"}, ("n1",)),
+        ({"join": ("b:1",), "init": "seeds=n2, n1"}, ("n1", "n2")),
+        ({"join": ("b:1",), "init": "seeds=n2,n3"}, ("n2", "n3")),
+    ],
+)
+def test_who_forms_follows_from_init_and_join(flags: dict[str, object], seeds: tuple[str, ...]) -> None:
+    """Alone without anybody to join, only joining with, else whom init names, sorted."""
+    assert seeds == config(name="n1", **flags).seeds
+
+
+def test_the_node_gets_its_part() -> None:
+    """Endpoint, joins, seeds, pools and the preset's timings reach the node's settings."""
+    made = config(name="n1", join=("b:1", "b:1"), pool=("p=10.0.0.0/24",), preset="test")
+    settings = made.settings(Endpoint("10.9.9.9", 1))
+
+    assert Endpoint("10.9.9.9", 1) == settings.endpoint
+    assert (Endpoint("b", 1),) == settings.join
+    assert ["p"] == [pool.name for pool in settings.pools]
+    assert GossipSettings.preset("test") == settings.gossip
+    assert AllocationSettings.preset("test") == settings.allocation
+
+
+@pytest.mark.parametrize("preset", ["lan", "wan", "test"])
+def test_every_preset_makes_settings(preset: str) -> None:
+    """No preset that can be chosen is unknown to gossip or allocation."""
+    assert config(preset=preset).settings(Endpoint("h", 1)).gossip == GossipSettings.preset(preset)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"init": "consensus=3"}, "--init: consensus is not in this version"),
+        ({"init": "seeds=a,b,a", "join": ("x:1",)}, "--init: names a twice"),
+        ({"init": "seeds=a,,b", "join": ("x:1",)}, "--init: a name is 1 to 253"),
+        ({"init": "seeds"}, "--init: a name is 1 to 253"),
+        ({"init": "alone"}, "--init: expected seeds=A,B,C or observe"),
+        ({"init": "observe"}, "--init: needs --join too, the address of a member"),
+        ({"init": "seeds=host,b,c"}, "--init: needs --join too, the address of b or c"),
+        ({"init": "seeds=b"}, "--init: needs --join too, the address of b"),
+        ({"name": "a/b"}, "--name: a name is"),
+        ({"name": ""}, "--name: a name is"),
+        ({"bind": "::1:6783"}, "in brackets, as in [::1]:6783"),
+        ({"bind": "host"}, "--bind: expected HOST:PORT"),
+        ({"bind": "h:65536"}, "--bind: a port is 0 to 65535"),
+        ({"join": ("h:0",)}, "--join: a port is 1 to 65535"),
+        ({"advertise": "0.0.0.0:1"}, "--advertise: 0.0.0.0 is no address"),
+        ({"http_public": True}, "--http-public: says how --http is served"),
+        ({"bind": "127.0.0.1:80", "http": "127.0.0.1:80"}, "--http: 127.0.0.1:80 is taken by --bind"),
+        ({"bind": "0.0.0.0:80", "http": "127.0.0.1:80"}, "--http: 127.0.0.1:80 is taken by --bind"),
+        ({"preset": "lab"}, "--preset: expected lan, wan or test"),
+        ({"log_format": "xml"}, "--log-format: expected json or console"),
+        ({"log_level": "trace"}, "--log-level: expected debug, info, warning or error"),
+        ({"data_dir": ""}, "--data-dir: expected a path"),
+        ({"socket": "/run/cni.sock"}, "--socket: /run/cni.sock is the name of the CNI socket"),
+        ({"socket": "/" + "s" * 107}, "--socket: the path of a unix socket has at most 107 bytes, not 108"),
+        (
+            {"pool": ("p=10.0.0.1/24",)},
+            "--pool p: '10.0.0.1/24' has host bits set; did you mean 10.0.0.0/24?",
+        ),
+    ],
+    ids=lambda one: repr(one)[:60],
+)
+def test_what_cannot_work_is_refused_with_its_reason(flags: dict[str, object], sentence: str) -> None:
+    """Each single fault gives exactly one sentence, which names the flag."""
+    found = problems(**flags)
+
+    assert 1 == len(found)
+    assert sentence in found[0]
+
+
+def test_a_host_name_that_is_no_name_is_said() -> None:
+    """A host name that peers would not take is refused, unless a name is given."""
+    with pytest.raises(ConfigError, match="--name"):
+        load({}, {}, None, host_name="my host")
+    assert "n1" == load({"name": "n1"}, {}, None, host_name="my host").name
+
+
+def test_everything_wrong_is_listed_at_once(tmp_path: Path) -> None:
+    """Faults of all sources come in one error, a line each, in whatever combination."""
+    file = tmp_path / "c.toml"
+    file.write_text(
+        'log_level = "loud"\nnmae = "x"\n[[pool]]\nname = "p"\nranges = ["10.0.0.0/24"]\n'
+        '[[pool]]\nname = "q"\nranges = ["10.0.0.128/25"]\n'
+    )
+
+    with pytest.raises(ConfigError) as refused:
+        load({"preset": "lab"}, {"WEAVEIPAM_BIND": "x", "WEAVEIPAM_BYND": "y"}, file, host_name="h")
+
+    lines = str(refused.value).splitlines()
+    expected = ("nmae", "WEAVEIPAM_BYND", "$WEAVEIPAM_BIND", "--preset", "log_level: ", "pools p")
+    assert [] == [one for one in expected if not any(one in line for line in lines)]
+    assert len(expected) == len(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("10.0.0.1:6783", Endpoint("10.0.0.1", 6783)),
+        ("[::1]:1", Endpoint("::1", 1)),
+        (" host.example:65535 ", Endpoint("host.example", 65535)),
+    ],
+)
+def test_an_endpoint_is_host_and_port(text: str, endpoint: Endpoint) -> None:
+    """Endpoints are read as they are printed."""
+    assert endpoint == parse_endpoint(text)
+    assert text.strip() == str(endpoint)
+
+
+@given(st.text(max_size=30) | st.from_regex(r"[\[\]:.0-9a-f]*", fullmatch=True))
+def test_any_text_is_an_endpoint_or_refused(text: str) -> None:
+    """No text makes anything but an endpoint that can be sent to, or a ValueError."""
+    try:
+        found = parse_endpoint(text)
+    except ValueError:
+        return
+    assert found.host
+    assert 1 <= found.port <= 65535
+
+
+@given(st.binary(max_size=60))
+def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    """No bytes in the file make anything but a configuration or a ConfigError."""
+    file = tmp_path_factory.getbasetemp() / "any.toml"
+    file.write_bytes(content)
+    with contextlib.suppress(ConfigError):
+        assert isinstance(load({}, {}, file, host_name="h"), Config)

@@ -1,0 +1,263 @@
+"""
+The HTTP door: an aiohttp application that turns requests into requests of the node, and answers into JSON.
+
+Every error is a problem document (RFC 9457).  Whoever hangs up cancels what they asked for.
+Does not know who answers, nor which sockets it is served on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hmac
+import json
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeAlias
+
+from aiohttp import web
+
+from ring.address import Family
+from weaveipam.api import schema
+from weaveipam.api.schema import InvalidError
+from weaveipam.daemon.metrics import CONTENT_TYPE
+from weaveipam.protocol.requests import (
+    Answer,
+    GetAllocations,
+    GetMembers,
+    GetPools,
+    GetRing,
+    GetStatus,
+    Pools,
+    Reason,
+    Refusal,
+    Request,
+    Status,
+)
+from weaveipam.protocol.values import RingId
+
+Ask: TypeAlias = Callable[[Request], Awaitable[Answer]]
+"""Answers one request; cancelling it cancels the request."""
+
+Metrics: TypeAlias = Callable[[], Awaitable[bytes]]
+"""All metrics in Prometheus's text format."""
+
+BODY_BYTES_MAX = 1 << 20
+"""Of a request; the largest allocation with all its labels takes a tenth of it."""
+SHUTDOWN_S = 2.0
+"""Seconds that requests under way get when the daemon stops."""
+RETRY_AFTER_S = 1
+"""Told to clients with a 503: forming, syncing and overload pass in about that time."""
+
+_PUBLIC = ("/healthz", "/readyz", "/metrics")
+_PROBLEM_JSON = "application/problem+json"
+_json = functools.partial(web.json_response, dumps=functools.partial(json.dumps, sort_keys=True))
+
+
+def application(
+    ask: Ask, metrics: Metrics, *, token: str | None = None, public: bool = False
+) -> web.Application:
+    """
+    The API, to be served by `serve`.
+
+    Args:
+        ask: Whoever answers.
+        metrics: As for `GET /metrics`.
+        token: Which requests must carry as `Authorization: Bearer`; None: they need none.
+        public: Whether health and metrics need none even so.
+    """
+    door = _Door(ask, metrics)
+    api = web.Application(
+        middlewares=[_problems, _authorization(token, public)], client_max_size=BODY_BYTES_MAX
+    )
+    api.add_routes(
+        [
+            web.get("/v1/status", door.status),
+            web.get("/v1/members", door.members),
+            web.get("/v1/ring", door.ring),
+            web.get("/v1/pools", door.pools),
+            web.get("/v1/allocations", door.allocations),
+            web.post("/v1/allocations", door.allocate),
+            web.delete("/v1/allocations", door.release),
+            web.delete("/v1/allocations/{key:.+}", door.release),
+            web.get("/v1/lookup/{subject:.+}", door.lookup),
+            web.get("/healthz", door.healthz),
+            web.get("/readyz", door.readyz),
+            web.get("/metrics", door.metrics),
+        ]
+    )
+    return api
+
+
+async def serve(api: web.Application, sockets: Iterable[socket.socket]) -> web.AppRunner:
+    """
+    Serves the API on sockets that are bound already, and closes them when the runner is cleaned up.
+
+    Raises:
+        OSError: one of them cannot listen.
+    """
+    # handler_cancellation: a client that hangs up must not leave its request waiting for space.
+    runner = web.AppRunner(api, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    for one in sockets:
+        await web.SockSite(runner, one).start()
+    return runner
+
+
+class _Door:
+    """The handlers, one for each route."""
+
+    def __init__(self, ask: Ask, metrics: Metrics) -> None:
+        self._ask = ask
+        self._metrics = metrics
+
+    async def status(self, request: web.Request) -> web.Response:
+        _parameters(request)
+        return _reply(await self._ask(GetStatus()))
+
+    async def members(self, request: web.Request) -> web.Response:
+        _parameters(request)
+        return _reply(await self._ask(GetMembers()))
+
+    async def pools(self, request: web.Request) -> web.Response:
+        _parameters(request)
+        return _reply(await self._ask(GetPools()))
+
+    async def ring(self, request: web.Request) -> web.Response:
+        """The runs of every ring that network and family leave over."""
+        asked = _parameters(request, "network", "family")
+        family = schema.family_of(asked.get("family"))
+        network = None if "network" not in asked else schema.network_name(asked["network"])
+        pools = await self._ask(GetPools())
+        if not isinstance(pools, Pools):
+            return _reply(pools)
+        rings = {
+            RingId(use.pool.network, each.family)
+            for use in pools.pools
+            for each in use.pool.ranges
+            if network in {None, use.pool.network} and family in {None, each.family}
+        }
+        if network is not None and not rings:
+            # Nobody's pools are there: let the node say so.
+            rings = {RingId(network, family or Family.V4)}
+        runs: list[object] = []
+        for ring in sorted(rings):
+            answer = await self._ask(GetRing(ring))
+            if isinstance(answer, Refusal):
+                return _reply(answer)
+            runs += schema.answer_document(answer)
+        return _json(runs)
+
+    async def allocations(self, request: web.Request) -> web.Response:
+        pool = schema.pool_name(_parameters(request, "pool").get("pool"))
+        return _reply(await self._ask(GetAllocations(pool)))
+
+    async def allocate(self, request: web.Request) -> web.Response:
+        _parameters(request)
+        wanted = schema.allocate_request(schema.parse_json(await request.read()))
+        return _reply(await self._ask(wanted))
+
+    async def release(self, request: web.Request) -> web.Response:
+        asked = _parameters(request, "address", "network")
+        key = request.match_info.get("key")
+        return _reply(
+            await self._ask(schema.release_request(key, asked.get("address"), asked.get("network")))
+        )
+
+    async def lookup(self, request: web.Request) -> web.Response:
+        network = _parameters(request, "network").get("network")
+        return _reply(await self._ask(schema.lookup_request(request.match_info["subject"], network)))
+
+    async def healthz(self, _request: web.Request) -> web.Response:
+        """Alive is who answers, ready or not."""
+        await self._ask(GetStatus())
+        return _json({"status": "ok"})
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        status = await self._ask(GetStatus())
+        assert isinstance(status, Status), "this question is never refused"
+        if status.ready:
+            return _json({"ready": True, "state": status.state})
+        return _reply(Refusal(Reason.NOT_READY, f"{status.state}: {status.why_not_ready}"))
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=await self._metrics(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _reply(answer: Answer) -> web.Response:
+    document = schema.answer_document(answer)
+    if isinstance(answer, Refusal):
+        assert isinstance(document, dict)
+        return _problem(document)
+    return _json(document)
+
+
+def _problem(document: dict[str, object], headers: dict[str, str] | None = None) -> web.Response:
+    status = document["status"]
+    assert isinstance(status, int)
+    if status == web.HTTPServiceUnavailable.status_code:
+        headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return _json(document, status=status, headers=headers, content_type=_PROBLEM_JSON)
+
+
+def _parameters(request: web.Request, *known: str) -> dict[str, str]:
+    """The parameters in the URL; each is one of those known, and is given once."""
+    asked: dict[str, str] = {}
+    for name, value in request.query.items():
+        if name not in known:
+            there_are = f"there are {', '.join(known)}" if known else "there is none here"
+            raise InvalidError(f"{name}: unknown parameter; {there_are}")
+        if name in asked:
+            raise InvalidError(f"{name}: given twice")
+        asked[name] = value
+    return asked
+
+
+@web.middleware
+async def _problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Whatever goes wrong becomes a problem document."""
+    try:
+        return await handler(request)
+    except InvalidError as error:
+        return _problem(schema.problem(Refusal(Reason.INVALID, str(error))))
+    except web.HTTPException as error:
+        return _problem(_of_http(request, error), _allowed(error))
+    except Exception as error:  # noqa: BLE001 - ours, whatever it is: the log gets it, the client a sentence
+        context = {"message": f"{request.method} {request.path} failed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
+        detail = "the daemon failed to answer; its log says why"
+        return _problem({"type": "internal", "title": "Internal error", "status": 500, "detail": detail})
+
+
+def _of_http(request: web.Request, error: web.HTTPException) -> dict[str, object]:
+    """The problem document of what aiohttp refuses by itself."""
+    details = {
+        404: (Reason.NOT_FOUND, f"there is nothing at {request.path}"),
+        405: (Reason.INVALID, f"{request.method} is not for {request.path}"),
+        413: (Reason.INVALID, f"the body is longer than {BODY_BYTES_MAX} bytes"),
+    }
+    reason, detail = details.get(error.status, (Reason.INVALID, error.reason))
+    return {"type": reason.value, "title": error.reason, "status": error.status, "detail": detail}
+
+
+def _allowed(error: web.HTTPException) -> dict[str, str]:
+    return {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+
+
+def _authorization(token: str | None, public: bool) -> Callable[..., Awaitable[web.StreamResponse]]:
+    expected = f"Bearer {token}".encode()
+
+    @web.middleware
+    async def check(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
+        if token is None or (public and request.path in _PUBLIC) or hmac.compare_digest(given, expected):
+            return await handler(request)
+        detail = "this address needs the header Authorization: Bearer TOKEN; the unix socket needs none"
+        document = {"type": "unauthorized", "title": "Unauthorized", "status": 401, "detail": detail}
+        return _problem(document, {"WWW-Authenticate": "Bearer"})
+
+    return check

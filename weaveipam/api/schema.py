@@ -1,0 +1,400 @@
+"""
+JSON documents to and from requests and answers; docs/reference/http.md is its description for users.
+
+Addresses, ranges and endpoints are strings, incarnations and cluster ids 16 hexadecimal digits, families the
+numbers 4 and 6.  Counts of addresses are plain JSON numbers, and those of IPv6 exceed 2^53.
+Does not know HTTP, sockets or tables.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias, assert_never
+
+from ring.address import Family, Range, format_address, format_range, parse_address
+from ring.ring import Peer, Run
+from weaveipam.protocol.requests import (
+    Allocate,
+    Allocated,
+    Allocations,
+    Answer,
+    Found,
+    Lookup,
+    Members,
+    MemberView,
+    Pools,
+    PoolUse,
+    Reason,
+    Refusal,
+    Release,
+    Released,
+    RingView,
+    Status,
+    Want,
+)
+from weaveipam.protocol.values import DEFAULT_NETWORK, Allocation, Assigned
+
+Document: TypeAlias = dict[str, Any] | list[Any]
+"""What `json.dumps` takes."""
+
+NAME_CHARACTERS_MAX = 63
+"""Of a pool or a network; a DNS label's."""
+KEY_CHARACTERS_MAX = 512
+"""Of a key; four bytes each stay below the 4,096 bytes that a stored text may have."""
+LABELS_MAX = 64
+LABEL_CHARACTERS_MAX = 253
+"""Of a label's name, and of its value."""
+
+PROBLEMS: Final[Mapping[Reason, tuple[int, str]]] = MappingProxyType(
+    {
+        Reason.EXHAUSTED: (409, "No free address"),
+        Reason.IN_USE: (409, "Address in use"),
+        Reason.NOT_OWNER: (409, "Owned by another daemon"),
+        Reason.NO_SUCH_POOL: (404, "No such pool"),
+        Reason.NOT_READY: (503, "Not ready"),
+        Reason.NOT_FOUND: (404, "Not found"),
+        Reason.CONFLICT: (409, "Conflict"),
+        Reason.INVALID: (400, "Invalid request"),
+        Reason.OVERLOADED: (503, "Overloaded"),
+    }
+)
+"""HTTP status and title of each reason; every reason is here."""
+
+
+class InvalidError(ValueError):
+    """The client's: a document or a parameter that no answer can be given to; names the field."""
+
+
+# What clients send ----------------------------------------------------------------------------------------
+
+
+def parse_json(body: bytes) -> object:
+    """
+    The value of a JSON text.
+
+    Raises:
+        InvalidError: not UTF-8, not JSON, NaN or infinity, a field twice, or nested too deeply.
+    """
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_no_doubles, parse_constant=_no_constants)
+    except RecursionError:
+        raise InvalidError("the body is nested too deeply") from None
+    except InvalidError:
+        raise
+    except ValueError as error:  # also bytes that are no UTF-8, and integers of thousands of digits
+        raise InvalidError(f"the body is not JSON: {error}") from None
+
+
+def allocate_request(document: object) -> Allocate:
+    """
+    The request in a body of `POST /v1/allocations`.
+
+    Raises:
+        InvalidError: names the field that is unknown, missing, of a wrong type, or contradicts another.
+    """
+    fields = _fields(
+        document,
+        ("key", "network", "pool", "family", "address", "prefix_length", "durable", "labels"),
+        required=("key",),
+    )
+    return Allocate(
+        key=_text("key", fields["key"], KEY_CHARACTERS_MAX),
+        network=network_name(fields.get("network")),
+        wants=_wants(fields),
+        durable=_boolean("durable", fields.get("durable", False)),
+        labels=_labels(fields.get("labels", {})),
+    )
+
+
+def release_request(key: str | None, address: str | None, network: str | None) -> Release:
+    """
+    The request to give back what a key or an address (exactly one of the two) holds.
+
+    Raises:
+        InvalidError: both, neither, or not an address.
+    """
+    if (key is None) == (address is None):
+        raise InvalidError("key, address: exactly one of the two names what is given back")
+    if key is not None:
+        return Release(key=_text("key", key, KEY_CHARACTERS_MAX), network=network_name(network))
+    return Release(address=_address("address", address), network=network_name(network))
+
+
+def lookup_request(subject: str, network: str | None) -> Lookup:
+    """
+    The request to look up a key or an address; what reads as an address is one.
+
+    Raises:
+        InvalidError: an empty or overlong key.
+    """
+    try:
+        return Lookup(address=parse_address(subject), network=network_name(network))
+    except ValueError:
+        return Lookup(key=_text("key", subject, KEY_CHARACTERS_MAX), network=network_name(network))
+
+
+def network_name(value: object) -> str:
+    """The network named; the default one for None.  Raises InvalidError for anything but a name."""
+    return DEFAULT_NETWORK if value is None else _text("network", value, NAME_CHARACTERS_MAX)
+
+
+def pool_name(value: object) -> str | None:
+    """The pool named; None for None.  Raises InvalidError for anything but a name."""
+    return None if value is None else _text("pool", value, NAME_CHARACTERS_MAX)
+
+
+def family_of(text: str | None) -> Family | None:
+    """The family of "4" or "6"; None for None.  Raises InvalidError for anything else."""
+    if text not in {None, "4", "6"}:
+        raise InvalidError(f"family: expected 4 or 6, not {_short(text)}")
+    return None if text is None else Family(int(text))
+
+
+def _wants(fields: Mapping[str, object]) -> tuple[Want, ...]:
+    """One want, or one of each family for `dual`."""
+    pool = pool_name(fields.get("pool"))
+    pools = () if pool is None else (pool,)
+    length = _length(fields.get("prefix_length"))
+    wanted = fields.get("family")
+    if wanted == "dual":
+        if fields.get("address") is not None or length is not None:
+            raise InvalidError("family: dual goes with neither address nor prefix_length")
+        return Want(Family.V4, pools), Want(Family.V6, pools)
+    if wanted is not None and (type(wanted) is not int or wanted not in set(Family)):
+        raise InvalidError(f'family: expected 4, 6, "dual" or null, not {_short(wanted)}')
+    family = None if wanted is None else Family(wanted)
+    if fields.get("address") is None:
+        return (Want(family, pools, prefix_length=length),)
+    return (_exactly(_address("address", fields["address"]), family, pools, length),)
+
+
+def _exactly(
+    block: tuple[Family, int], wanted: Family | None, pools: tuple[str, ...], length: int | None
+) -> Want:
+    """The want for one particular address, or for the block of a length that starts there."""
+    found, address = block
+    if wanted not in {None, found}:
+        raise InvalidError(f"family: the address is an IPv{found} address")
+    if length is not None and length > found.bits:
+        raise InvalidError(f"prefix_length: expected 0 to {found.bits}, not {length}")
+    size = 1 << (found.bits - length) if length is not None else 1
+    if address % size:
+        meant = format_address(found, address - address % size)
+        raise InvalidError(f"address: no /{length} starts there; the one around it starts at {meant}")
+    return Want(found, pools, (Range(address, address + size),), length)
+
+
+def _fields(document: object, known: Sequence[str], required: Sequence[str]) -> dict[str, object]:
+    if not isinstance(document, dict):
+        raise InvalidError(f"the body: expected an object, not {_short(document)}")
+    for name in document:
+        if name not in known:
+            raise InvalidError(f"{_short(name)}: unknown field; there are {', '.join(known)}")
+    for name in required:
+        if name not in document:
+            raise InvalidError(f"{name}: missing")
+    return document
+
+
+def _text(field: str, value: object, characters_max: int) -> str:
+    if not isinstance(value, str):
+        raise InvalidError(f"{field}: expected a string, not {_short(value)}")
+    if not 0 < len(value) <= characters_max:
+        raise InvalidError(f"{field}: expected 1 to {characters_max} characters, not {len(value)}")
+    if any(ord(one) < ord(" ") or "\x7f" <= one <= "\x9f" or "\ud800" <= one <= "\udfff" for one in value):
+        raise InvalidError(f"{field}: control characters and lone surrogates are not allowed")
+    return value
+
+
+def _boolean(field: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidError(f"{field}: expected true or false, not {_short(value)}")
+    return value
+
+
+def _length(value: object) -> int | None:
+    if value is None:
+        return None
+    if type(value) is not int or not 0 <= value <= Family.V6.bits:
+        raise InvalidError(
+            f"prefix_length: expected an integer of 0 to {Family.V6.bits}, not {_short(value)}"
+        )
+    return value
+
+
+def _address(field: str, value: object) -> tuple[Family, int]:
+    try:
+        return parse_address(_text(field, value, KEY_CHARACTERS_MAX))
+    except InvalidError:
+        raise
+    except ValueError as error:
+        raise InvalidError(f"{field}: {error}") from None
+
+
+def _labels(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict) or len(value) > LABELS_MAX:
+        raise InvalidError(f"labels: expected an object of at most {LABELS_MAX} strings")
+    pairs = ((_text("labels", name, LABEL_CHARACTERS_MAX), text) for name, text in value.items())
+    return tuple(
+        sorted(
+            (name, "" if text == "" else _text(f"labels.{name}", text, LABEL_CHARACTERS_MAX))
+            for name, text in pairs
+        )
+    )
+
+
+def _no_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise InvalidError(f"{_short(name)}: given twice")
+        fields[name] = value
+    return fields
+
+
+def _no_constants(name: str) -> object:
+    raise InvalidError(f"the body is not JSON: {name} is no JSON number")
+
+
+def _short(value: object) -> str:
+    """A value as JSON, cut to fit a sentence."""
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - a sentence's worth
+
+
+# What daemons answer ----------------------------------------------------------------------------------------
+
+
+def answer_document(answer: Answer) -> Document:
+    """The document of any answer; a refusal's is its problem document."""
+    match answer:
+        case Refusal():
+            return problem(answer)
+        case Allocated(allocation):
+            return _allocation(allocation)
+        case Released(allocations):
+            return {"released": [_allocation(one) for one in allocations]}
+        case Found():
+            return _found(answer)
+        case Status():
+            return _status(answer)
+        case Members(members):
+            return [_member(one) for one in members]
+        case RingView():
+            return _ring(answer)
+        case Pools(pools):
+            return [_pool(one) for one in pools]
+        case Allocations(allocations):
+            return [_allocation(one) for one in allocations]
+        case _:
+            assert_never(answer)
+
+
+def problem(refusal: Refusal) -> dict[str, Any]:
+    """The problem document (RFC 9457) of a refusal."""
+    status, title = PROBLEMS[refusal.reason]
+    return {"type": refusal.reason.value, "title": title, "status": status, "detail": refusal.detail}
+
+
+def _incarnation(peer: Peer | None) -> str | None:
+    return None if peer is None else f"{peer.incarnation:016x}"
+
+
+def _allocation(one: Allocation) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "network": one.network,
+        "addresses": [_assigned(each) for each in one.addresses],
+        "durable": one.durable,
+        "labels": dict(one.labels),
+    }
+
+
+def _assigned(one: Assigned) -> dict[str, Any]:
+    return {
+        "address": format_address(one.family, one.range.start),
+        "range": format_range(one.family, one.range),
+        "family": int(one.family),
+        "prefix_length": one.prefix_length,
+        "gateway": None if one.gateway is None else format_address(one.family, one.gateway),
+        "pool": one.pool,
+    }
+
+
+def _found(answer: Found) -> dict[str, Any]:
+    return {
+        "allocation": None if answer.allocation is None else _allocation(answer.allocation),
+        "owner": None if answer.owner is None else answer.owner.name,
+        "owner_incarnation": _incarnation(answer.owner),
+        "pool": answer.pool,
+    }
+
+
+def _status(answer: Status) -> dict[str, Any]:
+    return {
+        "name": answer.peer.name,
+        "incarnation": _incarnation(answer.peer),
+        "ready": answer.ready,
+        "state": answer.state,
+        "why_not_ready": answer.why_not_ready,
+        "cluster_id": answer.cluster_id,
+        "members_alive": answer.members_alive,
+        "members_total": answer.members_total,
+        "pools": [_pool(one) for one in answer.pools],
+        "pending": answer.pending,
+        "outgoing": answer.outgoing,
+        "conflicts": list(answer.conflicts),
+        "version": answer.version,
+    }
+
+
+def _member(one: MemberView) -> dict[str, Any]:
+    return {
+        "name": one.peer.name,
+        "incarnation": _incarnation(one.peer),
+        "endpoint": str(one.endpoint),
+        "state": one.state.name.lower(),
+        "seconds_in_state": round(one.seconds_in_state, 3),
+        "owned": one.owned,
+        "self": one.is_self,
+    }
+
+
+def _ring(answer: RingView) -> list[dict[str, Any]]:
+    return [_run(answer, one) for one in answer.runs]
+
+
+def _run(answer: RingView, run: Run) -> dict[str, Any]:
+    family = answer.ring.family
+    return {
+        "network": answer.ring.network,
+        "family": int(family),
+        "range": format_range(family, Range(run.start, run.stop)),
+        "size": run.stop - run.start,
+        "owner": run.owner.name,
+        "owner_incarnation": _incarnation(run.owner),
+        "generation": run.token.generation,
+        "epoch": run.token.epoch,
+        "author": run.author.name,
+        "author_incarnation": _incarnation(run.author),
+    }
+
+
+def _pool(use: PoolUse) -> dict[str, Any]:
+    ranges = use.pool.ranges
+    gateways = dict.fromkeys((one.family, one.gateway) for one in ranges if one.gateway is not None)
+    return {
+        "name": use.pool.name,
+        "network": use.pool.network,
+        "ranges": [format_range(one.family, one.range) for one in ranges],
+        "excluded": [format_range(one.family, hole) for one in ranges for hole in one.excluded],
+        "gateways": [format_address(family, gateway) for family, gateway in gateways],
+        "size": use.size,
+        "owned": use.owned,
+        "used": use.used,
+        "cooling": use.cooling,
+        "free": use.free,
+        "unreachable": use.unreachable,
+    }

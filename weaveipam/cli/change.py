@@ -1,0 +1,104 @@
+"""
+The commands that change something: allocate, claim, release.
+
+Does not know which address is given; the daemon does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+
+from weaveipam.cli.client import path_of
+from weaveipam.cli.common import ask, common
+from weaveipam.cli.output import emit
+from weaveipam.cli.show import allocation_table
+
+_key = click.option(
+    "--key", metavar="KEY", required=True, help="Who the address is for: 1 to 512 characters."
+)
+_network = click.option("--network", metavar="NAME", help="The network instance. Default: default.")
+_durable = click.option("--durable", is_flag=True, help="Survive the loss of power, too.")
+
+
+@common(
+    "weaveipam allocate --key web-1",
+    "weaveipam allocate --key web-1 --family dual --pool pods -o json",
+    "weaveipam allocate --key router --prefix-length 28 --durable",
+)
+@click.command()
+@_key
+@_network
+@click.option("--pool", metavar="NAME", help="Only from this pool. Default: every pool of the network.")
+@click.option(
+    "--family", type=click.Choice(["4", "6", "dual"]), help="Default: 4 if the pools carry it, else 6."
+)
+@click.option(
+    "--prefix-length", type=int, metavar="L", help="An aligned block of this length instead of one address."
+)
+@_durable
+def allocate(
+    *,
+    key: str,
+    network: str | None,
+    pool: str | None,
+    family: str | None,
+    prefix_length: int | None,
+    durable: bool,
+) -> None:
+    """Allocate addresses, or return what the key already has."""
+    body = {
+        "key": key,
+        "network": network,
+        "pool": pool,
+        "family": int(family) if family in {"4", "6"} else family,
+        "prefix_length": prefix_length,
+        "durable": durable,
+    }
+    _allocate(body)
+
+
+@common(
+    "weaveipam claim --key gateway 10.32.0.1",
+    "weaveipam claim --key dns --durable fd00:32::53",
+)
+@click.command()
+@click.argument("address", metavar="ADDRESS")
+@_key
+@_network
+@_durable
+def claim(*, address: str, key: str, network: str | None, durable: bool) -> None:
+    """Allocate exactly this address."""
+    _allocate({"key": key, "network": network, "address": address, "durable": durable})
+
+
+@common(
+    "weaveipam release --key web-1",
+    "weaveipam release --address 10.32.0.7",
+)
+@click.command()
+@click.option("--key", metavar="KEY", help="Whose addresses.")
+@click.option(
+    "--address", metavar="A", help="One of the addresses; what was allocated with it goes back too."
+)
+@_network
+def release(*, key: str | None, address: str | None, network: str | None) -> None:
+    """
+    Give back what a key or an address holds.
+
+    To release what is not allocated is no error.
+    """
+    if (key is None) == (address is None):
+        raise click.UsageError("say either --key or --address")
+    path = path_of("v1", "allocations") if key is None else path_of("v1", "allocations", key)
+    said = {"address": address, "network": network}
+    query = urlencode({name: value for name, value in said.items() if value is not None})
+    document = ask("DELETE", path + ("?" + query if query else ""))
+    emit(document, allocation_table(document["released"]))
+
+
+def _allocate(body: dict[str, Any]) -> None:
+    document = ask("POST", "/v1/allocations", body)
+    emit(document, allocation_table([document]))

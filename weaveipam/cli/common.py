@@ -1,0 +1,137 @@
+"""
+What every command shares: the options that go before and after it, and how it fails.
+
+Does not know any command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import IO, Any, TypeVar
+
+import click
+
+from weaveipam import __version__
+
+C = TypeVar("C", bound=click.Command)
+
+FORMATS = ("table", "wide", "json", "yaml")
+EXIT_FAILED = 1
+"""The request was refused, or failed."""
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 3
+
+_SOCKET = "weaveipam.socket"
+_FORMAT = "weaveipam.output"
+
+
+class Failure(click.ClickException):
+    """Ends the program with one sentence on stderr."""
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(" ".join(sentence.split()))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Prints the sentence."""
+        print(f"weaveipam: {self.message}", file=file or sys.stderr)
+
+
+class Unreachable(Failure):
+    """As above, because there is no daemon to ask."""
+
+    exit_code = EXIT_UNREACHABLE
+
+
+def common(*examples: str) -> Callable[[C], C]:
+    """
+    A decorator that adds `--socket`, `--output` and `--version` to a command, and examples to its help.
+
+    The options may be said before and after the subcommand; what stands furthest right counts.
+    """
+
+    def complete(command: C) -> C:
+        command.params += _options()
+        if examples:
+            # The backspace keeps click from filling the lines.
+            command.epilog = "\b\nExamples:\n" + "\n".join(f"  {one}" for one in examples)
+        return command
+
+    return complete
+
+
+def _options() -> list[click.Option]:
+    return [
+        click.Option(
+            ["--socket"],
+            metavar="PATH",
+            expose_value=False,
+            callback=_remember(_SOCKET),
+            help="The daemon's socket. Default: $WEAVEIPAM_SOCKET, else /run/weaveipam/api.sock.",
+        ),
+        click.Option(
+            ["--output", "-o"],
+            type=click.Choice(FORMATS),
+            expose_value=False,
+            callback=_remember(_FORMAT),
+            help="Default: table.",
+        ),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Print the version and exit.",
+        ),
+    ]
+
+
+def said_socket() -> str | None:
+    """The socket that was said on the command line."""
+    return _said(_SOCKET)
+
+
+def output_format() -> str:
+    """One of FORMATS."""
+    return _said(_FORMAT) or FORMATS[0]
+
+
+def ask(method: str, target: str, body: object = None) -> Any:
+    """
+    The daemon's answer, JSON decoded.
+
+    Raises:
+        Failure: it refused, or could not be reached.
+    """
+    # Here, because it is slow to import, and help must be quick.
+    from weaveipam.cli.client import Client, RefusedError, UnreachableError  # noqa: PLC0415 - see above
+
+    try:
+        return Client.of(said_socket(), os.environ).ask(method, target, body)
+    except RefusedError as error:
+        raise Failure(str(error)) from None
+    except UnreachableError as error:
+        raise Unreachable(str(error)) from None
+
+
+def _said(key: str) -> str | None:
+    value = click.get_current_context().meta.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _remember(key: str) -> Any:
+    def remember(context: click.Context, _option: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            context.meta[key] = value  # shared with the contexts of subcommands
+
+    return remember
+
+
+def _print_version(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        print(f"weaveipam {__version__}")
+        context.exit()

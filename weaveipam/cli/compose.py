@@ -1,0 +1,204 @@
+"""
+The composition root: one daemon, put together from its parts and run until it is told to stop.
+
+Does not know command lines, nor what the parts do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any, Literal
+
+from cni.plugin import Plugin
+from cni.server import CniServer
+from cni.spool import Spool
+from ring.ring import Peer
+from weaveipam.api.http import application, serve
+from weaveipam.cli.sockets import listen_tcp, listen_unix, reachable, unlink_unix
+from weaveipam.config.config import Config
+from weaveipam.daemon.driver import Driver, Inbox
+from weaveipam.daemon.lock import DaemonLock
+from weaveipam.daemon.metrics import Metrics, Sources
+from weaveipam.daemon.notify import Notifier
+from weaveipam.daemon.report import Reporter
+from weaveipam.daemon.store import Opened, Store
+from weaveipam.daemon.transport import Transport
+from weaveipam.errors import ConfigError
+from weaveipam.node import Node
+from weaveipam.protocol.effects import Durability, Level, Persist, Report
+from weaveipam.protocol.records import Identity
+
+STORE_NAME = "weaveipam.db"
+SPOOL_NAME = "spool"
+"""Of the directory beside the sockets where the CNI program leaves deletions while no daemon runs."""
+TOKEN_NAME = "http.token"  # noqa: S105 - of the file
+READY_EVENT = "ready"
+"""What the node reports when it begins to serve."""
+INCARNATION_RANDOM_BITS = 20
+"""Below the milliseconds of an incarnation: two lives of one name that begin in the same one still differ."""
+
+
+def run(config: Config) -> None:
+    """
+    Runs a daemon until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: it cannot run as it was told; nothing is changed.
+        StorageError: the disk failed; it has stopped.
+    """
+    style: Literal["json", "console"] = "json" if config.log_format == "json" else "console"
+    reporter = Reporter(style, Level[config.log_level.upper()], sys.stderr)
+    reporter.bind(peer=config.name)
+    with (
+        DaemonLock.acquire(config.data_dir, config.socket.parent, config.name),
+        asyncio.Runner(loop_factory=_loop_factory(config)) as runner,
+    ):
+        runner.run(_run(config, reporter))
+
+
+def _loop_factory(config: Config) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if not config.uvloop:
+        return None
+    try:
+        import uvloop  # noqa: PLC0415 - may not be there
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _run(config: Config, reporter: Reporter) -> None:
+    """One daemon, from its store to its last packet; parts end in the reverse order of their beginning."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reporter(_fault(context)))
+    told_to_stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_stop.set)
+    notifier = Notifier(os.environ)
+    async with contextlib.AsyncExitStack() as stack:
+        opened = Store.open(config.data_dir / STORE_NAME)
+        stack.callback(opened.store.close)
+        me = _identity(config, opened, reporter)
+        inbox = Inbox()
+        transport = await Transport.open(config.bind, inbox.deliver)
+        stack.push_async_callback(transport.close)
+        endpoint = config.advertise or reachable(transport.bound, config.join)
+        rng = Random(secrets.randbits(256))
+        node = Node.restore(me, config.settings(endpoint), rng, opened.records, loop.time())
+        driver = Driver(node, opened.store, transport, _announcing(reporter, notifier), inbox)
+        reporter(Report(Level.INFO, "starting", (("life", str(me)), ("endpoint", str(endpoint)))))
+        driving = loop.create_task(driver.run(), name="driver")
+        stack.push_async_callback(_finish, driver, driving)
+        metrics = Metrics(driver.ask, Sources(driver, transport, reporter))
+        await _open_doors(stack, config, metrics, reporter)
+        watchdog = loop.create_task(notifier.feed_watchdog(), name="watchdog")
+        stack.callback(watchdog.cancel)
+        stopping = loop.create_task(told_to_stop.wait(), name="signals")
+        stack.callback(stopping.cancel)
+        await asyncio.wait((driving, stopping), return_when=asyncio.FIRST_COMPLETED)
+        notifier.stopping()
+        reporter(Report(Level.INFO, "stopping"))
+    reporter.flush()
+    driving.result()
+
+
+async def _finish(driver: Driver, driving: asyncio.Task[None]) -> None:
+    """Let the driver work off what it has; how it ended is read from its task."""
+    driver.stop()
+    await asyncio.wait((driving,))
+
+
+async def _open_doors(
+    stack: contextlib.AsyncExitStack, config: Config, metrics: Metrics, reporter: Reporter
+) -> None:
+    """Serve clients, until the stack ends."""
+    spool = Spool(config.socket.with_name(SPOOL_NAME), reporter)
+    try:
+        cni = await CniServer.start(config.cni_socket, Plugin(metrics.ask), spool, reporter)
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {config.cni_socket}: {error.strerror}") from error
+    stack.push_async_callback(cni.close)
+    listening = listen_unix(config.socket)
+    stack.callback(unlink_unix, config.socket, listening.inode)
+    api = await serve(application(metrics.ask, metrics.exposition), [listening.socket])
+    stack.push_async_callback(api.cleanup)
+    if config.http is not None:
+        token = _token(config.data_dir / TOKEN_NAME)
+        door = application(metrics.ask, metrics.exposition, token=token, public=config.http_public)
+        public = await serve(door, [listen_tcp(config.http)])
+        stack.push_async_callback(public.cleanup)
+
+
+def _announcing(reporter: Reporter, notifier: Notifier) -> Callable[[Report], None]:
+    """Reports as ever, and tells systemd when the node says that it serves."""
+
+    def report(one: Report) -> None:
+        reporter(one)
+        if one.event == READY_EVENT:
+            notifier.ready()
+
+    return report
+
+
+def _identity(config: Config, opened: Opened, reporter: Reporter) -> Peer:
+    """Who the store says this daemon is; a new life, on stable storage already, if the store is new."""
+    if opened.set_aside is not None:
+        detail = (
+            "the store was damaged and is kept there; everything in it is forgotten, and nothing is guessed"
+        )
+        fields = (("kept", str(opened.set_aside)), ("detail", detail))
+        reporter(Report(Level.ERROR, "store-set-aside", fields))
+    held = next((record.peer for record in opened.records if isinstance(record, Identity)), None)
+    if held is None:
+        milliseconds = time.time_ns() // 1_000_000
+        drawn = secrets.randbits(INCARNATION_RANDOM_BITS)
+        held = Peer(config.name, milliseconds << INCARNATION_RANDOM_BITS | drawn)
+        opened.store.write([Persist((Identity(held),), (), Durability.HOST)])
+        level = Level.INFO if opened.set_aside is None else Level.ERROR
+        detail = "there was no store: this daemon begins a new life, with nothing"
+        reporter(Report(level, "new-incarnation", (("life", str(held)), ("detail", detail))))
+    if held.name != config.name:
+        raise ConfigError(
+            f"the data directory {config.data_dir} is that of {held.name}, and not of {config.name}: "
+            f"say --name {held.name}, or give this one a --data-dir of its own"
+        )
+    return held
+
+
+def _token(path: Path) -> str:
+    """
+    The secret for HTTP over TCP, which is made if there is none.
+
+    Raises:
+        ConfigError: it cannot be read or made.
+    """
+    try:
+        with contextlib.suppress(FileExistsError), open(path, "x", opener=_private) as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+        token = path.read_text().strip()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the token in {path}: {error}") from error
+    if not token:
+        raise ConfigError(f"the token in {path} is empty: remove the file, and a new one is made")
+    return token
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _fault(context: dict[str, Any]) -> Report:
+    """What an error that nobody caught says in the log."""
+    error = context.get("exception")
+    trace = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else ""
+    fields = (("detail", str(context.get("message"))), ("error", repr(error)), ("trace", trace))
+    return Report(Level.ERROR, "internal-error", fields)

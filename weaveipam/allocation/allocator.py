@@ -50,6 +50,7 @@ from weaveipam.protocol.requests import (
     Refusal,
     Release,
     Released,
+    Want,
 )
 from weaveipam.protocol.values import Allocation, Assigned, Birth, RingId
 
@@ -382,9 +383,17 @@ class Allocator:
     def _retry(self, goal: Goal | None, now: float) -> list[Step]:
         """Try the waiting requests again: those that wait for a goal, or all."""
         steps: list[Step] = []
+        dry: dict[tuple[str, tuple[Want, ...]], Goal | None] = {}
         for waiting in self.pending:
-            if waiting in self.pending and (goal is None or waiting.goal == goal):
-                steps += self._attempt(waiting, now)
+            if waiting not in self.pending or (goal is not None and waiting.goal != goal):
+                continue
+            asks = (waiting.request.network, waiting.request.wants)
+            if asks in dry and not waiting.failed:
+                waiting.goal = dry[asks]  # found nothing a moment ago, so this one would not either
+                continue
+            steps += self._attempt(waiting, now)
+            if waiting in self.pending:
+                dry[asks] = waiting.goal
         return steps
 
     # Searching

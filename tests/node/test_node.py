@@ -398,6 +398,10 @@ def test_a_key_that_holds_something_else_is_a_conflict(three: Any) -> None:
     [
         (Allocate(""), Reason.INVALID),
         (Allocate("k" * 513), Reason.INVALID),
+        (Allocate("\ud800"), Reason.INVALID),
+        (Allocate("k", labels=(("pod", "\udfff"),)), Reason.INVALID),
+        (Allocate("k", labels=(("pod", "x" * 513),)), Reason.INVALID),
+        (Allocate("k", labels=tuple((str(i), "") for i in range(65))), Reason.INVALID),
         (Allocate("k", network="other"), Reason.NO_SUCH_POOL),
         (Allocate("k", wants=(Want(pools=("green",)),)), Reason.NO_SUCH_POOL),
         (Allocate("k", wants=(Want(Family.V6),)), Reason.INVALID),

@@ -13,7 +13,10 @@ from weaveipam.allocation.pools import Part, Pools
 from weaveipam.protocol.requests import Allocate, Reason, Refusal, Want
 from weaveipam.protocol.values import Allocation, RingId
 
-KEY_CHARACTERS_MAX = 512
+KEY_BYTES_MAX = 512
+LABELS_MAX = 64
+LABEL_BYTES_MAX = 512
+"""Of a label's name, and of its value; Kubernetes allows 317 and 63."""
 WANTS_MAX = 16
 """Addresses of one request; an interface with more is a mistake, and each costs a search."""
 
@@ -35,8 +38,12 @@ class Line:
 
 def resolve(request: Allocate, pools: Pools) -> tuple[Line, ...] | Refusal:
     """What a request amounts to, or why it can never be met."""
-    if not 0 < len(request.key) <= KEY_CHARACTERS_MAX:
-        return Refusal(Reason.INVALID, f"a key has 1 to {KEY_CHARACTERS_MAX} characters")
+    if not _is_text(request.key, KEY_BYTES_MAX) or not request.key:
+        return Refusal(Reason.INVALID, f"a key is 1 to {KEY_BYTES_MAX} bytes of text")
+    if len(request.labels) > LABELS_MAX:
+        return Refusal(Reason.INVALID, f"at most {LABELS_MAX} labels can be given")
+    if not all(_is_text(text, LABEL_BYTES_MAX) for label in request.labels for text in label):
+        return Refusal(Reason.INVALID, f"a label's name and value are at most {LABEL_BYTES_MAX} bytes of text")
     if len(request.wants) > WANTS_MAX:
         return Refusal(Reason.INVALID, f"at most {WANTS_MAX} addresses can be asked for at once")
     if not pools.names(request.network):
@@ -48,6 +55,14 @@ def resolve(request: Allocate, pools: Pools) -> tuple[Line, ...] | Refusal:
             return line
         lines.append(line)
     return tuple(lines)
+
+
+def _is_text(text: str, bytes_max: int) -> bool:
+    """Whether the disk can hold it: lone surrogates, which JSON can bring, are no text."""
+    try:
+        return len(text.encode()) <= bytes_max
+    except UnicodeEncodeError:
+        return False
 
 
 def satisfies(held: Allocation, lines: tuple[Line, ...]) -> bool:

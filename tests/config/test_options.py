@@ -134,6 +134,7 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
         "WEAVEIPAM_METRICS_PORT_9100_TCP",
         "WEAVEIPAM_CONFIG",
         "WEAVEIPAM_CNI_SOCKET",
+        "WEAVEIPAM_CNI_TIMEOUT_MS",
         "OTHER",
     ],
 )

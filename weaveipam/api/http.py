@@ -19,6 +19,7 @@ from aiohttp import web
 
 from ring.address import Family
 from weaveipam.api import schema
+from weaveipam.api.documents import answer_document, problem
 from weaveipam.api.schema import InvalidError
 from weaveipam.daemon.metrics import CONTENT_TYPE
 from weaveipam.protocol.requests import (
@@ -145,7 +146,7 @@ class _Door:
             answer = await self._ask(GetRing(ring))
             if isinstance(answer, Refusal):
                 return _reply(answer)
-            runs += schema.answer_document(answer)
+            runs += answer_document(answer)
         return _json(runs)
 
     async def allocations(self, request: web.Request) -> web.Response:
@@ -185,7 +186,7 @@ class _Door:
 
 
 def _reply(answer: Answer) -> web.Response:
-    document = schema.answer_document(answer)
+    document = answer_document(answer)
     if isinstance(answer, Refusal):
         assert isinstance(document, dict)
         return _problem(document)
@@ -221,7 +222,7 @@ async def _problems(
     try:
         return await handler(request)
     except InvalidError as error:
-        return _problem(schema.problem(Refusal(Reason.INVALID, str(error))))
+        return _problem(problem(Refusal(Reason.INVALID, str(error))))
     except web.HTTPException as error:
         return _problem(_of_http(request, error), _allowed(error))
     except Exception as error:  # noqa: BLE001 - ours, whatever it is: the log gets it, the client a sentence

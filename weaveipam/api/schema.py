@@ -1,43 +1,23 @@
 """
-JSON documents to and from requests and answers; docs/reference/http.md is its description for users.
+What clients send, as requests of the node: bodies, paths and parameters, checked field by field.
 
-Addresses, ranges and endpoints are strings, incarnations and cluster ids 16 hexadecimal digits, families the
-numbers 4 and 6.  Counts of addresses are plain JSON numbers, and those of IPv6 exceed 2^53.
-Does not know HTTP, sockets or tables.
+docs/reference/http.md is the description for users; `documents` is the other direction.
+Does not know HTTP or sockets.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, Final, TypeAlias, assert_never
 
-from ring.address import Family, Range, format_address, format_range, parse_address
-from ring.ring import Peer, Run
+from ring.address import Family, Range, format_address, parse_address
 from weaveipam.protocol.requests import (
     Allocate,
-    Allocated,
-    Allocations,
-    Answer,
-    Found,
     Lookup,
-    Members,
-    MemberView,
-    Pools,
-    PoolUse,
-    Reason,
-    Refusal,
     Release,
-    Released,
-    RingView,
-    Status,
     Want,
 )
-from weaveipam.protocol.values import DEFAULT_NETWORK, Allocation, Assigned
-
-Document: TypeAlias = dict[str, Any] | list[Any]
-"""What `json.dumps` takes."""
+from weaveipam.protocol.values import DEFAULT_NETWORK
 
 NAME_CHARACTERS_MAX = 63
 """Of a pool or a network; a DNS label's."""
@@ -47,27 +27,9 @@ LABELS_MAX = 64
 LABEL_CHARACTERS_MAX = 253
 """Of a label's name, and of its value."""
 
-PROBLEMS: Final[Mapping[Reason, tuple[int, str]]] = MappingProxyType(
-    {
-        Reason.EXHAUSTED: (409, "No free address"),
-        Reason.IN_USE: (409, "Address in use"),
-        Reason.NOT_OWNER: (409, "Owned by another daemon"),
-        Reason.NO_SUCH_POOL: (404, "No such pool"),
-        Reason.NOT_READY: (503, "Not ready"),
-        Reason.NOT_FOUND: (404, "Not found"),
-        Reason.CONFLICT: (409, "Conflict"),
-        Reason.INVALID: (400, "Invalid request"),
-        Reason.OVERLOADED: (503, "Overloaded"),
-    }
-)
-"""HTTP status and title of each reason; every reason is here."""
-
 
 class InvalidError(ValueError):
     """The client's: a document or a parameter that no answer can be given to; names the field."""
-
-
-# What clients send ----------------------------------------------------------------------------------------
 
 
 def parse_json(body: bytes) -> object:
@@ -262,139 +224,3 @@ def _short(value: object) -> str:
     """A value as JSON, cut to fit a sentence."""
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - a sentence's worth
-
-
-# What daemons answer ----------------------------------------------------------------------------------------
-
-
-def answer_document(answer: Answer) -> Document:
-    """The document of any answer; a refusal's is its problem document."""
-    match answer:
-        case Refusal():
-            return problem(answer)
-        case Allocated(allocation):
-            return _allocation(allocation)
-        case Released(allocations):
-            return {"released": [_allocation(one) for one in allocations]}
-        case Found():
-            return _found(answer)
-        case Status():
-            return _status(answer)
-        case Members(members):
-            return [_member(one) for one in members]
-        case RingView():
-            return _ring(answer)
-        case Pools(pools):
-            return [_pool(one) for one in pools]
-        case Allocations(allocations):
-            return [_allocation(one) for one in allocations]
-        case _:
-            assert_never(answer)
-
-
-def problem(refusal: Refusal) -> dict[str, Any]:
-    """The problem document (RFC 9457) of a refusal."""
-    status, title = PROBLEMS[refusal.reason]
-    return {"type": refusal.reason.value, "title": title, "status": status, "detail": refusal.detail}
-
-
-def _incarnation(peer: Peer | None) -> str | None:
-    return None if peer is None else f"{peer.incarnation:016x}"
-
-
-def _allocation(one: Allocation) -> dict[str, Any]:
-    return {
-        "key": one.key,
-        "network": one.network,
-        "addresses": [_assigned(each) for each in one.addresses],
-        "durable": one.durable,
-        "labels": dict(one.labels),
-    }
-
-
-def _assigned(one: Assigned) -> dict[str, Any]:
-    return {
-        "address": format_address(one.family, one.range.start),
-        "range": format_range(one.family, one.range),
-        "family": int(one.family),
-        "prefix_length": one.prefix_length,
-        "gateway": None if one.gateway is None else format_address(one.family, one.gateway),
-        "pool": one.pool,
-    }
-
-
-def _found(answer: Found) -> dict[str, Any]:
-    return {
-        "allocation": None if answer.allocation is None else _allocation(answer.allocation),
-        "owner": None if answer.owner is None else answer.owner.name,
-        "owner_incarnation": _incarnation(answer.owner),
-        "pool": answer.pool,
-    }
-
-
-def _status(answer: Status) -> dict[str, Any]:
-    return {
-        "name": answer.peer.name,
-        "incarnation": _incarnation(answer.peer),
-        "ready": answer.ready,
-        "state": answer.state,
-        "why_not_ready": answer.why_not_ready,
-        "cluster_id": answer.cluster_id,
-        "members_alive": answer.members_alive,
-        "members_total": answer.members_total,
-        "pools": [_pool(one) for one in answer.pools],
-        "pending": answer.pending,
-        "outgoing": answer.outgoing,
-        "conflicts": list(answer.conflicts),
-        "version": answer.version,
-    }
-
-
-def _member(one: MemberView) -> dict[str, Any]:
-    return {
-        "name": one.peer.name,
-        "incarnation": _incarnation(one.peer),
-        "endpoint": str(one.endpoint),
-        "state": one.state.name.lower(),
-        "seconds_in_state": round(one.seconds_in_state, 3),
-        "owned": one.owned,
-        "self": one.is_self,
-    }
-
-
-def _ring(answer: RingView) -> list[dict[str, Any]]:
-    return [_run(answer, one) for one in answer.runs]
-
-
-def _run(answer: RingView, run: Run) -> dict[str, Any]:
-    family = answer.ring.family
-    return {
-        "network": answer.ring.network,
-        "family": int(family),
-        "range": format_range(family, Range(run.start, run.stop)),
-        "size": run.stop - run.start,
-        "owner": run.owner.name,
-        "owner_incarnation": _incarnation(run.owner),
-        "generation": run.token.generation,
-        "epoch": run.token.epoch,
-        "author": run.author.name,
-        "author_incarnation": _incarnation(run.author),
-    }
-
-
-def _pool(use: PoolUse) -> dict[str, Any]:
-    ranges = use.pool.ranges
-    gateways = dict.fromkeys((one.family, one.gateway) for one in ranges if one.gateway is not None)
-    return {
-        "name": use.pool.name,
-        "network": use.pool.network,
-        "ranges": [format_range(one.family, one.range) for one in ranges],
-        "excluded": [format_range(one.family, hole) for one in ranges for hole in one.excluded],
-        "gateways": [format_address(family, gateway) for family, gateway in gateways],
-        "size": use.size,
-        "owned": use.owned,
-        "used": use.used,
-        "cooling": use.cooling,
-        "free": use.free,
-        "unreachable": use.unreachable,
-    }

@@ -59,6 +59,8 @@ class Client:
             connection.request(method, target, payload, headers)
             response = connection.getresponse()
             status, answer = response.status, json.loads(response.read())
+            if status != http.client.OK and not isinstance(answer, dict):
+                raise ValueError(f"HTTP status {status} without a problem document")  # noqa: TRY301 - as the others
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise UnreachableError(self._advice(error)) from None
         finally:

@@ -33,7 +33,7 @@ from weaveipam.daemon.notify import Notifier
 from weaveipam.daemon.report import Reporter
 from weaveipam.daemon.store import Opened, Store
 from weaveipam.daemon.transport import Transport
-from weaveipam.errors import ConfigError
+from weaveipam.errors import ConfigError, WeaveipamError
 from weaveipam.node import Node
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
 from weaveipam.protocol.records import Identity
@@ -55,6 +55,7 @@ def run(config: Config) -> None:
     Raises:
         ConfigError: it cannot run as it was told; nothing is changed.
         StorageError: the disk failed; it has stopped.
+        WeaveipamError: it has stopped for a fault of its own.
     """
     style: Literal["json", "console"] = "json" if config.log_format == "json" else "console"
     reporter = Reporter(style, Level[config.log_level.upper()], sys.stderr)
@@ -107,8 +108,19 @@ async def _run(config: Config, reporter: Reporter) -> None:
         await asyncio.wait((driving, stopping), return_when=asyncio.FIRST_COMPLETED)
         notifier.stopping()
         reporter(Report(Level.INFO, "stopping"))
+        # Before the doors close: whoever waits is told, instead of being waited for.
+        await _finish(driver, driving)
     reporter.flush()
-    driving.result()
+    _raise_fault(driving.exception(), reporter)
+
+
+def _raise_fault(error: BaseException | None, reporter: Reporter) -> None:
+    """Raise what ended the driver, if it was not told to stop; a fault of ours as a sentence."""
+    if isinstance(error, WeaveipamError):
+        raise error
+    if error is not None:
+        reporter(_fault({"message": "the driver has failed", "exception": error}))
+        raise WeaveipamError("the daemon had to stop for a fault of its own; its log has the details")
 
 
 async def _finish(driver: Driver, driving: asyncio.Task[None]) -> None:
@@ -166,6 +178,9 @@ def _identity(config: Config, opened: Opened, reporter: Reporter) -> Peer:
         level = Level.INFO if opened.set_aside is None else Level.ERROR
         detail = "there was no store: this daemon begins a new life, with nothing"
         reporter(Report(level, "new-incarnation", (("life", str(held)), ("detail", detail))))
+        if config.name in config.seeds and not config.pools:
+            detail = "no pool is configured: a cluster that begins here has no address to give"
+            reporter(Report(Level.WARNING, "no-pools", (("detail", detail),)))
     if held.name != config.name:
         raise ConfigError(
             f"the data directory {config.data_dir} is that of {held.name}, and not of {config.name}: "

@@ -63,8 +63,10 @@ OPTIONS = (
 """All of them, in the order of the reference."""
 
 _KEYS = tuple(option.key for option in OPTIONS)
-_VARIABLES = (*(option.variable for option in OPTIONS), "WEAVEIPAM_CONFIG", "WEAVEIPAM_CNI_SOCKET")
-"""The last two are read elsewhere: by the command line, and by the CNI program."""
+_VARIABLES = (*(option.variable for option in OPTIONS), "WEAVEIPAM_CONFIG")
+"""The last one is read by the command line."""
+_OF_CNI = "WEAVEIPAM_CNI_"
+"""How the variables of the CNI program begin."""
 
 _OF_KUBERNETES = re.compile(
     r"WEAVEIPAM_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)"
@@ -95,11 +97,7 @@ def gather(
     """
     table = {} if file is None else _read(file, problems)
     problems += [f"{file}: {_unknown(key, _KEYS)}" for key in table if key not in _KEYS]
-    problems += [
-        f"environment: {_unknown(name, _VARIABLES)}"
-        for name in sorted(environ)
-        if name.startswith("WEAVEIPAM_") and name not in _VARIABLES and not _OF_KUBERNETES.fullmatch(name)
-    ]
+    problems += [f"environment: {_unknown(name, _VARIABLES)}" for name in sorted(environ) if _stray(name)]
     said: dict[str, Said] = {}
     for option in OPTIONS:
         sources = (
@@ -120,6 +118,12 @@ def gather(
 def check_keys(table: Mapping[str, object], known: Sequence[str]) -> list[str]:
     """One sentence for each key of a table that is not known."""
     return [_unknown(key, known) for key in table if key not in known]
+
+
+def _stray(variable: str) -> bool:
+    """Whether a variable can only be meant for us, and is none of ours."""
+    others = variable.startswith(_OF_CNI) or _OF_KUBERNETES.fullmatch(variable)
+    return variable.startswith("WEAVEIPAM_") and variable not in _VARIABLES and not others
 
 
 def _read(file: Path, problems: list[str]) -> dict[str, object]:

@@ -1,0 +1,186 @@
+"""Answers against their documents."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ring.address import Family, Range
+from ring.ring import Peer, Run, Token
+from weaveipam.api.documents import PROBLEMS, answer_document
+from weaveipam.protocol.requests import (
+    Allocated,
+    Allocations,
+    Answer,
+    Found,
+    Members,
+    MemberView,
+    Pools,
+    PoolUse,
+    Reason,
+    Refusal,
+    Released,
+    RingView,
+    Status,
+)
+from weaveipam.protocol.values import Allocation, Assigned, Endpoint, MemberState, Pool, PoolRange, RingId
+
+PEER = Peer("n1", 0xAB)
+POOL = Pool(
+    "p",
+    "default",
+    (
+        PoolRange(Family.V4, Range(0x0A000000, 0x0A000100), 24, 0x0A000001, (Range(0x0A000000, 0x0A000002),)),
+        PoolRange(Family.V6, Range(1 << 120, (1 << 120) + 3), 128),
+    ),
+)
+USE = PoolUse(POOL, size=257, owned=100, used=7, cooling=3, unreachable=11)
+ALLOCATION = Allocation(
+    "k",
+    "default",
+    (
+        Assigned("p", Family.V4, Range(0x0A000005, 0x0A000006), 24, 0x0A000001),
+        Assigned("p", Family.V6, Range(1 << 120, (1 << 120) + 2), 128, None),
+    ),
+    durable=True,
+    labels=(("a", "b"),),
+)
+ALLOCATION_DOCUMENT = {
+    "key": "k",
+    "network": "default",
+    "addresses": [
+        {
+            "address": "10.0.0.5",
+            "range": "10.0.0.5",
+            "family": 4,
+            "prefix_length": 24,
+            "gateway": "10.0.0.1",
+            "pool": "p",
+        },
+        {
+            "address": "100::",
+            "range": "100::/127",
+            "family": 6,
+            "prefix_length": 128,
+            "gateway": None,
+            "pool": "p",
+        },
+    ],
+    "durable": True,
+    "labels": {"a": "b"},
+}
+POOL_DOCUMENT = {
+    "name": "p",
+    "network": "default",
+    "ranges": ["10.0.0.0/24", "100::-100::2"],
+    "excluded": ["10.0.0.0/31"],
+    "gateways": ["10.0.0.1"],
+    "size": 257,
+    "owned": 100,
+    "used": 7,
+    "cooling": 3,
+    "free": 90,
+    "unreachable": 11,
+}
+STATUS = Status(
+    peer=PEER,
+    ready=True,
+    state="ready",
+    why_not_ready="",
+    cluster_id="00ff",
+    members_alive=1,
+    members_total=2,
+    pools=(USE,),
+    pending=4,
+    outgoing=5,
+    conflicts=("a sentence",),
+    version="0.1.0",
+)
+ANSWERS: list[tuple[Answer, object]] = [
+    (
+        Refusal(Reason.EXHAUSTED, "none left"),
+        {"type": "exhausted", "title": "No free address", "status": 409, "detail": "none left"},
+    ),
+    (Allocated(ALLOCATION), ALLOCATION_DOCUMENT),
+    (Released((ALLOCATION,)), {"released": [ALLOCATION_DOCUMENT]}),
+    (Released(()), {"released": []}),
+    (Allocations((ALLOCATION,)), [ALLOCATION_DOCUMENT]),
+    (
+        Found(ALLOCATION, PEER, "p"),
+        {
+            "allocation": ALLOCATION_DOCUMENT,
+            "owner": "n1",
+            "owner_incarnation": "00000000000000ab",
+            "pool": "p",
+        },
+    ),
+    (
+        Found(None, None, "p"),
+        {"allocation": None, "owner": None, "owner_incarnation": None, "pool": "p"},
+    ),
+    (Pools((USE,)), [POOL_DOCUMENT]),
+    (
+        STATUS,
+        {
+            "name": "n1",
+            "incarnation": "00000000000000ab",
+            "ready": True,
+            "state": "ready",
+            "why_not_ready": "",
+            "cluster_id": "00ff",
+            "members_alive": 1,
+            "members_total": 2,
+            "pools": [POOL_DOCUMENT],
+            "pending": 4,
+            "outgoing": 5,
+            "conflicts": ["a sentence"],
+            "version": "0.1.0",
+        },
+    ),
+    (
+        Members((MemberView(PEER, Endpoint("::1", 6783), MemberState.SUSPECT, 1.23456, 9, is_self=False),)),
+        [
+            {
+                "name": "n1",
+                "incarnation": "00000000000000ab",
+                "endpoint": "[::1]:6783",
+                "state": "suspect",
+                "seconds_in_state": 1.235,
+                "owned": 9,
+                "self": False,
+            }
+        ],
+    ),
+    (
+        RingView(
+            RingId("default", Family.V4), (Run(0x0A000000, 0x0A000080, Token(1, 2), PEER, Peer("n2", 1)),)
+        ),
+        [
+            {
+                "network": "default",
+                "family": 4,
+                "range": "10.0.0.0/25",
+                "size": 128,
+                "owner": "n1",
+                "owner_incarnation": "00000000000000ab",
+                "generation": 1,
+                "epoch": 2,
+                "author": "n2",
+                "author_incarnation": "0000000000000001",
+            }
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("answer", "document"), ANSWERS, ids=lambda one: type(one).__name__)
+def test_every_answer_has_its_document(answer: Answer, document: object) -> None:
+    """Each class of answer becomes exactly the documented JSON."""
+    assert document == answer_document(answer)
+    assert document == json.loads(json.dumps(answer_document(answer)))
+
+
+def test_every_reason_has_a_status() -> None:
+    """No reason for a refusal is without an HTTP status and a title."""
+    assert set(Reason) == set(PROBLEMS)

@@ -160,8 +160,8 @@ class Node:
         except PeerError as error:
             fields = (("source", str(source)), ("why", str(error)))
             return (Report(Level.WARNING, "bad-packet", fields),)
-        if header.sender == self.me:
-            return ()
+        if header.sender == self.me:  # an echo, or a clone of this daemon's disk: nothing to learn from either
+            return self._effects(self._gossip.heard(header, now))
         steps: list[Step | Repair] = []
         if self._birth is not None and header.cluster_id == self._cluster_id:
             steps += self._formation.meet(header.sender, header.endpoint)

@@ -69,7 +69,7 @@ def test_each_burst_chooses_anew() -> None:
 
 
 def test_what_happens_together_travels_together() -> None:
-    """A push soon after a burst waits until 20 ms have passed, and shares its burst with those that came since."""
+    """A push soon after a burst waits until 20 ms have passed, and travels with those that came since."""
     push = queue()
     push.add(ownership(1))
     push.burst(MEMBERS, 11.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -441,6 +442,19 @@ def test_a_name_in_use_is_refused(three: Any) -> None:
     assert not three.status("elsewhere").ready
     assert "in use" in three.status("elsewhere").why_not_ready
     assert three.status("b").ready
+
+
+def test_a_clone_of_a_daemon_is_reported(three: Any) -> None:
+    """A packet from elsewhere with this daemon's very identity is reported loudly; its own echo is not."""
+    node = three.hosts["a"].node
+    packet = next(send.packet for name, send in three.sent if name == "a")
+    header, told = codec.decode_packet(packet)
+    cloned = codec.encode_packet(replace(header, endpoint=Endpoint("elsewhere", 1)), told)
+    echo = node.receive(packet, Endpoint("a", 1), three.now)
+    reported = node.receive(cloned, Endpoint("elsewhere", 1), three.now)
+
+    assert () == echo
+    assert ["name-in-use"] == [one.event for one in reported if not isinstance(one, Send)]
 
 
 def test_clusters_of_different_birth_do_not_mix(cluster: MakeCluster, make_pool: MakePool) -> None:

@@ -43,7 +43,7 @@ def resolve(request: Allocate, pools: Pools) -> tuple[Line, ...] | Refusal:
     if len(request.labels) > LABELS_MAX:
         return Refusal(Reason.INVALID, f"at most {LABELS_MAX} labels can be given")
     if not all(_is_text(text, LABEL_BYTES_MAX) for label in request.labels for text in label):
-        return Refusal(Reason.INVALID, f"a label's name and value are at most {LABEL_BYTES_MAX} bytes of text")
+        return Refusal(Reason.INVALID, f"a label's name and value have at most {LABEL_BYTES_MAX} bytes")
     if len(request.wants) > WANTS_MAX:
         return Refusal(Reason.INVALID, f"at most {WANTS_MAX} addresses can be asked for at once")
     if not pools.names(request.network):

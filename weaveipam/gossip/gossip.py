@@ -171,8 +171,10 @@ class Gossip:
         Invariant: the encoded sizes add up to at most `budget_bytes`.
         """
         offered = self._push.offered()
-        times_max = self._settings.retransmissions(1 + len(self.members.alive()))
-        said: list[Message] = [*self._rumours.fill(budget_bytes // 2 if offered else budget_bytes, times_max)]
+        times_max = self._settings.retransmissions(1 + self.members.alive_count)
+        if not offered:
+            return self._rumours.fill(budget_bytes, times_max)
+        said: list[Message] = [*self._rumours.fill(budget_bytes // 2, times_max)]
         left = budget_bytes - sum(map(self._size, said))
         for ownership, size in offered:
             if size <= left:

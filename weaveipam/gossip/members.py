@@ -126,6 +126,7 @@ class Members:
         self._others: dict[str, Member] = {}
         self._hints: dict[str, tuple[FreeHint, ...]] = {}
         self._alive: tuple[Member, ...] | None = None
+        self._alive_count = 0
 
     @property
     def me(self) -> Member:
@@ -148,6 +149,11 @@ class Members:
         if self._alive is None:
             self._alive = tuple(member for member in self.all() if member.present)
         return self._alive
+
+    @property
+    def alive_count(self) -> int:
+        """How many there are in `alive`, at no cost."""
+        return self._alive_count
 
     def all(self) -> tuple[Member, ...]:
         """The others in any state, sorted by name."""
@@ -192,6 +198,7 @@ class Members:
             self._hints.pop(rumour.peer.name, None)
         self._others[rumour.peer.name] = after
         self._alive = None
+        self._alive_count += after.present - (before is not None and before.present)
         return Change(before, after)
 
     def leave(self, now: float) -> None:

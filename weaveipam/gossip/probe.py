@@ -96,7 +96,7 @@ class Probe:
         name, state = change.after.peer.name, change.after.state
         self._suspects.pop(name, None)
         if state is MemberState.SUSPECT:
-            self._suspects[name] = now + self._settings.suspicion_s(1 + len(self._members.alive()))
+            self._suspects[name] = now + self._settings.suspicion_s(1 + self._members.alive_count)
         else:
             self._accused.pop(name, None)
         if change.after.present and (change.before is None or not change.before.present):
@@ -248,7 +248,7 @@ class Probe:
 
     def _call_hidden(self, now: float) -> None:
         """Ping some of the dead: all of this side together ping all of them, within bounds."""
-        share = len(self._dead()) // (1 + len(self._members.alive()))
+        share = len(self._dead()) // (1 + self._members.alive_count)
         self._call_dead(max(self._settings.healing_probes, min(share, HEALING_PROBES_MAX)), now)
 
     def _call_dead(self, count: int, now: float) -> None:

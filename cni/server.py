@@ -14,7 +14,9 @@ import os
 import socket
 import stat
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from cni.codes import CniError, Code
 from cni.framing import AGAIN, HEAD, Call, CniReply, FramingError, decode_request, encode_reply, request_size
@@ -25,37 +27,40 @@ from cni.spool import Spool, Tell
 from weaveipam.errors import ConfigError
 from weaveipam.protocol.effects import Level, Report
 
-CONNECTIONS_MAX = 128
-"""
-At once; beyond, shims are told to try again.
-
-A node runs some 110 pods, and a mass start asks for all of them at once.  Each may hold a request of a MiB.
-"""
-
 BACKLOG = 512
 """Connections that the kernel holds before they are looked at; it may allow fewer (`net.core.somaxconn`)."""
-
-REQUEST_TIMEOUT_S = 5.0
-"""Seconds from a connection to its whole request; the shim sends it at once."""
-
-ANSWER_TIMEOUT_S = 9.5
-"""Seconds from a whole request to its reply; less than the shim's 10, more than an allocation waits (8)."""
-
-DRAIN_INTERVAL_S = 5.0
-"""Seconds between looks into the spool while nothing is asked."""
 
 CLOSE_TIMEOUT_S = 1.0
 """Seconds that replies have to leave when the server closes."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one server takes upon itself."""
+
+    connections_max: int = 128
+    """
+    At once; beyond, shims are told to try again.
+
+    A node runs some 110 pods, and a mass start asks for all of them at once.  Each may hold a MiB.
+    """
+    request_timeout_s: float = 5.0
+    """Seconds from a connection to its whole request; the shim sends it at once."""
+    answer_timeout_s: float = 9.5
+    """Seconds from a whole request to its reply: less than the shim's 10, more than an allocation's 8."""
+    drain_interval_s: float = 5.0
+    """Seconds between looks into the spool while nothing is asked."""
+
+
 class CniServer:
     """A socket at a path; made by `start`."""
 
-    def __init__(self, path: Path, plugin: Plugin, spool: Spool, report: Tell) -> None:
+    def __init__(self, path: Path, plugin: Plugin, spool: Spool, report: Tell, limits: Limits) -> None:
         self._path = path
         self._plugin = plugin
         self._spool = spool
         self._report = report
+        self.limits = limits
         self._draining = asyncio.Lock()
         self._connections: set[_Connection] = set()
         self._closing = False
@@ -65,7 +70,12 @@ class CniServer:
 
     @classmethod
     async def start(
-        cls, path: Path, plugin: Plugin, spool: Spool, report: Tell = lambda _: None
+        cls,
+        path: Path,
+        plugin: Plugin,
+        spool: Spool,
+        report: Tell = lambda _: None,
+        limits: Limits = Limits(),
     ) -> CniServer:
         """
         A server that listens, on a socket that only its owner may use (mode 0600).
@@ -76,7 +86,7 @@ class CniServer:
             ConfigError: somebody listens there already, or the path is something else than a socket.
             OSError: the directory cannot be made, or the socket not be bound.
         """
-        made = cls(path, plugin, spool, report)
+        made = cls(path, plugin, spool, report, limits)
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         spool.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         listener = _listener(path)
@@ -107,7 +117,7 @@ class CniServer:
 
     def admit(self, connection: _Connection) -> bool:
         """Whether there is room for a connection, which then counts until it is dismissed."""
-        if self._closing or len(self._connections) >= CONNECTIONS_MAX:
+        if self._closing or len(self._connections) >= self.limits.connections_max:
             return False
         self._connections.add(connection)
         return True
@@ -132,14 +142,14 @@ class CniServer:
     async def _answer(self, call: Call) -> CniReply | None:
         """The plugin's answer in time, or an error that says to try again; None if an ADD has to wait."""
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            async with asyncio.timeout(self.limits.answer_timeout_s):
                 await self._drain()
                 container_id = call.environ.get("CNI_CONTAINERID")
                 if call.environ.get("CNI_COMMAND") == "ADD" and container_id in self._spool.unfinished:
                     return None
                 return await self._plugin.answer(call)
         except TimeoutError:
-            problem = f"the daemon had no answer within {ANSWER_TIMEOUT_S:g} s"
+            problem = f"the daemon had no answer within {self.limits.answer_timeout_s:g} s"
         except Exception as error:  # noqa: BLE001  # this caller gets an answer, and others are served
             self._report(Report(Level.ERROR, "cni-call-failed", (("detail", repr(error)),)))
             problem = "the daemon failed inside; its log says how"
@@ -158,7 +168,7 @@ class CniServer:
                 await self._drain()
             except Exception as error:  # noqa: BLE001  # the next look may succeed
                 self._report(Report(Level.ERROR, "cni-drain-failed", (("detail", repr(error)),)))
-            await asyncio.sleep(DRAIN_INTERVAL_S)
+            await asyncio.sleep(self.limits.drain_interval_s)
 
 
 class _Connection(asyncio.Protocol):
@@ -174,13 +184,14 @@ class _Connection(asyncio.Protocol):
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport), "a stream socket's"
-        self._transport = transport
+        # A stream socket's; uvloop's transports do not derive from asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         if not self._server.admit(self):
-            transport.write(encode_reply(AGAIN, b""))
-            transport.close()
+            self._transport.write(encode_reply(AGAIN, b""))
+            self._transport.close()
             return
-        self._deadline = asyncio.get_running_loop().call_later(REQUEST_TIMEOUT_S, transport.abort)
+        timeout_s = self._server.limits.request_timeout_s
+        self._deadline = asyncio.get_running_loop().call_later(timeout_s, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         if self.task is not None or self._transport.is_closing():
@@ -193,6 +204,8 @@ class _Connection(asyncio.Protocol):
                 self._transport.abort()
                 return
         if self._size is not None and len(self._request) >= self._size:
+            if self._deadline is not None:
+                self._deadline.cancel()
             self.task = asyncio.create_task(self._serve(bytes(self._request)))  # noqa: TID251  # held here
             self._request.clear()
 

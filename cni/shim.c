@@ -70,7 +70,7 @@ static const char *const VERBS[] = {"ADD", "DEL", "CHECK", "GC", "STATUS", "VERS
 
 extern char **environ;
 
-/* The request, as it is sent and spooled: head, environment, input.  One byte more shows too long an input. */
+/* The request as it is sent and spooled: head, environment, input.  One byte more shows too long an input. */
 static char request[HEAD_BYTES + ENVIRON_BYTES_MAX + INPUT_BYTES_MAX + 1];
 static size_t environ_bytes, input_bytes;
 static char reply[REPLY_BYTES_MAX];

@@ -160,7 +160,7 @@ class Node:
         except PeerError as error:
             fields = (("source", str(source)), ("why", str(error)))
             return (Report(Level.WARNING, "bad-packet", fields),)
-        if header.sender == self.me:  # an echo, or a clone of this daemon's disk: nothing to learn from either
+        if header.sender == self.me:  # an echo, or a clone of this disk: nothing to learn from either
             return self._effects(self._gossip.heard(header, now))
         steps: list[Step | Repair] = []
         if self._birth is not None and header.cluster_id == self._cluster_id:
@@ -243,7 +243,7 @@ class Node:
                 return self._formation.answer(header, self._birth, in_use=self._name_in_use(header))
             case Standing():
                 return self._hear_standing(header, message, now)
-            case _ if self._birth is not None and header.cluster_id != UNFORMED:
+            case _ if self._birth is not None and header.cluster_id not in {UNFORMED, self._cluster_id}:
                 fields = (("peer", str(header.sender)), ("cluster", header.cluster_id.hex()))
                 return [Report(Level.WARNING, "foreign-cluster", fields)]
             case _:

@@ -71,9 +71,11 @@ def divide(what: Range, seeds: Sequence[Peer]) -> tuple[Run, ...]:
     >>> [(run.start, run.stop) for run in divide(Range(0, 256), [Peer("a", 1), Peer("b", 1), Peer("c", 1)])]
     [(0, 84), (84, 168), (168, 256)]
     """
+    assert seeds, "a birth has seeds"
     count = len(seeds)
-    steps = min(1 << (DIVIDE_STEPS * count - 1).bit_length(), what.size)
-    edges = [what.start + what.size * (steps * index // count) // steps for index in range(count + 1)]
+    step = 1 << max((what.size // (DIVIDE_STEPS * count)).bit_length() - 1, 0)
+    inner = [(what.start + what.size * index // count) // step * step for index in range(1, count)]
+    edges = [what.start, *inner, what.stop]
     shares = zip(edges, edges[1:], seeds, strict=False)
     return tuple(Run(start, stop, Token(0, 0), seed, seed) for start, stop, seed in shares if start < stop)
 

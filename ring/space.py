@@ -105,6 +105,7 @@ class Space:
         if self._cooldown_s <= 0:
             self.add(what)
             return
+        assert what.start not in self._cooling, "released twice"
         self._cooling[what.start] = (now + self._cooldown_s, what)
         self.cooling_count += what.size
 
@@ -125,8 +126,8 @@ class Space:
         """
         Give away half of the largest free aligned block, or `size` addresses if that is more.
 
-        Of equally large blocks the one furthest ahead of the cursor goes, and its upper half: what this owner
-        would have used last.
+        Of equally large blocks the one furthest ahead of the cursor goes, and the half of it without the
+        cursor: what this owner would have used last.
 
         Args:
             size: Addresses that are needed at least, a power of two; what is given is aligned to it.
@@ -140,7 +141,10 @@ class Space:
                 best = block
         if best is None or best.size < size:
             return self._thawed_early(size, within) if cooling else None
-        given = Range(best.stop - max(size, best.size // 2), best.stop)
+        half = max(size, best.size // 2)
+        given = Range(best.stop - half, best.stop)
+        if half < best.size and self._cursor in given:
+            given = Range(best.start, best.start + half)
         self._cut(given)
         return given
 

@@ -227,6 +227,13 @@ def test_divide_covers_once_and_fairly(size: int, start: int, count: int) -> Non
         assert max(shares) - min(shares) <= size / count / 8 + 1
 
 
+def test_divide_cuts_at_round_addresses() -> None:
+    """Shares of a range that starts anywhere still meet at multiples of a power of two."""
+    runs = divide(Range(10, 251), PEERS)
+
+    assert [(10, 88), (88, 168), (168, 251)] == [(run.start, run.stop) for run in runs]
+
+
 @pytest.mark.parametrize("bits", [0, 1, 32, 128])
 def test_boundaries_of_a_range(bits: int) -> None:
     """First and last address of a /32, a /31, all of IPv4 and all of IPv6 are granted like any other."""

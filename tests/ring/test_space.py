@@ -210,3 +210,15 @@ def test_adding_what_is_free_is_a_programmers_error() -> None:
     for what in (Range(4, 5), Range(0, 20), Range(7, 9), Range(3, 5)):
         with pytest.raises(AssertionError):
             space.add(what)
+
+
+def test_a_donor_keeps_the_half_with_its_cursor() -> None:
+    """When the cursor is in the upper half of the largest block, the lower half goes."""
+    space = Space(0)
+    space.add(Range(0, 16))
+    for _ in range(9):
+        space.allocate()
+    space.release(Range(0, 9), 0.0)
+
+    assert Range(0, 8) == space.donate(1)
+    assert space.allocate() == 9

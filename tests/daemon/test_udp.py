@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import socket
 from collections import Counter
@@ -96,6 +97,22 @@ async def test_a_failed_send_does_not_cost_the_next_peer_its_datagram(
         peer.recv(64)
     assert node.counters[f"errors.{name}"] >= 20
     assert node.counters["packets.out.datagram"] == 20
+
+
+async def test_stored_errors_do_not_cost_the_next_peer_its_datagram(node: _Node, peer: socket.socket) -> None:
+    """However many errors the library has stored to raise later, the next datagram is sent, once."""
+    peer.sendto(b"hello", node.address)
+    await node.next()  # the receiver waits for the next datagram now, and does not see the errors first
+    for _ in range(5):
+        node.datagrams._stream._excq.put_nowait(OSError(errno.EPERM, "blocked"))  # type: ignore[attr-defined] # theirs
+
+    node.datagrams.send(b"healthy", peer.getsockname())
+
+    peer.setblocking(False)
+    received = asyncio.get_running_loop().sock_recv(peer, 64)
+    assert await asyncio.wait_for(received, PATIENCE_S) == b"healthy"
+    assert node.counters["errors.EPERM"] == 5
+    assert node.counters["packets.out.datagram"] == 1
 
 
 @ICMP_ON_ASYNCIO

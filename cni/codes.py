@@ -61,13 +61,16 @@ class CniError(WeaveipamError):
 
 
 _REFUSALS: Mapping[Reason, tuple[Code, str]] = {
-    Reason.EXHAUSTED: (Code.EXHAUSTED, "release addresses, add a pool, or name another in ipam.pools"),
+    Reason.EXHAUSTED: (Code.EXHAUSTED, "more pools can be named in ipam.pools; see `weaveipam pools`"),
     Reason.IN_USE: (Code.IN_USE, "ask for another address, or release this one first"),
     Reason.NOT_OWNER: (Code.NOT_OWNER, "ask the daemon that owns the address"),
     Reason.NO_SUCH_POOL: (Code.BAD_CONFIG, "correct ipam.pools, or create the pool"),
     Reason.NOT_READY: (Code.TRY_LATER, "see `weaveipam status`, then try again"),
     Reason.NOT_FOUND: (Code.NOTHING_HELD, "run DEL and ADD again"),
-    Reason.CONFLICT: (Code.CONFLICT, "run DEL for this container, then ADD again; see `weaveipam conflicts`"),
+    Reason.CONFLICT: (
+        Code.CONFLICT,
+        "run DEL for this container, then ADD again; see `weaveipam allocations`",
+    ),
     Reason.INVALID: (
         Code.BAD_CONFIG,
         "what ipam and the runtime ask for must lie in a configured pool; see `weaveipam pools`",

@@ -146,8 +146,14 @@ class Cluster:
         """
         for daemon in self.daemons.values():
             daemon.start()
+        first = next(iter(self.daemons.values()))
+        first.wait(self._all_ready, "ready, with all others", READY_TIMEOUT_S)
+
+    def _all_ready(self) -> bool:
+        """Whether all can allocate; raises DaemonError if one has ended: the others might wait in vain."""
         for daemon in self.daemons.values():
-            daemon.wait_ready()
+            daemon.demand_running()
+        return all(daemon.ask("GET", "/readyz") is not None for daemon in self.daemons.values())
 
     def close(self) -> None:
         """Ends every daemon; harmless when repeated."""

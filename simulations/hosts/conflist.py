@@ -76,7 +76,7 @@ def call_plugin(
     except ValueError:
         reply = {"code": 999, "msg": f"no JSON: {done.stdout[:200]!r}"}
     if done.returncode != 0 or "code" in reply:
-        text = f"{reply.get('msg', '')} {reply.get('details', '')}".strip()
+        text = "; ".join(str(reply[key]) for key in ("msg", "details") if reply.get(key))
         stderr = done.stderr.decode(errors="replace").strip()
         raise PluginError(program.name, verb, int(reply.get("code", 999)), text or stderr)
     return dict(reply)

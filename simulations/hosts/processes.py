@@ -186,8 +186,7 @@ class Daemon:
         deadline = time.monotonic() + timeout_s
         last: object = "false"
         while True:
-            if self._process is None or self._process.poll() is not None:
-                raise self._failure(f"ended while it was waited for to be {what}")
+            self.demand_running()
             try:
                 if holds():
                     return
@@ -196,6 +195,19 @@ class Daemon:
             if time.monotonic() > deadline:
                 raise self._failure(f"not {what} after {timeout_s:g} s ({last})")
             time.sleep(_POLL_S)
+
+    def demand_running(self) -> None:
+        """
+        Nothing, as long as the process runs.
+
+        Raises:
+            DaemonError: it has ended, or never began.
+        """
+        if self._process is None:
+            raise self._failure("was not started")
+        status = self._process.poll()
+        if status is not None:
+            raise self._failure(f"has ended with status {status}")
 
     def kill(self) -> None:
         """`kill -9`, and waits until the process is gone."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -41,7 +42,7 @@ class Story:
 
     def __init__(self, names: Sequence[str], console: Console | None = None) -> None:
         self.claims: list[Claim] = []
-        self._console = console or Console(highlight=False)
+        self._console = console or Console(highlight=False, record=True)
         self._colours = {name: _COLOURS[number % len(_COLOURS)] for number, name in enumerate(names)}
         self._chapters_count = 0
         self._started = time.monotonic()
@@ -55,7 +56,7 @@ class Story:
         """The first lines."""
         self._console.print(f"[bold]{escape(text)}[/bold]")
         for line in lines:
-            self._console.print(escape(line), style="dim")
+            self._console.print(escape(line), style="dim", soft_wrap=True)
 
     def chapter(self, text: str) -> None:
         """The headline of the next chapter."""
@@ -87,7 +88,8 @@ class Story:
         """Notes whether a claim held, and says so."""
         claim = Claim(text, bool(held), evidence)
         self.claims.append(claim)
-        self._console.print(Text("   ").append(_mark(claim)).append(f" {text}").append(_aside(claim), "dim"))
+        line = Text("   ").append(_mark(claim)).append(f" {text}").append(_aside(claim), "dim")
+        self._console.print(line, soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A small table; a daemon's name in the first column has its colour."""
@@ -107,23 +109,25 @@ class Story:
             runs: As of `GET /v1/ring`.
             used: Addresses in use by daemon.
         """
-        _, whole, _ = parse_cidr(pool)
-        owned: dict[str, int] = dict.fromkeys(self._colours, 0)
-        strip = Text("   ")
-        starts = [whole.start + cell * whole.size // STRIP_CELLS for cell in range(STRIP_CELLS)]
+        self.strip(pool, runs)
+        whole = parse_cidr(pool)[1]
+        counts = {name: size_of(runs, name, whole) for name in self._colours}
+        rows = [
+            (name, str(count), f"{100 * count / whole.size:.0f} %", str(used.get(name, 0)))
+            for name, count in counts.items()
+        ]
+        self.table(("daemon", "owns", "of the pool", "in use"), rows)
+
+    def strip(self, pool: str, runs: Sequence[Mapping[str, Any]]) -> None:
+        """A pool's addresses in a row, each cell with the first letter of who owns its first address."""
+        whole = parse_cidr(pool)[1]
         spans = [(parse_range(run["range"])[1], str(run["owner"])) for run in runs]
-        for span, owner in spans:
-            piece = span.meet(whole)
-            owned[owner] = owned.get(owner, 0) + (piece.size if piece else 0)
-        for start in starts:
+        strip = Text("   ")
+        for cell in range(STRIP_CELLS):
+            start = whole.start + cell * whole.size // STRIP_CELLS
             owner = next((name for span, name in spans if start in span), "-")
             strip.append(owner[0], f"reverse {self._colours.get(owner, '')}".strip())
         self._console.print(strip)
-        rows = [
-            (name, str(count), f"{100 * count / whole.size:.0f} %", str(used.get(name, 0)))
-            for name, count in owned.items()
-        ]
-        self.table(("daemon", "owns", "of the pool", "in use"), rows)
 
     def summary(self) -> None:
         """Every claim again, and the verdict."""
@@ -143,10 +147,14 @@ class Story:
         self._console.print()
         self._console.print(f"   [bold]{verdict}[/bold], in {elapsed_s:.1f} s.")
 
+    def save(self, path: Path) -> None:
+        """Writes everything that was printed so far into a file, as plain text."""
+        self._console.save_text(str(path))
+
     def failure(self, text: str) -> None:
         """Why the story ended early."""
         self._console.print()
-        self._console.print(Text("   ✗ ", "bold red").append(text, "default"))
+        self._console.print(Text("   ✗ ", "bold red").append(text, "default"), soft_wrap=True)
 
 
 def _mark(claim: Claim) -> Text:

@@ -35,4 +35,4 @@ def test_in_namespaces_every_claim_holds() -> None:
     done = demonstrate()
 
     assert (done.returncode, "✗" in done.stdout) == (0, False)
-    assert "pods on different hosts ping each other" in done.stdout
+    assert "pods ping each other across hosts" in done.stdout

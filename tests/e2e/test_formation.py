@@ -10,7 +10,7 @@ import pytest
 
 from ring.address import parse_range
 from simulations.hosts.cluster import Cluster, HostRuntime, plan_cluster
-from simulations.hosts.processes import Daemon, DaemonPlan
+from simulations.hosts.processes import Daemon, DaemonPlan, HttpError
 from simulations.hosts.relay import Relay
 
 pytestmark = pytest.mark.slow
@@ -74,6 +74,9 @@ def test_a_second_daemon_with_a_name_in_use_is_told_so(
     double.wait(lambda: "name-in-use" in double.log_tail(1000), "told that its name is in use")
     trio.wait_agreed()
 
+    with pytest.raises(HttpError, match="503"):
+        double.ask("GET", "/readyz")
+    assert "in use" in double.ask("GET", "/v1/status")["why_not_ready"]
     assert trio.runtimes["a"].add("c1") != trio.runtimes["b"].add("c2")
 
 

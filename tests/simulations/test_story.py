@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from rich.console import Console
 
@@ -61,3 +62,12 @@ def test_size_counts_an_owners_addresses_in_a_range() -> None:
     assert size_of(RUNS, "alpha", parse_cidr("10.0.0.64/26")[1]) == 64
     assert size_of(RUNS, "alpha", parse_cidr("10.0.0.0/24")[1]) == 192
     assert size_of(RUNS, "beta", parse_cidr("10.0.0.0/24")[1]) == 64
+
+
+def test_what_was_printed_can_be_kept(tmp_path: Path) -> None:
+    """A saved story holds its lines, without colours."""
+    story = Story(("alpha",), Console(file=io.StringIO(), record=True, force_terminal=True))
+    story.claim("first", held=False)
+    story.save(tmp_path / "story.txt")
+
+    assert (tmp_path / "story.txt").read_text().strip() == "✗ first"

@@ -59,7 +59,7 @@ def run(config: Config) -> None:
     """
     style: Literal["json", "console"] = "json" if config.log_format == "json" else "console"
     reporter = Reporter(style, Level[config.log_level.upper()], sys.stderr)
-    reporter.bind(peer=config.name)
+    reporter.bind(node=config.name)
     with (
         DaemonLock.acquire(config.data_dir, config.socket.parent, config.name),
         asyncio.Runner(loop_factory=_loop_factory(config)) as runner,

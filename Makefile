@@ -27,7 +27,7 @@ help: ## this list
 demo: $(VENV)/installed ## a cluster of three daemons that allocates, is cut in two, heals; under a minute
 	@exec $(BIN)/weaveipam demo $(ARGS)
 
-test: $(VENV)/installed ## every test that this machine can run; the others are skipped by name, with the reason
+test: $(VENV)/installed ## every test that this machine can run; others are skipped by name, with the reason
 	@exec $(BIN)/pytest $(ARGS)
 
 check: $(VENV)/installed ## format, lint, types and import rules
@@ -39,7 +39,7 @@ check: $(VENV)/installed ## format, lint, types and import rules
 bench: $(VENV)/installed ## the measurements of tests/bench, one table each
 	@for bench in tests/bench/bench_*.py; do
 	  echo "== $$bench"
-	  $(BIN)/python "$$bench" $(ARGS)
+	  $(BIN)/python "$$bench"
 	done
 
 sim: $(VENV)/installed ## the simulator: make sim ARGS="run --seeds 1-100"
@@ -49,7 +49,7 @@ sim: $(VENV)/installed ## the simulator: make sim ARGS="run --seeds 1-100"
 	fi
 	exec $(BIN)/python -m simulations $(or $(ARGS),run)
 
-wheel: $(VENV)/installed ## dist/weaveipam-VERSION-py3-none-any.whl, with the CNI programs for x86_64 and aarch64 inside
+wheel: $(VENV)/installed ## dist/weaveipam-VERSION-py3-none-any.whl, with the CNI programs inside
 	@rm -rf dist
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 	ls -l dist
@@ -82,7 +82,7 @@ for candidate in $(PYTHONS); do
   bare=$${bare:-$$candidate}
 done
 if [ -z "$$python" ] && [ -n "$$bare" ]; then
-  echo "$$bare cannot make an environment, because its module ensurepip is missing. On Debian and Ubuntu this mends it:" >&2
+  echo "$$bare cannot make an environment: it lacks ensurepip. On Debian and Ubuntu this mends it:" >&2
   echo "  apt-get install python3-venv" >&2
   exit 1
 fi
@@ -101,7 +101,7 @@ $(VENV)/locked: requirements/dev.lock
 	  "$$python" -m venv --clear $(VENV)
 	fi
 	echo "Installing $$(grep -c '^[a-z0-9].*==' $<) packages into $(VENV), each checked against its hash in $<."
-	echo "Once: about 150 MB to download, 600 MB on disk; ziglang, the C cross-compiler for the CNI program, is most of it."
+	echo "Once: 150 MB to download, 600 MB on disk; most of it is ziglang, the C compiler for the CNI program."
 	$(BIN)/python -m pip install --require-hashes --requirement $<
 	touch $@
 

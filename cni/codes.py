@@ -69,7 +69,7 @@ _REFUSALS: Mapping[Reason, tuple[Code, str]] = {
     Reason.NOT_FOUND: (Code.NOTHING_HELD, "run DEL and ADD again"),
     Reason.CONFLICT: (
         Code.CONFLICT,
-        "run DEL for this container, then ADD again; see `weaveipam allocations`",
+        "run DEL for this container, then ADD again",
     ),
     Reason.INVALID: (
         Code.BAD_CONFIG,

@@ -19,10 +19,11 @@ from ring.ring import Peer, Ring
 from weaveipam import __version__
 from weaveipam.allocation import views
 from weaveipam.allocation.allocator import Allocator
-from weaveipam.allocation.formation import Formation, Wish
+from weaveipam.allocation.formation import Formation, Wish, is_sound
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.errors import PeerError
 from weaveipam.gossip.gossip import Digest, Gossip, Repair
+from weaveipam.gossip.gossip import Effect as Gossiped
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import (
@@ -114,6 +115,7 @@ class Node:
         self._rng = rng
         self._gossip = Gossip(me, settings.endpoint, settings.gossip, rng, now)
         self._allocator = Allocator(me, settings.allocation, self._gossip.members, rng)
+        self._holdings = self._allocator.holdings
         wish = Wish(
             endpoint=settings.endpoint, join=settings.join, seeds=settings.seeds, pools=settings.pools
         )
@@ -161,11 +163,11 @@ class Node:
             fields = (("source", str(source)), ("why", str(error)))
             return (Report(Level.WARNING, "bad-packet", fields),)
         if header.sender == self.me:  # an echo, or a clone of this disk: nothing to learn from either
-            return self._effects(self._gossip.heard(header, now))
-        steps: list[Step | Repair] = []
+            return self._effects(self._gossiped(self._gossip.heard(header, now)))
+        steps: list[Step] = []
         if self._birth is not None and header.cluster_id == self._cluster_id:
             steps += self._formation.meet(header.sender, header.endpoint)
-            steps += self._gossip.heard(header, now)
+            steps += self._gossiped(self._gossip.heard(header, now))
             for message in told:
                 steps += self._hear_member(header, message, now)
         else:
@@ -192,7 +194,7 @@ class Node:
 
     def wake(self, now: float) -> tuple[Effect, ...]:
         """Whatever time has made due; harmless when nothing is."""
-        steps: list[Step | Repair] = [*self._restored]
+        steps: list[Step] = [*self._restored]
         self._restored = []
         if self._birth is None:
             steps += self._formation.wake(now)
@@ -201,7 +203,7 @@ class Node:
             steps += self._join_again(now)
             if not self._allocator.serving and self._serve_at <= now:
                 steps += self._serve_alone(now)
-            steps += self._gossip.wake(self._digest(), now)
+            steps += self._gossiped(self._gossip.wake(self._digest(), now))
         steps += self._allocator.wake(now)
         return self._effects(steps)
 
@@ -217,10 +219,10 @@ class Node:
 
     # Peers
 
-    def _hear_member(self, header: Header, message: Message, now: float) -> Sequence[Step | Repair]:
+    def _hear_member(self, header: Header, message: Message, now: float) -> Sequence[Step]:
         match message:
             case Ping() | Ack() | PingRequest() | Rumour():
-                return self._gossip.receive(header, message, self._digest(), now)
+                return self._gossiped(self._gossip.receive(header, message, self._digest(), now))
             case Ownership():
                 return self._allocator.learn(message, now)
             case Sync():
@@ -236,7 +238,7 @@ class Node:
             case Inquiry() | Standing():
                 return ()
 
-    def _hear_stranger(self, header: Header, message: Message, now: float) -> Sequence[Step | Repair]:
+    def _hear_stranger(self, header: Header, message: Message, now: float) -> Sequence[Step]:
         """From a daemon of no cluster or another one, or while this one is in none."""
         match message:
             case Inquiry():
@@ -249,7 +251,7 @@ class Node:
             case _:
                 return ()
 
-    def _hear_standing(self, header: Header, standing: Standing, now: float) -> list[Step | Repair]:
+    def _hear_standing(self, header: Header, standing: Standing, now: float) -> list[Step]:
         if self._birth is not None:
             if standing.birth is None or standing.birth == self._birth:
                 return []
@@ -258,6 +260,9 @@ class Node:
             return [Report(Level.ERROR, "foreign-cluster", fields)]
         if standing.birth is None:
             return [*self._formation.hear(header, standing), *self._try_to_form(now)]
+        if not is_sound(standing.birth):
+            why = ("why", "a birth of which no cluster can come")
+            return [Report(Level.WARNING, "bad-packet", (("source", str(header.endpoint)), why))]
         if standing.in_use:
             sentence = (
                 f"the name {self.me.name} is in use by {standing.earlier}, seen alive by {header.sender.name}"
@@ -272,28 +277,40 @@ class Node:
             return False
         return member.state is MemberState.ALIVE and member.endpoint != header.endpoint
 
-    def _exchange(self, header: Header, told: Sync, now: float) -> list[Step | Repair]:
+    def _exchange(self, header: Header, told: Sync, now: float) -> list[Step]:
         """Merge what a member knows, and tell it what it lacks if it asks."""
-        steps: list[Step | Repair] = []
+        steps: list[Step] = []
         theirs = [(one.ring, Ring.of(one.runs)) for one in told.rings if told.reply and _orderly(one)]
         for rumour in told.members:
-            steps += self._gossip.receive(header, rumour, self._digest(), now)
+            steps += self._gossiped(self._gossip.receive(header, rumour, self._digest(), now))
         for ownership in told.rings:
             learned = self._allocator.learn(ownership, now)
             if len(ownership.runs) > REPUBLISH_RUNS_MAX:
                 learned = [one for one in learned if not isinstance(one, Publish)]
             steps += learned
         if told.reply:
-            lacking = self._allocator.rings.beyond(theirs)
+            lacking = self._holdings.rings.beyond(theirs)
             answer = Sync(False, None, lacking, self._gossip.members.rumours())
             steps.append(Tell(header.endpoint, answer, stream=True))
         elif not self._allocator.serving:
             steps += self._serve(now)
         return steps
 
+    def _gossiped(self, wanted: Iterable[Gossiped]) -> list[Step]:
+        """
+        What gossip wants, with each repair as the exchange that it begins.
+
+        At once, while what is known is what earlier steps have put on disk: a statement of this node that a
+        later message of the same packet brings about must not be sent before it is durable.
+        """
+        return [
+            Tell(one.endpoint, self._everything(), stream=True) if isinstance(one, Repair) else one
+            for one in wanted
+        ]
+
     # Beginning
 
-    def _try_to_form(self, now: float) -> list[Step | Repair]:
+    def _try_to_form(self, now: float) -> list[Step]:
         birth = None if self._birth is not None else self._formation.decide()
         if birth is None:
             return []
@@ -301,9 +318,9 @@ class Node:
         steps = self._adopt(birth, now)
         return [*steps, *told, *self._serve(now)]
 
-    def _join(self, header: Header, birth: Birth, now: float) -> list[Step | Repair]:
+    def _join(self, header: Header, birth: Birth, now: float) -> list[Step]:
         """Belong to the cluster that somebody in it told of."""
-        steps: list[Step | Repair] = [*self._formation.meet(header.sender, header.endpoint)]
+        steps: list[Step] = [*self._formation.meet(header.sender, header.endpoint)]
         if self._settings.pools and self._settings.pools != birth.pools:
             names = ", ".join(pool.name for pool in birth.pools) or "none"
             detail = f"the cluster's pools are used instead of the configured ones: {names}"
@@ -314,11 +331,11 @@ class Node:
         steps.append(Tell(header.endpoint, self._everything(), stream=True))
         return steps
 
-    def _adopt(self, birth: Birth, now: float) -> list[Step | Repair]:
+    def _adopt(self, birth: Birth, now: float) -> list[Step]:
         self._bind(birth)
         self._sync_at = now + self._settings.allocation.inquiry_s
         born = Persist((Born(birth),), (), Durability.HOST)
-        split = self._allocator.adopt(birth, self._cluster_id)
+        split = self._holdings.adopt(birth, self._cluster_id)
         names = ",".join(one.name for one in birth.seeds)
         fields = (("cluster", self._cluster_id.hex()), ("seeds", names))
         return [born, *split, Report(Level.INFO, "cluster-joined", fields)]
@@ -328,17 +345,17 @@ class Node:
         self._cluster_id = codec.cluster_id(birth)
         self._formation.settle()
 
-    def _serve(self, now: float) -> list[Step | Repair]:
+    def _serve(self, now: float) -> list[Step]:
         return [Report(Level.INFO, "ready"), *self._allocator.serve(now)]
 
-    def _serve_alone(self, now: float) -> list[Step | Repair]:
+    def _serve_alone(self, now: float) -> list[Step]:
         steps = self._serve(now)
         if self._formation.endpoints():
             detail = "no member answered; serving from what this daemon owned when it stopped"
             steps.insert(0, Report(Level.WARNING, "serving-alone", (("detail", detail),)))
         return steps
 
-    def _join_again(self, now: float) -> list[Step | Repair]:
+    def _join_again(self, now: float) -> list[Step]:
         """Exchange state with those it was told of or has met: before serving, and while it sees nobody."""
         if self._sync_at > now:
             return []
@@ -349,21 +366,19 @@ class Node:
         return [Tell(one, self._everything(), stream=True) for one in self._formation.endpoints()]
 
     def _everything(self) -> Sync:
-        return Sync(True, None, self._allocator.rings.everything(), self._gossip.members.rumours())
+        return Sync(True, None, self._holdings.rings.everything(), self._gossip.members.rumours())
 
     # Effects
 
     def _digest(self) -> Digest:
-        return Digest(self._allocator.rings.fingerprint, self._allocator.hints())
+        return Digest(self._holdings.rings.fingerprint, self._allocator.hints())
 
-    def _effects(self, steps: Iterable[Step | Repair]) -> tuple[Effect, ...]:
+    def _effects(self, steps: Iterable[Step]) -> tuple[Effect, ...]:
         effects: list[Effect] = []
         for step in steps:
             match step:
                 case Tell():
                     effects.append(self._send(step))
-                case Repair():
-                    effects.append(self._send(Tell(step.endpoint, self._everything(), stream=True)))
                 case Publish():
                     self._gossip.push(step.ownership)
                 case Persist() | Reply() | Report():
@@ -394,15 +409,15 @@ class Node:
             case GetMembers():
                 return self._members(now)
             case GetAllocations():
-                return views.allocations(self._allocator, asked)
+                return views.allocations(self._holdings, asked)
             case GetPools():
-                return Pools(views.pool_uses(self._allocator, self._reachable()))
+                return Pools(views.pool_uses(self._holdings, self._reachable()))
             case _ if self._birth is None:
                 return Refusal(Reason.NOT_READY, self._formation.why())
             case GetRing():
-                return views.ring_view(self._allocator, asked)
+                return views.ring_view(self._holdings, asked)
             case Lookup():
-                return views.lookup(self._allocator, self.me, asked)
+                return views.lookup(self._holdings, self.me, asked)
 
     def _reachable(self) -> frozenset[Peer]:
         return frozenset((self.me, *(one.peer for one in self._gossip.members.alive())))
@@ -420,10 +435,10 @@ class Node:
             cluster_id=self._cluster_id.hex() if self._birth is not None else "",
             members_alive=alive + 1,
             members_total=known + 1,
-            pools=views.pool_uses(self._allocator, self._reachable()),
+            pools=views.pool_uses(self._holdings, self._reachable()),
             pending=len(self._allocator.pending),
             outgoing=len(self._allocator.grants),
-            conflicts=tuple(self._allocator.conflicts),
+            conflicts=tuple(self._holdings.conflicts),
             version=__version__,
         )
 
@@ -436,7 +451,7 @@ class Node:
         return "ready", ""
 
     def _members(self, now: float) -> Members:
-        sizes = self._allocator.rings.sizes()
+        sizes = self._holdings.rings.sizes()
         table = self._gossip.members
         rows = sorted((table.me, *table.all()), key=lambda member: member.peer)
         return Members(

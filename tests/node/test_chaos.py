@@ -59,7 +59,7 @@ def owners_agree(cluster: Any) -> None:
     for name, host in cluster.hosts.items():
         if host.node is None or not host.node._allocator.serving:
             continue
-        for _, run in host.node._allocator.rings.owned():
+        for _, run in host.node._allocator.holdings.rings.owned():
             for address in range(run.start, run.stop):
                 assert address not in owned, f"{address} is owned by {owned[address]} and {name}"
                 owned[address] = name

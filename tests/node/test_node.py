@@ -12,7 +12,7 @@ from ring.address import Family, Range
 from ring.ring import Peer
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Send
-from weaveipam.protocol.messages import Grant, GrantAck
+from weaveipam.protocol.messages import Grant, GrantAck, Header, Need, Refused, SpaceRefusal, SpaceRequest
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
@@ -442,6 +442,41 @@ def test_a_name_in_use_is_refused(three: Any) -> None:
     assert not three.status("elsewhere").ready
     assert "in use" in three.status("elsewhere").why_not_ready
     assert three.status("b").ready
+
+
+def test_nothing_is_granted_to_a_life_that_is_over(three: Any) -> None:
+    """A late request of an earlier life gets nothing, as nobody would have what it was given."""
+    three.lose_disk("c")
+    three.start("c")
+    three.run(5)
+    before = owners(three, "a")
+    old = Header(codec_id(three, "a"), Peer("c", 1), Endpoint("c", 1))
+    request = SpaceRequest(7, "blue", V4, (), 1, Need.FREE)
+    node = three.hosts["a"].node
+    effects = node.receive(codec.encode_packet(old, (request,)), Endpoint("c", 1), three.now)
+    told = [m for one in effects if isinstance(one, Send) for m in codec.decode_packet(one.packet)[1]]
+
+    assert SpaceRefusal(7, Refused.NOT_READY) in told
+    assert before == owners(three, "a")
+
+
+def test_a_rested_address_serves_who_waits(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """On a full node a waiting request gets what is released meanwhile."""
+    full = cluster()
+    full.add("a", seeds="a,b", join="a,b", pools=(make_pool("blue", "10.0.0.0/30"),))
+    full.add("b", seeds="a,b", join="a,b", pools=(make_pool("blue", "10.0.0.0/30"),))
+    full.run(2)
+    for i in range(4):
+        full.allocate("ab"[i % 2], f"k{i}")
+    full.drop = lambda _name, send: any(
+        isinstance(one, SpaceRequest) for one in codec.decode_packet(send.packet)[1]
+    )
+    number = full.ask("a", Allocate("k4", wait_s=60), wait_s=0.1)
+    assert number not in full.answers
+    full.answer("a", Release(key="k0"))
+    full.run(10)
+
+    assert isinstance(full.answers[number], Allocated)
 
 
 def test_a_clone_of_a_daemon_is_reported(three: Any) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 
 from ring.ring import Peer
@@ -161,3 +162,16 @@ class Formation:
             return []
         self._reported.add(event)
         return [Report(Level.WARNING, event, fields)]
+
+
+def is_sound(birth: Birth) -> bool:
+    """Whether a cluster can come of a birth that somebody told of: it has seeds, and disjoint pools."""
+    names = {pool.name for pool in birth.pools}
+    if not birth.seeds or len(names) < len(birth.pools) or not all(pool.ranges for pool in birth.pools):
+        return False
+    held = sorted(
+        (pool.network, one.family, one.range.start, one.range.stop)
+        for pool in birth.pools
+        for one in pool.ranges
+    )
+    return all(after[:2] != before[:2] or after[2] >= before[3] for before, after in pairwise(held))

@@ -96,6 +96,8 @@ def _line(network: str, want: Want, pools: Pools) -> Line | Refusal:
         named = ", ".join(want.pools or pools.names(network))
         return Refusal(Reason.INVALID, f"no IPv{want.family or '4'} addresses in {named}")
     ring = RingId(network, carried[0])
+    if any(one.stop > ring.family.size for one in want.within):
+        return Refusal(Reason.INVALID, f"what is wanted goes beyond the addresses of IPv{int(ring.family)}")
     size = _size(want, ring.family)
     if size is None:
         return Refusal(

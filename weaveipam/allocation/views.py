@@ -1,5 +1,5 @@
 """
-What the allocator shows to those who ask: pools, rings, allocations, look-ups.
+What this node's holdings show to those who ask: pools, rings, allocations, look-ups.
 
 Changes nothing.  Does not know who is a member beyond who seems alive.
 """
@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from ring.address import format_address
 from ring.ring import Peer
-from weaveipam.allocation.allocator import Allocator
+from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.pools import Part
 from weaveipam.protocol.requests import (
     Allocations,
@@ -26,66 +26,69 @@ from weaveipam.protocol.requests import (
 from weaveipam.protocol.values import Pool, RingId
 
 
-def pool_uses(allocator: Allocator, reachable: Collection[Peer]) -> tuple[PoolUse, ...]:
+def pool_uses(holdings: Holdings, reachable: Collection[Peer]) -> tuple[PoolUse, ...]:
     """Every pool and how full it is, by name; linear in the runs of the rings."""
-    away = _unreachable(allocator, reachable)
-    return tuple(_pool_use(allocator, pool, away) for pool in allocator.pools)
+    away = _unreachable(holdings, reachable)
+    return tuple(_pool_use(holdings, pool, away) for pool in holdings.pools)
 
 
-def ring_view(allocator: Allocator, asked: GetRing) -> RingView | Refusal:
+def ring_view(holdings: Holdings, asked: GetRing) -> RingView | Refusal:
     """The runs of one ring."""
-    if asked.ring not in allocator.pools.rings():
-        known = ", ".join(str(one) for one in allocator.pools.rings()) or "none"
+    if asked.ring not in holdings.pools.rings():
+        known = ", ".join(str(one) for one in holdings.pools.rings()) or "none"
         return Refusal(Reason.NOT_FOUND, f"there is no ring {asked.ring}; there are: {known}")
-    return RingView(asked.ring, tuple(allocator.rings[asked.ring]))
+    return RingView(asked.ring, tuple(holdings.rings[asked.ring]))
 
 
-def allocations(allocator: Allocator, asked: GetAllocations) -> Allocations | Refusal:
+def allocations(holdings: Holdings, asked: GetAllocations) -> Allocations | Refusal:
     """What is allocated here, of one pool or of all."""
-    if asked.pool is not None and asked.pool not in allocator.pools:
+    if asked.pool is not None and asked.pool not in holdings.pools:
         return Refusal(Reason.NO_SUCH_POOL, f"there is no pool {asked.pool}")
     return Allocations(
         tuple(
             one
-            for one in allocator.leases
+            for one in holdings.leases
             if asked.pool is None or any(each.pool == asked.pool for each in one.addresses)
         )
     )
 
 
-def lookup(allocator: Allocator, me: Peer, asked: Lookup) -> Found | Refusal:
+def lookup(holdings: Holdings, me: Peer, asked: Lookup) -> Found | Refusal:
     """Who holds a key here, or an address anywhere."""
     if asked.key is not None:
-        held = allocator.leases.get(asked.network, asked.key)
+        held = holdings.leases.get(asked.network, asked.key)
         if held is None:
             return Refusal(Reason.NOT_FOUND, f"key {asked.key} holds nothing at this daemon")
         return Found(held, me, held.addresses[0].pool)
-    assert asked.address is not None, "a look-up names a key or an address"
+    if asked.address is None:
+        return Refusal(Reason.INVALID, "a look-up names a key or an address")
     family, address = asked.address
+    if not 0 <= address < family.size:
+        return Refusal(Reason.INVALID, f"{address} is no address of IPv{int(family)}")
     ring = RingId(asked.network, family)
-    part = allocator.pools.part_at(ring, address)
+    part = holdings.pools.part_at(ring, address)
     if part is None:
         text = format_address(family, address)
         return Refusal(Reason.NOT_FOUND, f"{text} is in no pool of network {asked.network}")
-    run = allocator.rings[ring].at(address)
+    run = holdings.rings[ring].at(address)
     owner = None if run is None else run.owner
-    return Found(allocator.leases.at(ring, address), owner, part[0].pool)
+    return Found(holdings.leases.at(ring, address), owner, part[0].pool)
 
 
-def _unreachable(allocator: Allocator, reachable: Collection[Peer]) -> dict[Part, int]:
+def _unreachable(holdings: Holdings, reachable: Collection[Peer]) -> dict[Part, int]:
     away: dict[Part, int] = {}
-    for part, stock in allocator.pools.stocks.items():
+    for part, stock in holdings.pools.stocks.items():
         away[part] = sum(
             run.stop - run.start
             for one in stock.assignable
-            for run in allocator.rings[part.ring].within(one)
+            for run in holdings.rings[part.ring].within(one)
             if run.owner not in reachable
         )
     return away
 
 
-def _pool_use(allocator: Allocator, pool: Pool, away: dict[Part, int]) -> PoolUse:
-    stocks = {part: stock for part, stock in allocator.pools.stocks.items() if part.pool == pool.name}
+def _pool_use(holdings: Holdings, pool: Pool, away: dict[Part, int]) -> PoolUse:
+    stocks = {part: stock for part, stock in holdings.pools.stocks.items() if part.pool == pool.name}
     return PoolUse(
         pool,
         size=sum(stock.size for stock in stocks.values()),

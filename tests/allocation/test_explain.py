@@ -1,0 +1,69 @@
+"""The sentences that say why a request came to nothing."""
+
+from __future__ import annotations
+
+from ring.address import Family, Range
+from ring.ring import Peer
+from weaveipam.allocation.donors import Goal, Search
+from weaveipam.allocation.explain import why_late, why_none
+from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.orders import Line
+from weaveipam.allocation.pending import Waiting
+from weaveipam.allocation.pools import Part
+from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.protocol.messages import Need
+from weaveipam.protocol.requests import Allocate, Reason
+from weaveipam.protocol.values import Birth, Pool, PoolRange, RingId
+
+ME, OTHER = Peer("me", 1), Peer("other", 1)
+V4 = RingId("default", Family.V4)
+BLUE = Part("blue", V4)
+BIRTH = Birth(bytes(16), (ME, OTHER), (Pool("blue", "default", (PoolRange(Family.V4, Range(0, 64), 26),)),))
+
+
+def holdings() -> Holdings:
+    """Half of a /26."""
+    made = Holdings(ME, AllocationSettings())
+    made.adopt(BIRTH, b"")
+    return made
+
+
+def waiting(*, taken: Goal | None = None) -> Waiting:
+    """A request; perhaps an owner has said that what it wants is in use."""
+    one = Waiting(1, Allocate("k", wait_s=3.0), 3.0)
+    if taken is not None:
+        one.failed[taken] = Search(taken, Need.FREE, taken=True)
+    return one
+
+
+def test_exhausted_counts_what_is_here_and_what_cannot_be_reached() -> None:
+    """The sentence has the free and all addresses, and how many an unreachable owner has."""
+    line = Line(V4, (BLUE,), (), 1)
+    reason, detail = why_none(holdings(), line, waiting(), {ME})
+
+    assert Reason.EXHAUSTED is reason
+    assert "32 of 64 free here" in detail
+    assert "32 are owned by other, which is unreachable" in detail
+
+
+def test_exhausted_with_all_reachable_says_what_would_help() -> None:
+    """When everybody has answered, only releasing or a new pool helps."""
+    line = Line(V4, (BLUE,), (), 16)
+    _, detail = why_none(holdings(), line, waiting(), {ME, OTHER})
+
+    assert "no free block of 16 addresses" in detail
+    assert detail.endswith("release some, or add a pool")
+
+
+def test_in_use_says_where() -> None:
+    """A particular address that its owner has given away is in use there."""
+    line = Line(V4, (BLUE,), (Range(40, 41),), 1)
+    found = why_none(holdings(), line, waiting(taken=Goal(BLUE, line.within, 1)), {ME, OTHER})
+
+    assert (Reason.IN_USE, "0.0.0.40 is in use at other") == found
+
+
+def test_late_says_whether_this_daemon_or_its_peers_are() -> None:
+    """Before serving it is this daemon's fault, afterwards the donors'."""
+    assert "not ready" in why_late(waiting(), serving=False)
+    assert "within 3 s" in why_late(waiting(), serving=True)

@@ -1,0 +1,204 @@
+"""What a node has, and that its disk remembers all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ring.address import Family, Range
+from ring.invariants import violations
+from ring.ring import Peer, Ring, Run, Token
+from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.pools import Part
+from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.protocol.effects import Durability, Persist
+from weaveipam.protocol.messages import Ownership
+from weaveipam.protocol.records import Record, RecordKey
+from weaveipam.protocol.values import Allocation, Birth, Pool, PoolRange, RingId
+
+ME, OTHER = Peer("me", 1), Peer("other", 1)
+V4 = RingId("default", Family.V4)
+BLUE = Part("blue", V4)
+SIZE = 32
+BIRTH = Birth(
+    bytes(16),
+    (ME, OTHER),
+    (Pool("blue", "default", (PoolRange(Family.V4, Range(0, SIZE), 27, None, (Range(0, 1),)),)),),
+)
+SETTINGS = AllocationSettings(cooldown_s=10.0, coalesce_s=1.0)
+
+actions = st.lists(st.tuples(st.integers(0, 5), st.integers(0, SIZE - 1), st.integers(1, 8)), max_size=30)
+
+
+class World:
+    """Holdings, and a disk that does as it is told."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.disk: dict[RecordKey, Record] = {}
+        self.holdings = Holdings(ME, SETTINGS)
+        self.persist(self.holdings.adopt(BIRTH, b"cluster"))
+
+    def persist(self, steps: Iterable[object]) -> None:
+        """Perform what is to be remembered."""
+        for step in steps:
+            if isinstance(step, Persist):
+                for key in step.delete:
+                    self.disk.pop(key, None)
+                self.disk.update((record.record_key, record) for record in step.put)
+
+    def act(self, kind: int, at: int, size: int) -> None:
+        """One thing that may happen; nothing if it cannot here."""
+        holdings = self.holdings
+        self.now += 1.0
+        match kind:
+            case 0 | 1:
+                what = holdings.take(BLUE, 1, (), cooling=kind == 1)
+                if what is not None:
+                    one = holdings.pools.assigned(V4, what)
+                    self.persist(
+                        [holdings.lease(Allocation(f"k{self.now}", "default", (one,), durable=False))]
+                    )
+            case 2:
+                held = holdings.leases.at(V4, at)
+                self.persist(holdings.give_back([held] if held else [], self.now))
+            case 3:
+                self.persist(holdings.thaw(self.now))
+                self.persist(holdings.tidy(self.now))
+            case 4:
+                given = holdings.pools.stocks[BLUE].space.donate(1, [Range(at, min(at + size, SIZE))])
+                if given is not None:
+                    self.persist([holdings.give_away(BLUE, given, OTHER).persist])
+            case _:
+                run = holdings.rings[V4].at(at)
+                if run is not None and run.owner == OTHER:
+                    stop = min(at + size, run.stop)
+                    granted = Run(at, stop, Token(0, run.token.epoch + 1), ME, OTHER)
+                    change = holdings.merge(V4, Ring.of([granted]))
+                    self.persist([change.persist, *holdings.settle(change, self.now)])
+
+    def restored(self) -> Holdings:
+        """What a daemon that starts now would have."""
+        again = Holdings(ME, SETTINGS)
+        assert again.restore(BIRTH, b"cluster", tuple(self.disk.values()), self.now) == []
+        return again
+
+
+def addresses(ranges: Iterable[Range]) -> set[int]:
+    """The addresses of ranges."""
+    return {at for one in ranges for at in range(one.start, one.stop)}
+
+
+def resting(holdings: Holdings) -> set[int]:
+    """What is cooling; found by taking a look far ahead, so the last use of these holdings."""
+    return addresses(holdings.pools.stocks[BLUE].space.thaw(float("inf")))
+
+
+@given(actions)
+def test_the_disk_remembers_everything(todo: list[tuple[int, int, int]]) -> None:
+    """After any life a restart has the same ring, leases, free and cooling addresses, and they add up."""
+    world = World()
+    for action in todo:
+        world.act(*action)
+    holdings, again = world.holdings, world.restored()
+    stock, other = holdings.pools.stocks[BLUE], again.pools.stocks[BLUE]
+
+    assert violations(holdings.rings[V4], [Range(0, SIZE)]) == []
+    assert stock.owned == stock.used + stock.space.free_count + stock.space.cooling_count
+    assert holdings.rings[V4] == again.rings[V4]
+    assert list(holdings.leases) == list(again.leases)
+    assert (stock.owned, stock.used) == (other.owned, other.used)
+    assert stock.space.free_ranges() == other.space.free_ranges()
+    assert resting(holdings) == resting(again)
+
+
+def contested() -> tuple[World, list[object]]:
+    """A leased address that somebody else claims with the very token of its owner."""
+    world = World()
+    world.act(0, 0, 0)
+    (held,) = world.holdings.leases
+    at = held.addresses[0].range.start
+    clash = Ring.of([Run(at, at + 1, Token(0, 0), OTHER, OTHER)])
+    change = world.holdings.merge(V4, clash)
+    return world, [*world.holdings.settle(change, 1.0)]
+
+
+def test_two_owners_freeze_exactly_the_addresses() -> None:
+    """An address that two own with one token is reported, and never handed out again, released or not."""
+    world, steps = contested()
+    (held,) = world.holdings.leases
+    at = held.addresses[0].range.start
+    world.persist(world.holdings.give_back([held], 1.0))
+    world.persist(world.holdings.thaw(100.0))
+
+    assert "two-owners" in {getattr(step, "event", "") for step in steps}
+    assert len(world.holdings.conflicts) >= 1
+    assert at not in addresses(world.holdings.pools.stocks[BLUE].space.free_ranges())
+
+
+def test_a_loss_is_told_and_leaves_the_lease() -> None:
+    """Addresses taken by a higher token are no longer handed out; who has one keeps it until released."""
+    world = World()
+    world.act(0, 0, 0)
+    (held,) = world.holdings.leases
+    change = world.holdings.merge(V4, Ring.of([Run(0, SIZE, Token(1, 0), OTHER, OTHER)]))
+    events = {getattr(step, "event", "") for step in world.holdings.settle(change, 1.0)}
+    stock = world.holdings.pools.stocks[BLUE]
+
+    assert "ownership-lost" in events
+    assert [held] == list(world.holdings.leases)
+    assert (0, 0) == (stock.owned, stock.space.free_count)
+    world.persist(world.holdings.give_back([held], 2.0))
+    assert (0, 0) == (stock.used, stock.space.cooling_count)
+
+
+def test_an_address_that_comes_back_in_use_is_not_free() -> None:
+    """A foreign address that is owned here again stays with its user."""
+    world = World()
+    world.act(0, 0, 0)
+    (held,) = world.holdings.leases
+    at = held.addresses[0].range.start
+    for generation, owner in ((1, OTHER), (2, ME)):
+        world.holdings.merge(V4, Ring.of([Run(0, SIZE, Token(generation, 0), owner, owner)]))
+
+    free = addresses(world.holdings.pools.stocks[BLUE].space.free_ranges())
+    assert set(range(1, SIZE)) - {at} == free
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        (Run(0, SIZE + 1, Token(0, 1), OTHER, OTHER),),
+        (Run(0, 4, Token(0, 1), OTHER, OTHER), Run(2, 6, Token(0, 1), OTHER, OTHER)),
+    ],
+)
+def test_statements_outside_the_pools_or_overlapping_are_refused(runs: tuple[Run, ...]) -> None:
+    """What no daemon of ours would say is no ring."""
+    assert World().holdings.checked(Ownership(V4, runs)) is None
+    assert World().holdings.checked(Ownership(RingId("other", Family.V4), runs)) is None
+
+
+def test_durable_allocations_and_ownership_reach_stable_storage() -> None:
+    """A durable lease, its release, and a grant survive the host; a pod's lease only the process."""
+    world = World()
+    found: list[Durability] = []
+    for durable in (False, True):
+        what = world.holdings.take(BLUE, 1, (), cooling=False)
+        assert what is not None
+        one = world.holdings.pools.assigned(V4, what)
+        allocation = Allocation(f"k{durable}", "default", (one,), durable)
+        found.append(world.holdings.lease(allocation).durability)
+        (step,) = world.holdings.give_back([allocation], 0.0)
+        assert isinstance(step, Persist)
+        found.append(step.durability)
+
+    process, host = Durability.PROCESS, Durability.HOST
+    assert [process, process, host, host] == found
+    given = world.holdings.pools.stocks[BLUE].space.donate(1)
+    assert given is not None
+    persist = world.holdings.give_away(BLUE, given, OTHER).persist
+    assert persist is not None
+    assert Durability.HOST is persist.durability

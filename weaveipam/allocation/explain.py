@@ -1,0 +1,56 @@
+"""
+Why a request came to nothing, in a sentence that says what would help.
+
+Changes nothing.  Does not know how the request was tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ring.address import format_range
+from ring.ring import Peer
+from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.orders import Line
+from weaveipam.allocation.pending import Waiting
+from weaveipam.protocol.requests import Reason
+
+
+def why_none(
+    holdings: Holdings, line: Line, waiting: Waiting, reachable: Collection[Peer]
+) -> tuple[Reason, str]:
+    """Why a line found nothing after every search for it has failed."""
+    taken = line.exact and any(search.taken for search in waiting.failed.values())
+    here = holdings.leases.at(line.ring, line.within[0].start) if line.exact else None
+    if taken or here is not None:
+        run = holdings.rings[line.ring].at(line.within[0].start)
+        where = "here" if here is not None or run is None else f"at {run.owner.name}"
+        by = f", by key {here.key}" if here is not None else ""
+        return Reason.IN_USE, f"{format_range(line.ring.family, line.within[0])} is in use {where}{by}"
+    names = ", ".join(part.pool for part in line.parts)
+    free = sum(holdings.pools.stocks[part].space.free_count for part in line.parts)
+    size = sum(holdings.pools.stocks[part].size for part in line.parts)
+    what = f"block of {line.size} addresses" if line.size > 1 else "address"
+    detail = f"no free {what} in pool {names}: {free} of {size} free here, none at the members that answered"
+    return Reason.EXHAUSTED, detail + _away(holdings, line, reachable)
+
+
+def why_late(waiting: Waiting, *, serving: bool) -> str:
+    """Why a request waited until its deadline."""
+    if not serving:
+        return "this daemon is not ready yet; see weaveipam status, and try again"
+    return f"space was asked for from peers, and none came within {waiting.request.wait_s:g} s; try again"
+
+
+def _away(holdings: Holdings, line: Line, reachable: Collection[Peer]) -> str:
+    away: dict[str, int] = {}
+    region = line.within or tuple(
+        one for part in line.parts for one in holdings.pools.stocks[part].assignable
+    )
+    for one in region:
+        for run in holdings.rings[line.ring].within(one):
+            if run.owner not in reachable:
+                away[run.owner.name] = away.get(run.owner.name, 0) + run.stop - run.start
+    if not away:
+        return "; release some, or add a pool"
+    return "; " + ", ".join(f"{away[n]} are owned by {n}, which is unreachable" for n in sorted(away))

@@ -1,0 +1,294 @@
+"""
+What this node has: rings, stocks and leases, and the records that remember them.
+
+Whatever changes one of the three passes here, so that they agree at every return: the free, the cooling and
+the leased addresses of a part are together exactly the assignable addresses that this node owns, but for
+*foreign* ones (leased here, owned by another since) and *frozen* ones (claimed by two, handed out by nobody).
+
+Does not know clients, donors or who is alive.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from ring.address import Range, format_range, subtract, union
+from ring.changes import coalesce, divide, grant
+from ring.merge import Conflict
+from ring.ring import Peer, Ring
+from weaveipam.allocation.leases import Leases
+from weaveipam.allocation.pools import Part, Pools, Stock
+from weaveipam.allocation.rings import Change, Rings
+from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.protocol.effects import Durability, Level, Persist, Report
+from weaveipam.protocol.messages import Ownership, Publish, Step
+from weaveipam.protocol.records import Leased, Owned, Record, RecordKey, Resting
+from weaveipam.protocol.values import Allocation, Assigned, Birth, RingId
+
+EPOCH_MAX = 1 << 62
+"""Above it nothing is believed: owners raise epochs one by one, and the next one must still have 64 bits."""
+CONFLICTS_MAX = 100
+"""Conflict sentences kept for status; all are logged, the rest only counted there."""
+
+
+class Holdings:
+    """This node's share of the rings, and what it gave to whom."""
+
+    def __init__(self, me: Peer, settings: AllocationSettings) -> None:
+        self._me = me
+        self._settings = settings
+        self.pools = Pools((), settings.cooldown_s)
+        self.rings = Rings(me, b"")
+        self.leases = Leases()
+        self.conflicts: dict[str, None] = {}
+        """One sentence for each contested range, oldest first."""
+        self._untidy: dict[tuple[RingId, Range], float] = {}
+        self._foreign: dict[tuple[str, str], Allocation] = {}
+        self._frozen: dict[RingId, tuple[Range, ...]] = {}
+        self._resting: set[RecordKey] = set()
+        self._stale: tuple[RecordKey, ...] = ()
+
+    # Beginning
+
+    def adopt(self, birth: Birth, cluster_id: bytes) -> list[Step]:
+        """Belong to a cluster from now on: its pools are this node's, its first split begins the rings."""
+        self.pools = Pools(birth.pools, self._settings.cooldown_s)
+        self.rings = Rings(self._me, cluster_id)
+        return self._split(birth)
+
+    def restore(self, birth: Birth, cluster_id: bytes, records: Sequence[Record], now: float) -> list[Step]:
+        """
+        Take over rings, leases and resting addresses as the disk remembers them.
+
+        The first split is merged again: a crash may have come before it, and it overrules nothing.  It comes
+        before the leases, which take their addresses out of what is free.
+        """
+        self.pools = Pools(birth.pools, self._settings.cooldown_s)
+        self.rings = Rings(self._me, cluster_id)
+        self.rings.restore(record for record in records if isinstance(record, Owned))
+        for ring, run in self.rings.owned():
+            self.pools.gain(ring, Range(run.start, run.stop))
+        split = self._split(birth)
+        for record in records:
+            if isinstance(record, Leased):
+                self._lease_again(record.allocation)
+        resting = [record for record in records if isinstance(record, Resting)]
+        self._stale = tuple(one.record_key for one in resting if not self._rest_again(one, now))
+        return split
+
+    def forget_stale(self) -> list[Step]:
+        """Delete the records that nothing came of when they were restored."""
+        stale, self._stale = self._stale, ()
+        return [Persist((), stale, Durability.PROCESS)] if stale else []
+
+    def _split(self, birth: Birth) -> list[Step]:
+        steps: list[Step] = []
+        for ring in self.pools.rings():
+            runs = [run for one in self.pools.domain(ring) for run in divide(one, birth.seeds)]
+            change = self.merge(ring, Ring.of(runs))
+            steps += [change.persist] if change.persist is not None else []
+        return steps
+
+    def _lease_again(self, allocation: Allocation) -> None:
+        self.leases.add(allocation)
+        for one in allocation.addresses:
+            ring = RingId(allocation.network, one.family)
+            stock = self.pools.stocks.get(Part(one.pool, ring))
+            if stock is not None:
+                stock.space.remove(one.range)
+                stock.used += one.range.size
+            if any(run.owner != self._me for run in self.rings[ring].within(one.range)):
+                self._foreign[allocation.network, allocation.key] = allocation
+
+    def _rest_again(self, record: Resting, now: float) -> bool:
+        rested = [
+            (stock, one) for stock in self._stocks(record.ring) for one in stock.space.remove(record.range)
+        ]
+        for stock, one in rested:
+            stock.space.release(one, now)
+        if [one for _, one in rested] != [record.range]:
+            return False
+        self._resting.add(record.record_key)
+        return True
+
+    # Leasing
+
+    def take(self, part: Part, size: int, within: Sequence[Range], *, cooling: bool) -> Range | None:
+        """Free addresses of a part, no longer free; cooling ones only when nothing else is left."""
+        stock = self.pools.stocks[part]
+        if size == 1:
+            address = stock.space.allocate(within, cooling=cooling)
+            what = None if address is None else Range(address, address + 1)
+        else:
+            what = stock.space.allocate_block(size, within, cooling=cooling)
+        if what is not None:
+            stock.used += what.size
+        return what
+
+    def put_back(self, network: str, one: Assigned) -> None:
+        """What was taken is free again: nobody ever heard of it."""
+        stock = self.pools.stocks[Part(one.pool, RingId(network, one.family))]
+        stock.space.add(one.range)
+        stock.used -= one.range.size
+
+    def lease(self, allocation: Allocation) -> Persist:
+        """Give what was taken to its key; to be on disk before the key hears of it."""
+        self.leases.add(allocation)
+        network = allocation.network
+        keys = (Resting(RingId(network, one.family), one.range).record_key for one in allocation.addresses)
+        rested = tuple(key for key in keys if key in self._resting)
+        self._resting.difference_update(rested)
+        durability = Durability.HOST if allocation.durable else Durability.PROCESS
+        return Persist((Leased(allocation),), rested, durability)
+
+    def give_back(self, allocations: Iterable[Allocation], now: float) -> list[Step]:
+        """The keys hold nothing any more; their addresses rest, and then they are free."""
+        put: list[Record] = []
+        delete: list[RecordKey] = []
+        durable = False
+        for allocation in allocations:
+            self.leases.remove(allocation)
+            self._foreign.pop((allocation.network, allocation.key), None)
+            delete.append(Leased(allocation).record_key)
+            durable = durable or allocation.durable
+            for one in allocation.addresses:
+                put += self._rest(RingId(allocation.network, one.family), one, now)
+        if not delete:
+            return []
+        return [Persist(tuple(put), tuple(delete), Durability.HOST if durable else Durability.PROCESS)]
+
+    def _rest(self, ring: RingId, one: Assigned, now: float) -> list[Resting]:
+        stock = self.pools.stocks.get(Part(one.pool, ring))
+        if stock is None:
+            return []
+        stock.used -= one.range.size
+        runs = self.rings[ring].within(one.range)
+        mine = (Range(run.start, run.stop) for run in runs if run.owner == self._me)
+        rests = [Resting(ring, what) for what in subtract(mine, self._frozen.get(ring, ()))]
+        for rest in rests:
+            stock.space.release(rest.range, now)
+            self._resting.add(rest.record_key)
+        return rests
+
+    def thaw(self, now: float) -> list[Step]:
+        """Free what has rested."""
+        delete = [
+            Resting(part.ring, one).record_key
+            for part, stock in self.pools.stocks.items()
+            if stock.space.thaw_at <= now
+            for one in stock.space.thaw(now)
+        ]
+        self._resting.difference_update(delete)
+        return [Persist((), tuple(delete), Durability.PROCESS)] if delete else []
+
+    # Changes of ownership
+
+    @property
+    def thaw_at(self) -> float:
+        """Seconds on the monotonic clock: when `thaw` has something to do."""
+        return min((stock.space.thaw_at for stock in self.pools.stocks.values()), default=math.inf)
+
+    @property
+    def tidy_at(self) -> float:
+        """Seconds on the monotonic clock: when `tidy` has something to do."""
+        return min(self._untidy.values(), default=math.inf)
+
+    def checked(self, ownership: Ownership) -> Ring | None:
+        """Peers' runs as a ring; None for what no daemon of ours would say."""
+        if any(run.token.epoch > EPOCH_MAX for run in ownership.runs):
+            return None
+        if any(not self.pools.covers(ownership.ring, run.start, run.stop) for run in ownership.runs):
+            return None
+        try:
+            return Ring.of(ownership.runs)
+        except ValueError:
+            return None
+
+    def merge(self, ring: RingId, theirs: Ring) -> Change:
+        """Learn statements; stocks follow what this node gains and loses.  Next: put it on disk, settle."""
+        change = self.rings.merge(ring, theirs)
+        for lost in change.lost:
+            self.pools.lose(ring, lost)
+            for one in self.leases.within(ring, lost):
+                self._foreign[one.network, one.key] = one
+        for gained in change.gained:
+            self.pools.gain(ring, gained)
+            self._return_home(ring, gained)
+        return change
+
+    def give_away(self, part: Part, what: Range, heir: Peer) -> Change:
+        """Hand over addresses that `Space.donate` has taken out already."""
+        delta = grant(self.rings[part.ring], what, self._me, heir)
+        self.pools.stocks[part].owned -= what.size
+        change = self.rings.merge(part.ring, delta)
+        assert change.persist is not None, "a grant raises epochs, so it always changes the ring"
+        return change
+
+    def settle(self, change: Change, now: float) -> list[Step]:
+        """What follows once a change is on disk: passing it on, telling of losses, joining runs later."""
+        steps: list[Step] = [Publish(Ownership(change.ring, change.won))] if change.won else []
+        for conflict in change.conflicts:
+            steps += self._contested(change.ring, conflict)
+        for lost in change.lost:
+            steps += self._lost(change.ring, lost)
+        for gained in change.gained:
+            self._untidy.setdefault((change.ring, gained), now + self._settings.coalesce_s)
+        return steps
+
+    def _contested(self, ring: RingId, conflict: Conflict) -> list[Step]:
+        what = Range(conflict.mine.start, conflict.mine.stop)
+        text = format_range(ring.family, what)
+        owners = f"{conflict.mine.owner} and {conflict.theirs.owner}"
+        if self._me in (conflict.mine.owner, conflict.theirs.owner):
+            self.pools.freeze(ring, what)
+            self._frozen[ring] = union((*self._frozen.get(ring, ()), what))
+        return self._note(f"{text} has two owners with one token: {owners}", "two-owners", text)
+
+    def _lost(self, ring: RingId, what: Range) -> list[Step]:
+        text = format_range(ring.family, what)
+        run = self.rings[ring].at(what.start)
+        owner = "nobody" if run is None else str(run.owner)
+        return self._note(f"{text} was taken from this node; it is {owner}'s now", "ownership-lost", text)
+
+    def _note(self, sentence: str, event: str, text: str) -> list[Step]:
+        if sentence in self.conflicts:
+            return []
+        if len(self.conflicts) < CONFLICTS_MAX:
+            self.conflicts[sentence] = None
+        return [Report(Level.ERROR, event, (("range", text), ("detail", sentence)))]
+
+    def tidy(self, now: float) -> list[Step]:
+        """Join neighbouring runs of this node's own where it gained some."""
+        steps: list[Step] = []
+        for (ring, what), at in list(self._untidy.items()):
+            if at > now:
+                continue
+            del self._untidy[ring, what]
+            delta = coalesce(self.rings[ring], self._me, self._neighbourhood(ring, what))
+            change = self.merge(ring, delta)
+            assert not change.gained, "coalescing moves no address"
+            if change.persist is not None:
+                persist = change.persist
+                steps.append(Persist(persist.put, persist.delete, Durability.HOST))
+                steps.append(Publish(Ownership(ring, change.won)))
+        return steps
+
+    def _neighbourhood(self, ring: RingId, what: Range) -> Range:
+        start, stop = what.start, what.stop
+        while start > 0 and (run := self.rings[ring].at(start - 1)) and run.owner == self._me:
+            start = run.start
+        while (run := self.rings[ring].at(stop)) and run.owner == self._me:
+            stop = run.stop
+        return Range(start, stop)
+
+    def _return_home(self, ring: RingId, gained: Range) -> None:
+        """Addresses that come back to this node while they are leased here are not free."""
+        for allocation in self._foreign.values():
+            for one in allocation.addresses:
+                both = one.range.meet(gained)
+                if both is not None and RingId(allocation.network, one.family) == ring:
+                    self.pools.freeze(ring, both)
+
+    def _stocks(self, ring: RingId) -> list[Stock]:
+        return [stock for part, stock in self.pools.stocks.items() if part.ring == ring]

@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from weaveipam import __version__
-from weaveipam import cli
+from weaveipam import __version__, cli
 from weaveipam.cli import foreign_package
 from weaveipam.cli.program import COMMANDS, program
 from weaveipam.config.options import OPTIONS

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ring.address import Range
-from ring.ring import Ring, Run
+from ring.ring import Ring, Run, joined
 
 
 class Conflict(NamedTuple):
@@ -58,7 +58,7 @@ def merge(mine: Ring, theirs: Ring) -> Merged:
     [(0, 4, 'a'), (4, 6, 'b'), (6, 8, 'a'), (8, 10, 'b')]
     """
     conflicts: list[Conflict] = []
-    won = _joined(_wins(mine, theirs, conflicts))
+    won = joined(_wins(mine, theirs, conflicts))
     if not won:
         return Merged(mine, (), tuple(conflicts), (), ())
     if not mine:
@@ -74,7 +74,7 @@ def difference(mine: Ring, theirs: Ring) -> tuple[Run, ...]:
     Returns:
         Sorted, disjoint runs, clipped to where they win.
     """
-    return _joined(_wins(theirs, mine, []))
+    return joined(_wins(theirs, mine, []))
 
 
 def _wins(mine: Ring, theirs: Ring, conflicts: list[Conflict]) -> Iterator[Run]:
@@ -98,13 +98,3 @@ def _wins(mine: Ring, theirs: Ring, conflicts: list[Conflict]) -> Iterator[Run]:
                     yield new
             if start < run.stop:
                 yield run.clipped(start, run.stop)
-
-
-def _joined(pieces: Iterator[Run]) -> tuple[Run, ...]:
-    joined: list[Run] = []
-    for piece in pieces:
-        if joined and piece.continues(joined[-1]):
-            joined[-1] = joined[-1]._replace(stop=piece.stop)
-        else:
-            joined.append(piece)
-    return tuple(joined)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from ring.address import Range
@@ -64,6 +65,17 @@ class Run(NamedTuple):
     def continues(self, before: Run) -> bool:
         """Whether this run starts where `before` stops and says the same."""
         return before.stop == self.start and before[2:] == self[2:]
+
+
+def joined(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """Sorted, disjoint runs, with each that continues the one before made part of it."""
+    held: list[Run] = []
+    for run in runs:
+        if held and run.continues(held[-1]):
+            held[-1] = held[-1]._replace(stop=run.stop)
+        else:
+            held.append(run)
+    return tuple(held)
 
 
 class Chunk:
@@ -124,18 +136,16 @@ class Ring:
         Raises:
             ValueError: two runs overlap, or one is empty or reversed.
         """
-        joined: list[Run] = []
-        for run in sorted(runs):
+        ordered = sorted(runs)
+        for run in ordered:
             if run.start >= run.stop:
                 raise ValueError(f"empty run at {run.start}")
-            if joined and run.start < joined[-1].stop:
-                raise ValueError(f"runs overlap at {run.start}")
-            if joined and run.continues(joined[-1]):
-                joined[-1] = joined[-1]._replace(stop=run.stop)
-            else:
-                joined.append(run)
-        chunks = tuple(_chunked(tuple(joined), chunk_runs_max))
-        return cls(chunks, [chunk.starts[0] for chunk in chunks], len(joined), chunk_runs_max)
+        for before, after in pairwise(ordered):
+            if after.start < before.stop:
+                raise ValueError(f"runs overlap at {after.start}")
+        held = joined(ordered)
+        chunks = tuple(_chunked(held, chunk_runs_max))
+        return cls(chunks, [chunk.starts[0] for chunk in chunks], len(held), chunk_runs_max)
 
     def __len__(self) -> int:
         """The number of runs."""
@@ -249,18 +259,12 @@ def _lay(chunks: list[Chunk], firsts: list[int], over: Run, runs_max: int) -> tu
     return [run for run in touched if run not in laid], [run for run in laid if run not in touched]
 
 
-def _laid(touched: Sequence[Run], over: Run) -> list[Run]:
+def _laid(touched: Sequence[Run], over: Run) -> tuple[Run, ...]:
     """Runs that overlap or touch another, with that one laid over them; joined where they say the same."""
     pieces = [run.clipped(run.start, over.start) for run in touched if run.start < over.start]
     pieces.append(over)
     pieces += [run.clipped(over.stop, run.stop) for run in touched if run.stop > over.stop]
-    joined: list[Run] = []
-    for piece in pieces:
-        if joined and piece.continues(joined[-1]):
-            joined[-1] = joined[-1]._replace(stop=piece.stop)
-        else:
-            joined.append(piece)
-    return joined
+    return joined(pieces)
 
 
 EMPTY = Ring((), [], 0, CHUNK_RUNS_MAX)

@@ -82,7 +82,7 @@ from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool
 REPUBLISH_RUNS_MAX = 64
 """Runs learned in one exchange that are still passed on; more are left to everybody's own repair."""
 REJOIN_S = 5.0
-"""Seconds between two attempts of a node that sees nobody to reach those it was told of or has met."""
+"""Seconds between two attempts of a node to reach those it was told of or has met, and does not see."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,9 +336,12 @@ class Node:
         self._sync_at = now + self._settings.allocation.inquiry_s
         born = Persist((Born(birth),), (), Durability.HOST)
         split = self._holdings.adopt(birth, self._cluster_id)
+        met: list[Step] = []
+        for header in self._formation.companions(birth):  # else all but the own share would seem unreachable
+            met += self._gossiped(self._gossip.heard(header, now))
         names = ",".join(one.name for one in birth.seeds)
         fields = (("cluster", self._cluster_id.hex()), ("seeds", names))
-        return [born, *split, Report(Level.INFO, "cluster-joined", fields)]
+        return [born, *split, Report(Level.INFO, "cluster-joined", fields), *met]
 
     def _bind(self, birth: Birth) -> None:
         self._birth = birth
@@ -356,13 +359,20 @@ class Node:
         return steps
 
     def _join_again(self, now: float) -> list[Step]:
-        """Exchange state with those it was told of or has met: before serving, and while it sees nobody."""
+        """
+        Exchange state with those it was told of or has met: before serving, and while it sees nobody.
+
+        While it sees somebody it only greets one of those where no member listens, as there may be more than
+        it sees: after restarts on both sides of a partition neither knows a member of the other.
+        """
         if self._sync_at > now:
             return []
-        alone = not self._gossip.members.alive()
+        members = self._gossip.members
         self._sync_at = now + (REJOIN_S if self._allocator.serving else self._settings.allocation.inquiry_s)
-        if self._allocator.serving and not alone:
-            return []
+        if self._allocator.serving and members.alive():
+            listening = {one.endpoint for one in members.all()}
+            missed = [one for one in self._formation.endpoints() if one not in listening]
+            return [Tell(self._rng.choice(missed), members.me.rumour())] if missed else []
         return [Tell(one, self._everything(), stream=True) for one in self._formation.endpoints()]
 
     def _everything(self) -> Sync:

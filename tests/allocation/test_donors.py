@@ -8,7 +8,7 @@ from random import Random
 
 from ring.address import Family
 from ring.ring import Peer
-from weaveipam.allocation.donors import Goal, Search, Searches
+from weaveipam.allocation.donors import FREE_ROUNDS_MAX, Goal, Search, Searches
 from weaveipam.allocation.pools import Part
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.messages import Need, Refused, SpaceRequest
@@ -75,6 +75,21 @@ def test_goes_round_again_when_space_moved() -> None:
 
     assert not search.failed
     assert (Need.FREE, 1.0 + SETTINGS.round_pause_s) == (search.need, search.wake_at)
+
+
+def test_asks_for_cooling_ones_though_space_moves_all_the_time() -> None:
+    """In a cluster that never rests, a search still comes to cooling addresses; it fails only on proof."""
+    searches, search = started()
+    needs: list[Need] = []
+    for moves in range(100):
+        step(searches, search, moves=moves)
+        searches.refused(search, Refused.NONE_FREE)
+        search.queue.clear()
+        step(searches, search, moves=moves + 1)
+        needs.append(search.need)
+
+    assert [Need.FREE] * FREE_ROUNDS_MAX + [Need.COOLING] * (100 - FREE_ROUNDS_MAX) == needs
+    assert not search.failed
 
 
 def test_a_silent_donor_is_asked_a_few_times() -> None:

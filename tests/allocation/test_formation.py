@@ -6,11 +6,12 @@ from random import Random
 
 import pytest
 
+from ring.address import Family, Range
 from ring.ring import Peer
-from weaveipam.allocation.formation import INQUIRIES_BEFORE_ALONE, Formation, Wish
+from weaveipam.allocation.formation import INQUIRIES_BEFORE_ALONE, Formation, Wish, is_sound
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import UNFORMED, Header, Standing, Tell
-from weaveipam.protocol.values import Endpoint
+from weaveipam.protocol.values import Birth, Endpoint, Pool, PoolRange
 
 A, B = Peer("a", 1), Peer("b", 1)
 SEEDS = ("a", "b")
@@ -104,3 +105,27 @@ def test_two_births_of_one_list_differ() -> None:
     one = formation(A, ("a",), ())
 
     assert one.decide() != one.decide()
+
+
+LOW = PoolRange(Family.V4, Range(0, 8), 32)
+HIGH = PoolRange(Family.V4, Range(8, 16), 32)
+OVER = PoolRange(Family.V4, Range(7, 9), 32)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "pools", "expected"),
+    [
+        ((A,), (), True),
+        ((A, B), (Pool("x", "n", (LOW, HIGH)), Pool("y", "m", (OVER,))), True),
+        ((), (Pool("x", "n", (LOW,)),), False),
+        ((A,), (Pool("x", "n", ()),), False),
+        ((A,), (Pool("x", "n", (LOW,)), Pool("x", "n", (HIGH,))), False),
+        ((A,), (Pool("x", "n", (LOW,)), Pool("y", "n", (OVER,))), False),
+        ((A,), (Pool("x", "n", (LOW, HIGH, OVER)),), False),
+    ],
+)
+def test_a_birth_is_sound_or_not_believed(
+    seeds: tuple[Peer, ...], pools: tuple[Pool, ...], expected: bool
+) -> None:
+    """A cluster can come only of seeds, and of pools that have names and addresses of their own."""
+    assert expected is is_sound(Birth(bytes(16), seeds, pools))

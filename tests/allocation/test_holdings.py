@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from ring.address import Family, Range
 from ring.invariants import violations
 from ring.ring import Peer, Ring, Run, Token
-from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.holdings import EPOCH_MAX, Holdings
 from weaveipam.allocation.pools import Part
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Ownership
-from weaveipam.protocol.records import Record, RecordKey
-from weaveipam.protocol.values import Allocation, Birth, Pool, PoolRange, RingId
+from weaveipam.protocol.records import Leased, Record, RecordKey
+from weaveipam.protocol.values import Allocation, Assigned, Birth, Pool, PoolRange, RingId
 
 ME, OTHER = Peer("me", 1), Peer("other", 1)
 V4 = RingId("default", Family.V4)
@@ -202,3 +202,24 @@ def test_durable_allocations_and_ownership_reach_stable_storage() -> None:
     persist = world.holdings.give_away(BLUE, given, OTHER).persist
     assert persist is not None
     assert Durability.HOST is persist.durability
+
+
+def test_a_lease_whose_ranges_are_not_on_disk_yet_stays_leased() -> None:
+    """Restored before its share of the birth is on disk, a node does not take what it has leased for free."""
+    held = Allocation("k", "default", (Assigned("blue", Family.V4, Range(3, 4), 27, None),), durable=False)
+    holdings = Holdings(ME, SETTINGS)
+    holdings.restore(BIRTH, b"cluster", [Leased(held)], 0.0)
+    taken = [holdings.take(BLUE, 1, (), cooling=True) for _ in range(SIZE)]
+
+    assert held == holdings.leases.at(V4, 3)
+    assert Range(3, 4) not in taken
+
+
+@pytest.mark.parametrize("epoch", [EPOCH_MAX + 1, (1 << 64) - 1])
+def test_an_epoch_near_the_end_is_not_believed(epoch: int) -> None:
+    """A statement whose epoch its owner could not raise any more is none of an honest peer."""
+    holdings = World().holdings
+    run = Run(4, 8, Token(0, epoch), ME, OTHER)
+
+    assert holdings.checked(Ownership(V4, (run,))) is None
+    assert holdings.checked(Ownership(V4, (run._replace(token=Token(0, EPOCH_MAX)),))) is not None

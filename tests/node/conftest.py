@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -32,6 +33,10 @@ from weaveipam.protocol.requests import (
 from weaveipam.protocol.values import Allocation, Endpoint, MemberState, Pool, PoolRange, RingId
 
 DELAY_S = 0.001
+LATE_S = 2.0
+"""Of a packet that other packets overtake, at most."""
+WAKES_MAX = 500
+"""At one moment; more is a timer that is due for ever."""
 
 
 def pool(name: str, cidr: str, network: str = "default") -> Pool:
@@ -57,12 +62,16 @@ class Cluster:
         self.now = 100.0
         self.rng = Random(seed)
         self.loss = loss
+        self.late = 0.0
+        """The chance that a packet is late."""
         self.hosts: dict[str, Host] = {}
         self.cut: set[str] = set()
         self.answers: dict[int, Answer] = {}
         self.reports: list[tuple[str, Report]] = []
         self.sent: list[tuple[str, Send]] = []
         self.drop: Callable[[str, Send], bool] = lambda _name, _send: False
+        self.dies: Callable[[str], bool] = lambda _name: False
+        """Whether a daemon crashes before its next effect."""
         self._queue: list[tuple[float, int, str, bytes, Endpoint]] = []
         self._count = 0
 
@@ -123,6 +132,7 @@ class Cluster:
     def run(self, seconds: float) -> None:
         """Let virtual time pass."""
         until = self.now + seconds
+        wakes: Counter[tuple[str, float]] = Counter()
         while True:
             due = [
                 (max(host.node.wake_at, self.now), name)
@@ -140,6 +150,8 @@ class Cluster:
                 self.now = timer_at
                 node = self.hosts[timer].node
                 assert node is not None
+                wakes[timer, self.now] += 1
+                assert wakes[timer, self.now] < WAKES_MAX, f"{timer} wakes for ever at {self.now}"
                 self._perform(timer, node.wake(self.now))
             else:
                 self.now = until
@@ -169,6 +181,9 @@ class Cluster:
 
     def _perform(self, name: str, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
+            if self.dies(name):
+                self.crash(name)
+                return
             match effect:
                 case Persist():
                     for record in effect.put:
@@ -194,6 +209,8 @@ class Cluster:
         for _ in range(copies):
             self._count += 1
             at = self.now + DELAY_S * (0.5 + self.rng.random())
+            if self.late and self.rng.random() < self.late:
+                at += LATE_S * self.rng.random()
             heapq.heappush(self._queue, (at, self._count, target, send.packet, Endpoint(name, 1)))
 
 

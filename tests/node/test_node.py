@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,8 +12,20 @@ import pytest
 from ring.address import Family, Range
 from ring.ring import Peer
 from weaveipam.protocol import codec
-from weaveipam.protocol.effects import Send
-from weaveipam.protocol.messages import Grant, GrantAck, Header, Need, Refused, SpaceRefusal, SpaceRequest
+from weaveipam.protocol.effects import Effect, Persist, Report, Send
+from weaveipam.protocol.messages import (
+    Grant,
+    GrantAck,
+    Header,
+    Message,
+    Need,
+    Ping,
+    Refused,
+    SpaceRefusal,
+    SpaceRequest,
+    Standing,
+    Sync,
+)
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
@@ -24,9 +37,10 @@ from weaveipam.protocol.requests import (
     Refusal,
     Release,
     Released,
+    Request,
     Want,
 )
-from weaveipam.protocol.values import Allocation, Endpoint, MemberState, Pool, RingId
+from weaveipam.protocol.values import Allocation, Birth, Endpoint, MemberState, Pool, RingId
 
 V4 = RingId("default", Family.V4)
 
@@ -409,15 +423,29 @@ def test_a_key_that_holds_something_else_is_a_conflict(three: Any) -> None:
         (Allocate("k", wants=(Want(Family.V4, within=(Range(1, 2),)),)), Reason.INVALID),
         (Allocate("k", wants=(Want(Family.V4, prefix_length=33),)), Reason.INVALID),
         (Allocate("k", wants=(Want(),) * 17), Reason.INVALID),
+        (Allocate("k", wants=(Want(Family.V4, within=(Range(1 << 32, 1 << 33),)),)), Reason.INVALID),
+        (Lookup(), Reason.INVALID),
+        (Lookup(address=(Family.V4, 1 << 32)), Reason.INVALID),
+        (Lookup(address=(Family.V6, -1)), Reason.INVALID),
     ],
 )
-def test_nonsense_is_refused_with_its_reason(three: Any, request_: Allocate, reason: Reason) -> None:
+def test_nonsense_is_refused_with_its_reason(three: Any, request_: Request, reason: Reason) -> None:
     """A request that can never be met is refused at once."""
     number = three.ask("a", request_)
 
     refusal = three.answers[number]
     assert isinstance(refusal, Refusal)
     assert refusal.reason is reason
+
+
+def test_no_time_at_all_is_not_for_ever(cluster: MakeCluster) -> None:
+    """A wait that is no number, like a negative one, ends at once."""
+    lone = cluster()
+    lone.add("a", join="b")
+    numbers = [lone.ask("a", Allocate("k", wait_s=wait_s)) for wait_s in (math.nan, -math.inf, -1.0)]
+    lone.run(0.1)
+
+    assert [Reason.NOT_READY] * 3 == [lone.answers[number].reason for number in numbers]
 
 
 def test_a_block_is_aligned_and_held_whole(three: Any) -> None:
@@ -516,3 +544,130 @@ def test_clusters_of_different_birth_do_not_mix(cluster: MakeCluster, make_pool:
 def codec_id(cluster: Any, name: str) -> bytes:
     """The cluster id that a daemon puts into its packets."""
     return bytes.fromhex(cluster.status(name).cluster_id)
+
+
+def told(effects: tuple[Effect, ...]) -> list[Message]:
+    """All messages of all packets that are sent."""
+    sent = [one for one in effects if isinstance(one, Send)]
+    return [message for one in sent for message in codec.decode_packet(one.packet)[1]]
+
+
+def hear(cluster: Any, at: str, sender: str, *messages: Message) -> tuple[Effect, ...]:
+    """What a daemon does about a packet that another one might have sent."""
+    header = Header(cluster.hosts[at].node._cluster_id, Peer(sender, 1), Endpoint(sender, 1))
+    packet = codec.encode_packet(header, messages)
+    effects: tuple[Effect, ...] = cluster.hosts[at].node.receive(packet, Endpoint(sender, 1), cluster.now)
+    return effects
+
+
+def says(which: type) -> Callable[[str, Send], bool]:
+    """Whether a packet says something of that kind; to be dropped."""
+    return lambda _name, send: any(isinstance(one, which) for one in codec.decode_packet(send.packet)[1])
+
+
+def test_what_one_packet_brings_about_is_durable_before_anything_tells_of_it(three: Any) -> None:
+    """A repair that one message asks for does not tell of the grant that the next one brings about."""
+    asked = SpaceRequest(7, "blue", V4, (), 1, Need.FREE)
+    effects = hear(three, "a", "b", Ping(1, Peer("a", 1), 12345), asked)
+    durable = next(index for index, one in enumerate(effects) if isinstance(one, Persist))
+    early = [one for one in told(effects[:durable]) if isinstance(one, Sync)]
+
+    assert any(isinstance(one, Grant) for one in told(effects))
+    assert len(early) == 1
+    assert {0} == {run.token.epoch for ring in early[0].rings for run in ring.runs}
+
+
+def test_a_birth_of_which_no_cluster_can_come_is_not_joined(cluster: MakeCluster) -> None:
+    """An unformed daemon survives a birth without seeds, says so, and goes on asking."""
+    lone = cluster()
+    lone.add("a", join="b")
+    effects = hear(lone, "a", "b", Standing(Birth(bytes(16), (), ()), (), None))
+
+    assert ["bad-packet"] == [one.event for one in effects if isinstance(one, Report)]
+    assert lone.status("a").state == "joining"
+
+
+def test_a_grant_to_a_daemon_that_syncs_does_not_keep_it_awake(three: Any) -> None:
+    """Ranges that come before a daemon serves are joined when it does, and until then it sleeps."""
+    three.crash("c")
+    three.drop = says(Sync)
+    three.start("c")
+    three.run(0.1)
+    three._perform("a", hear(three, "a", "c", SpaceRequest(7, "blue", V4, (), 1, Need.FREE)))
+    three.run(1.0)
+    assert three.status("c").state == "syncing"
+    three.run(4.0)
+
+    assert three.status("c").ready
+
+
+def test_a_refill_that_falls_due_during_a_search_does_not_keep_it_awake(
+    cluster: MakeCluster, make_pool: MakePool
+) -> None:
+    """While a donor is silent, the pause before the next refill may end without a busy loop."""
+    two = cluster()
+    for name in ("a", "b"):
+        two.add(name, seeds="a,b", join="a,b", pools=(make_pool("blue", "10.0.0.0/26"),))
+    two.run(2)
+    for i in range(32):
+        two.allocate("b", f"b{i}")
+        two.allocate("a", f"a{i}")
+    assert isinstance(two.answer("a", Allocate("more")), Refusal)
+    two.drop = says(SpaceRefusal)
+    numbers = [two.ask("a", Allocate(f"late{i}", wait_s=0.5), wait_s=0.27) for i in range(20)]
+    two.run(1)
+
+    assert {Refusal} == {type(two.answers[number]) for number in numbers}
+
+
+def test_a_member_that_is_not_ready_is_waited_for(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """`exhausted` is not said while a member that is there has space, but does not serve yet."""
+    two = cluster()
+    for name in ("a", "b"):
+        two.add(name, seeds="a,b", join="a,b", pools=(make_pool("blue", "10.0.0.0/28"),))
+    two.run(2)
+    own = owners(two, "a")["a"]
+    two.crash("b")
+    two.drop = says(Sync)
+    two.start("b")
+    for i in range(own):
+        two.allocate("a", f"k{i}")
+    number = two.ask("a", Allocate("one more"), wait_s=0.5)
+    assert number not in two.answers
+    assert two.status("b").state == "syncing"
+    two.run(5)
+
+    assert isinstance(two.answers[number], Allocated)
+
+
+def test_restarts_on_both_sides_of_a_partition_heal(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """Members that forgot each other behind a partition find each other again, though none is alone."""
+    four = cluster()
+    names = ("a", "b", "c", "d")
+    for name in names:
+        four.add(name, seeds="a,b,c,d", join="a,b", pools=(make_pool("blue", "10.0.0.0/24"),))
+    four.run(5)
+    four.cut = {"a", "c"}
+    for name in names:
+        four.crash(name)
+        four.start(name)
+    four.run(10)
+    assert {"a", "c"} == set(four.states("a"))
+    four.cut = set()
+    four.run(60)
+
+    assert [set(names)] * 4 == [set(four.states(name)) for name in names]
+
+
+def test_a_claim_that_waited_for_the_birth_finds_its_owner(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """Served at the moment of birth, a request for another seed's address is not told that there is none."""
+    two = cluster()
+    pools = (make_pool("blue", "10.0.0.0/24"),)
+    two.add("a", seeds="a,b", join="b", pools=pools)
+    far = 0x0A0000F0
+    number = two.ask("a", Allocate("k", wants=(Want(Family.V4, within=(Range(far, far + 1),)),)), wait_s=1)
+    two.add("b", seeds="a,b", join="a", pools=pools)
+    two.run(5)
+
+    assert isinstance(two.answers[number], Allocated)
+    assert [far] == starts(two.answers[number].allocation)

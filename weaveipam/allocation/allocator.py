@@ -295,8 +295,20 @@ class Allocator:
             self.pending.add(waiting)
             return []
         reachable = {self._me, *(one.peer for one in self._neighbours.alive())}
+        failed = waiting.failed.values()
+        if any(reachable.intersection(one.silent) for one in failed) and not any(one.taken for one in failed):
+            return self._begin_again(line, waiting, now)
         reason, detail = why_none(self.holdings, line, waiting, reachable)
         return self._refuse(waiting, reason, detail)
+
+    def _begin_again(self, line: Line, waiting: Waiting, now: float) -> list[Step]:
+        """Search anew after a pause: a member that is there, but gave no answer, may have what is wanted."""
+        waiting.failed.clear()
+        waiting.goal = Goal(line.parts[0], line.within, line.size)
+        known = self._searches.get(waiting.goal)
+        if known is None or known.need is Need.REFILL:
+            self._searches.start(waiting.goal, Need.FREE).wake_at = now + self._settings.round_pause_s
+        return []
 
     def _overloaded(self, waiting: Waiting) -> list[Step]:
         detail = f"{self._settings.pending_max} requests wait already; try again shortly"

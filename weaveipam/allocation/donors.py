@@ -4,7 +4,8 @@ Looking for space at other peers: whom to ask, in which order, and when to give 
 One search serves all requests that wait for the same space.  It goes round all owners of the space wanted,
 one at a time, those with the most free (by their own, coarse hints) most likely first.  A search has failed
 only when every owner that is alive has said no in one round in which no space moved; then it goes round once
-more asking for cooling addresses, and only after that nothing is left.
+more asking for cooling addresses, and only after that nothing is left.  Where space moves all the time it
+asks for cooling ones after some rounds: they may be this very node's.
 
 Does not know what is free here, nor which requests wait.
 """
@@ -23,6 +24,9 @@ from weaveipam.allocation.pools import Part
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.messages import FreeHint, Need, Refused, SpaceRequest, Tell
 from weaveipam.protocol.values import Endpoint
+
+FREE_ROUNDS_MAX = 3
+"""Rounds for free addresses that are repeated because space moved; with more, cooling ones are used later."""
 
 
 class Neighbour(Protocol):
@@ -80,8 +84,10 @@ class Search:
     """How often the ring had changed when the round began; -1 before the first."""
     taken: bool = False
     """Whether an owner said that all of what is wanted is in use."""
+    repeats: int = 0
+    """How many rounds proved nothing, as space moved."""
     silent: list[Peer] = field(default_factory=list)
-    """Donors of this round that never answered."""
+    """Donors of this round that never answered, or were not ready to."""
     failed: bool = False
 
 
@@ -159,8 +165,9 @@ class Searches:
         search.wake_at = math.inf
         if search.need is Need.REFILL or search.taken:
             search.failed = True
-        elif search.moves != moves:
+        elif search.moves != moves and (search.need is Need.COOLING or search.repeats < FREE_ROUNDS_MAX):
             search.moves = -1
+            search.repeats += 1
             search.wake_at = now + self._settings.round_pause_s
         elif search.need is Need.FREE:
             search.need, search.moves = Need.COOLING, -1

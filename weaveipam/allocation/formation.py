@@ -157,6 +157,10 @@ class Formation:
         standing = Standing(birth, self._wish.seeds, None)
         return [Tell(header.endpoint, standing) for header, _ in self._answers.values()]
 
+    def companions(self, birth: Birth) -> list[Header]:
+        """The seeds of a birth that have said where they stand, and so where they listen."""
+        return [header for header, _ in self._answers.values() if header.sender in birth.seeds]
+
     def _once(self, event: str, *fields: tuple[str, str]) -> list[Report]:
         if event in self._reported:
             return []

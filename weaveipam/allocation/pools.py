@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ring.address import Family, Range, subtract
+from ring.address import Family, Range, subtract, union
 from ring.space import Space
 from weaveipam.protocol.messages import FreeHint
 from weaveipam.protocol.values import Assigned, Pool, PoolRange, RingId
@@ -66,6 +66,8 @@ class Pools:
             self._divide(self._pools[name], cooldown_s)
         for ranges in self._ranges.values():
             ranges.sort(key=lambda entry: entry[0])
+        self._whole = {ring: union(self.domain(ring)) for ring in self._ranges}
+        """What each ring covers, in as few ranges as can be."""
 
     def __iter__(self) -> Iterator[Pool]:
         return iter(self._pools[name] for name in sorted(self._pools))
@@ -86,8 +88,10 @@ class Pools:
         return tuple(entry.range for _, entry, _ in self._ranges.get(ring, []))
 
     def covers(self, ring: RingId, start: int, stop: int) -> bool:
-        """Whether `[start, stop)` is wholly inside a ring's domain."""
-        return not subtract([Range(start, stop)], self.domain(ring))
+        """Whether `[start, stop)` is wholly inside a ring's domain; asked of every run that a peer tells."""
+        whole = self._whole.get(ring, ())
+        index = bisect_right(whole, start, key=lambda one: one.start) - 1
+        return index >= 0 and stop <= whole[index].stop
 
     def parts(self, network: str, names: Sequence[str], family: Family) -> tuple[Part, ...]:
         """The parts of one family of the pools named, in that order; of all of the network when none is."""

@@ -252,6 +252,8 @@ class Node:
                 return ()
 
     def _hear_standing(self, header: Header, standing: Standing, now: float) -> list[Step]:
+        if standing.asker != self.me:
+            return []  # late, and for an earlier life
         if self._birth is not None:
             if standing.birth is None or standing.birth == self._birth:
                 return []
@@ -261,15 +263,24 @@ class Node:
         if standing.birth is None:
             return [*self._formation.hear(header, standing), *self._try_to_form(now)]
         if not is_sound(standing.birth):
-            why = ("why", "a birth of which no cluster can come")
-            return [Report(Level.WARNING, "bad-packet", (("source", str(header.endpoint)), why))]
-        if standing.in_use:
-            sentence = (
-                f"the name {self.me.name} is in use by {standing.earlier}, seen alive by {header.sender.name}"
-            )
-            fresh, self._name_taken = self._name_taken != sentence, sentence
-            return [Report(Level.ERROR, "name-in-use", (("detail", sentence),))] if fresh else []
+            why = "a birth of which no cluster can come"
+            return [Report(Level.WARNING, "bad-packet", (("source", str(header.endpoint)), ("why", why)))]
+        why = self._why_not_join(header, standing)
+        if why:
+            fresh, self._name_taken = self._name_taken != why, why
+            return [Report(Level.ERROR, "name-in-use", (("detail", why),))] if fresh else []
         return self._join(header, standing.birth, now)
+
+    def _why_not_join(self, header: Header, standing: Standing) -> str:
+        if standing.in_use:
+            by = f"{standing.earlier}, seen alive by {header.sender.name}"
+            return f"the name {self.me.name} is in use by {by}; give this daemon another --name"
+        if standing.earlier is not None and standing.earlier > self.me:
+            return (
+                f"the cluster knows a later life of this daemon, {standing.earlier}: this host's clock has "
+                "gone back; set it, remove the data directory, and start again"
+            )
+        return ""
 
     def _name_in_use(self, header: Header) -> bool:
         member = self._gossip.members.get(header.sender.name)

@@ -63,6 +63,14 @@ def test_in_use_says_where() -> None:
     assert (Reason.IN_USE, "0.0.0.40 is in use at other") == found
 
 
+def test_a_particular_address_of_an_unreachable_owner_is_not_ours() -> None:
+    """Who has the address is named, instead of calling the pool exhausted."""
+    line = Line(V4, (BLUE,), (Range(40, 41),), 1)
+    found = why_none(holdings(), line, waiting(), {ME})
+
+    assert (Reason.NOT_OWNER, "0.0.0.40 is owned by other, which is unreachable") == found
+
+
 def test_late_says_whether_this_daemon_or_its_peers_are() -> None:
     """Before serving it is this daemon's fault, afterwards the donors'."""
     assert "not ready" in why_late(waiting(), serving=False)

@@ -8,9 +8,16 @@ import pytest
 
 from ring.address import Family, Range
 from ring.ring import Peer
-from weaveipam.allocation.formation import INQUIRIES_BEFORE_ALONE, Formation, Wish, is_sound
+from weaveipam.allocation.formation import (
+    ACQUAINTANCES_MAX,
+    INQUIRIES_BEFORE_ALONE,
+    Formation,
+    Wish,
+    is_sound,
+)
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import UNFORMED, Header, Standing, Tell
+from weaveipam.protocol.records import Acquaintance
 from weaveipam.protocol.values import Birth, Endpoint, Pool, PoolRange
 
 A, B = Peer("a", 1), Peer("b", 1)
@@ -46,8 +53,8 @@ def test_asks_everybody_but_itself_again_and_again() -> None:
 def test_only_the_first_seed_decides() -> None:
     """With the same answers the first name decides a birth and the second waits for it."""
     first, second = formation(A), formation(B)
-    first.hear(header(B), Standing(None, SEEDS, None))
-    second.hear(header(A), Standing(None, SEEDS, None))
+    first.hear(header(B), Standing(A, None, SEEDS, None))
+    second.hear(header(A), Standing(B, None, SEEDS, None))
     birth = first.decide()
 
     assert birth is not None
@@ -60,8 +67,8 @@ def test_only_the_first_seed_decides() -> None:
     ("standing", "expected"),
     [
         (None, "has not answered"),
-        (Standing(None, ("b", "c"), None), "other seeds (b,c)"),
-        (Standing(None, SEEDS, Peer("a", 0)), "earlier life"),
+        (Standing(A, None, ("b", "c"), None), "other seeds (b,c)"),
+        (Standing(A, None, SEEDS, Peer("a", 0)), "earlier life"),
     ],
 )
 def test_what_keeps_a_birth_from_being_decided(standing: Standing | None, expected: str) -> None:
@@ -85,7 +92,7 @@ def test_a_life_is_on_stable_storage_before_it_is_answered() -> None:
     assert Durability.HOST is first[0].durability
     assert [Tell] == [type(step) for step in second]
     assert isinstance(later[-1], Tell)
-    assert Standing(None, SEEDS, A) == later[-1].message
+    assert Standing(Peer("a", 2), None, SEEDS, A) == later[-1].message
 
 
 def test_alone_with_somebody_to_ask_asks_first() -> None:
@@ -129,3 +136,27 @@ def test_a_birth_is_sound_or_not_believed(
 ) -> None:
     """A cluster can come only of seeds, and of pools that have names and addresses of their own."""
     assert expected is is_sound(Birth(bytes(16), seeds, pools))
+
+
+def test_only_the_latest_lives_of_a_name_are_remembered() -> None:
+    """Many lives of one name take no room: two are enough to know that there was an earlier one."""
+    one = formation(B)
+    disk: set[object] = set()
+    for incarnation in range(1, 30):
+        for step in one.answer(header(Peer("a", incarnation)), None, in_use=False):
+            if isinstance(step, Persist):
+                disk.update(record.record_key for record in step.put)
+                disk.difference_update(step.delete)
+
+    assert len(disk) == 2
+    assert Peer("a", 29) == one.earlier(Peer("a", 30))
+
+
+def test_who_cannot_be_remembered_is_not_answered() -> None:
+    """With no room for another life an unformed daemon says nothing; a formed one still tells its birth."""
+    one = formation(B)
+    one.restore(Acquaintance(Peer(f"n{index}", 1), endpoint("n")) for index in range(ACQUAINTANCES_MAX))
+    birth = Birth(bytes(16), (B,), ())
+
+    assert [] == one.answer(header(A), None, in_use=False)
+    assert [Tell] == [type(step) for step in one.answer(header(A), birth, in_use=False)]

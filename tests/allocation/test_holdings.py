@@ -139,6 +139,20 @@ def test_two_owners_freeze_exactly_the_addresses() -> None:
     assert at not in addresses(world.holdings.pools.stocks[BLUE].space.free_ranges())
 
 
+def test_a_restart_remembers_what_is_frozen() -> None:
+    """Addresses that two own stay out of use when the daemon starts again, and the status says so."""
+    world = World()
+    clash = Ring.of([Run(4, 8, Token(0, 0), OTHER, OTHER)])
+    change = world.holdings.merge(V4, clash)
+    world.persist([change.persist, *world.holdings.settle(change, 1.0)])
+    again = world.restored()
+
+    free = addresses(again.pools.stocks[BLUE].space.free_ranges())
+    assert free.isdisjoint(range(4, 8))
+    assert len(again.conflicts) == 1
+    assert world.holdings.merge(V4, clash).persist is None
+
+
 def test_a_loss_is_told_and_leaves_the_lease() -> None:
     """Addresses taken by a higher token are no longer handed out; who has one keeps it until released."""
     world = World()

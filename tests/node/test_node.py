@@ -398,6 +398,48 @@ def test_lookup_finds_key_address_and_owner(three: Any) -> None:
     assert three.answer("a", Lookup(address=(Family.V4, 1))).reason is Reason.NOT_FOUND
 
 
+def test_asking_for_durability_makes_it_durable(three: Any) -> None:
+    """A key that holds an ephemeral allocation and asks for a durable one has a durable one."""
+    first = three.allocate("a", "k")
+    durable = three.allocate("a", "k", Allocate("k", durable=True))
+    three.crash("a")
+    three.start("a")
+    three.run(3)
+
+    assert starts(first) == starts(durable)
+    assert durable.durable
+    assert durable == three.allocate("a", "k")
+
+
+def test_an_answer_to_an_earlier_life_decides_nothing(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """After the decider lost its disk, a late answer to its earlier life does not let it form again."""
+    two = cluster()
+    pools = (make_pool("blue", "10.0.0.0/24"),)
+    two.add("a", seeds="a,b", join="b", pools=pools)
+    two.add("b", seeds="a,b", join="a", pools=pools)
+    two.run(0.001)
+    two.lose_disk("a")
+    two.start("a")
+    node = two.hosts["a"].node
+    late = Standing(Peer("a", 1), None, ("a", "b"), None)
+    packet = codec.encode_packet(Header(bytes(8), Peer("b", 1), Endpoint("b", 1)), (late,))
+
+    assert () == node.receive(packet, Endpoint("b", 1), two.now)
+    assert not two.status("a").ready
+
+
+def test_a_life_that_looks_earlier_is_told_why_it_cannot_join(three: Any) -> None:
+    """A daemon whose clock went back before its store was lost does not join, and says what to do."""
+    host = three.hosts["c"]
+    three.lose_disk("c")
+    host.peer = Peer("c", 0)
+    three.start("c")
+    three.run(5)
+
+    assert not three.status("c").ready
+    assert "clock has gone back" in three.status("c").why_not_ready
+
+
 def test_a_key_that_holds_something_else_is_a_conflict(three: Any) -> None:
     """Asking for another address under a key in use is refused, not quietly ignored."""
     held = three.allocate("a", "k")
@@ -457,10 +499,11 @@ def test_a_block_is_aligned_and_held_whole(three: Any) -> None:
     assert three.answer("a", Lookup(address=(Family.V4, what.start + 7))).allocation == block
 
 
-def test_a_name_in_use_is_refused(three: Any) -> None:
-    """A second daemon with the name of a live member does not join, and both say why."""
+@pytest.mark.parametrize("asked", ["a", "b"])
+def test_a_name_in_use_is_refused(three: Any, asked: str) -> None:
+    """A second daemon with the name of a live member does not join, whomever it asks; it says whose it is."""
     impostor = Endpoint("elsewhere", 1)
-    three.add("elsewhere", join="a")
+    three.add("elsewhere", join=asked)
     host = three.hosts["elsewhere"]
     host.peer = Peer("b", 9)
     three.start("elsewhere")
@@ -468,7 +511,7 @@ def test_a_name_in_use_is_refused(three: Any) -> None:
 
     assert impostor == host.settings.endpoint
     assert not three.status("elsewhere").ready
-    assert "in use" in three.status("elsewhere").why_not_ready
+    assert f"in use by {Peer('b', 1)}" in three.status("elsewhere").why_not_ready
     assert three.status("b").ready
 
 
@@ -581,7 +624,7 @@ def test_a_birth_of_which_no_cluster_can_come_is_not_joined(cluster: MakeCluster
     """An unformed daemon survives a birth without seeds, says so, and goes on asking."""
     lone = cluster()
     lone.add("a", join="b")
-    effects = hear(lone, "a", "b", Standing(Birth(bytes(16), (), ()), (), None))
+    effects = hear(lone, "a", "b", Standing(lone.hosts["a"].peer, Birth(bytes(16), (), ()), (), None))
 
     assert ["bad-packet"] == [one.event for one in effects if isinstance(one, Report)]
     assert lone.status("a").state == "joining"

@@ -120,7 +120,7 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.SpaceRefusal: st.builds(messages.SpaceRefusal, U64, st.sampled_from(Refused)),
     messages.Inquiry: st.builds(messages.Inquiry, some(TEXT)),
     messages.Standing: st.builds(
-        messages.Standing, st.none() | BIRTH, some(TEXT), st.none() | PEER, st.booleans()
+        messages.Standing, PEER, st.none() | BIRTH, some(TEXT), st.none() | PEER, st.booleans()
     ),
 }
 RECORDS: dict[type, st.SearchStrategy[Record]] = {
@@ -130,6 +130,7 @@ RECORDS: dict[type, st.SearchStrategy[Record]] = {
     records.Owned: FAMILY.flatmap(lambda f: st.builds(records.Owned, ring(f), run(f))),
     records.Leased: st.builds(records.Leased, ALLOCATION),
     records.Resting: FAMILY.flatmap(lambda f: st.builds(records.Resting, ring(f), span(f))),
+    records.Frozen: FAMILY.flatmap(lambda f: st.builds(records.Frozen, ring(f), span(f))),
     records.Outgoing: FAMILY.flatmap(lambda f: st.builds(records.Outgoing, U64, PEER, ring(f), some(run(f)))),
 }
 ANY_MESSAGE = st.one_of(*MESSAGES.values())

@@ -246,6 +246,9 @@ class Allocator:
                 has = ", ".join(format_range(one.family, one.range) for one in held.addresses)
                 detail = f"key {request.key} already holds {has}; release it first, or use another key"
                 return self._refuse(waiting, Reason.CONFLICT, detail)
+            if request.durable and not held.durable:
+                durable, persist = self.holdings.make_durable(held)
+                return [persist, *self._answer(waiting, durable)]
             return self._answer(waiting, held)
         taken: list[Assigned] = []
         for line in lines:

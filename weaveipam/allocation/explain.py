@@ -27,6 +27,10 @@ def why_none(
         where = "here" if here is not None or run is None else f"at {run.owner.name}"
         by = f", by key {here.key}" if here is not None else ""
         return Reason.IN_USE, f"{format_range(line.ring.family, line.within[0])} is in use {where}{by}"
+    owner = holdings.rings[line.ring].at(line.within[0].start) if line.exact else None
+    if owner is not None and owner.owner not in reachable:
+        text = format_range(line.ring.family, line.within[0])
+        return Reason.NOT_OWNER, f"{text} is owned by {owner.owner.name}, which is unreachable"
     names = ", ".join(part.pool for part in line.parts)
     free = sum(holdings.pools.stocks[part].space.free_count for part in line.parts)
     size = sum(holdings.pools.stocks[part].size for part in line.parts)
@@ -53,4 +57,7 @@ def _away(holdings: Holdings, line: Line, reachable: Collection[Peer]) -> str:
                 away[run.owner.name] = away.get(run.owner.name, 0) + run.stop - run.start
     if not away:
         return "; release some, or add a pool"
-    return "; " + ", ".join(f"{away[n]} are owned by {n}, which is unreachable" for n in sorted(away))
+    return "; " + ", ".join(
+        f"{away[n]} {'is' if away[n] == 1 else 'are'} owned by {n}, which is unreachable"
+        for n in sorted(away)
+    )

@@ -26,6 +26,8 @@ from weaveipam.protocol.records import Acquaintance
 from weaveipam.protocol.values import Birth, Endpoint, Pool
 
 BIRTH_NONCE_BYTES = 16
+ACQUAINTANCES_MAX = 20_000
+"""Lives that are remembered; the next one is not.  Several times the daemons of the largest cluster."""
 INQUIRIES_BEFORE_ALONE = 3
 """How often each endpoint outside the seed list is asked before its silence no longer delays a birth."""
 
@@ -76,12 +78,19 @@ class Formation:
         """Remember a life, durably, before it is answered; nothing to do when it is known there already."""
         if peer == self._me or self._known.get(peer) == endpoint:
             return []
+        lives = sorted(one for one in self._known if one.name == peer.name and one != peer)
+        outdated = [one for one in lives[:-1] if one < peer]  # the latest but one is enough to say `earlier`
+        if peer not in self._known and len(self._known) - len(outdated) >= ACQUAINTANCES_MAX:
+            return []
+        for one in outdated:
+            del self._known[one]
         self._known[peer] = endpoint
-        return [Persist((Acquaintance(peer, endpoint),), (), Durability.HOST)]
+        forgotten = tuple(Acquaintance(one, endpoint).record_key for one in outdated)
+        return [Persist((Acquaintance(peer, endpoint),), forgotten, Durability.HOST)]
 
     def earlier(self, peer: Peer) -> Peer | None:
-        """The latest other life with that name that this daemon has known."""
-        others = [one for one in self._known if one.name == peer.name and one != peer]
+        """The latest other life with that name that this daemon has known, or is."""
+        others = [one for one in (self._me, *self._known) if one.name == peer.name and one != peer]
         return max(others, default=None)
 
     def wake(self, now: float) -> list[Tell]:
@@ -96,8 +105,11 @@ class Formation:
 
     def answer(self, asker: Header, birth: Birth | None, *, in_use: bool) -> list[Persist | Tell]:
         """Tell a daemon in no cluster where this one stands."""
-        standing = Standing(birth, self._wish.seeds, self.earlier(asker.sender), in_use)
-        return [*self.meet(asker.sender, asker.endpoint), Tell(asker.endpoint, standing)]
+        met = self.meet(asker.sender, asker.endpoint)
+        if birth is None and asker.sender not in self._known:
+            return []  # an answer that would be forgotten could let a second cluster form
+        standing = Standing(asker.sender, birth, self._wish.seeds, self.earlier(asker.sender), in_use)
+        return [*met, Tell(asker.endpoint, standing)]
 
     def hear(self, header: Header, standing: Standing) -> list[Persist | Report]:
         """Note where another unformed daemon stands."""
@@ -154,8 +166,10 @@ class Formation:
 
     def announce(self, birth: Birth) -> list[Tell]:
         """Bring a new birth to everybody who waits for it; who misses it asks again."""
-        standing = Standing(birth, self._wish.seeds, None)
-        return [Tell(header.endpoint, standing) for header, _ in self._answers.values()]
+        return [
+            Tell(header.endpoint, Standing(header.sender, birth, self._wish.seeds, None))
+            for header, _ in self._answers.values()
+        ]
 
     def companions(self, birth: Birth) -> list[Header]:
         """The seeds of a birth that have said where they stand, and so where they listen."""

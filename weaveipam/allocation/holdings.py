@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ring.address import Range, format_range, subtract, union
 from ring.changes import coalesce, divide, grant
@@ -23,7 +24,7 @@ from weaveipam.allocation.rings import Change, Rings
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
 from weaveipam.protocol.messages import Ownership, Publish, Step
-from weaveipam.protocol.records import Leased, Owned, Record, RecordKey, Resting
+from weaveipam.protocol.records import Frozen, Leased, Owned, Record, RecordKey, Resting
 from weaveipam.protocol.values import Allocation, Assigned, Birth, RingId
 
 EPOCH_MAX = 1 << 62
@@ -61,8 +62,8 @@ class Holdings:
         """
         Take over rings, leases and resting addresses as the disk remembers them.
 
-        The first split is merged again: a crash may have come before it, and it overrules nothing.  It comes
-        before the leases, which take their addresses out of what is free.
+        Where the ring says nothing the first split is made again, as a crash may have come before it.  That
+        comes before the leases, which take their addresses out of what is free.
         """
         self.pools = Pools(birth.pools, self._settings.cooldown_s)
         self.rings = Rings(self._me, cluster_id)
@@ -75,6 +76,10 @@ class Holdings:
                 self._lease_again(record.allocation)
         resting = [record for record in records if isinstance(record, Resting)]
         self._stale = tuple(one.record_key for one in resting if not self._rest_again(one, now))
+        for record in records:
+            if isinstance(record, Frozen):
+                self._freeze(record.ring, record.range)
+                self._note(f"{format_range(record.ring.family, record.range)} had two owners with one token")
         return split
 
     def forget_stale(self) -> list[Step]:
@@ -85,7 +90,13 @@ class Holdings:
     def _split(self, birth: Birth) -> list[Step]:
         steps: list[Step] = []
         for ring in self.pools.rings():
-            runs = [run for one in self.pools.domain(ring) for run in divide(one, birth.seeds)]
+            known = [Range(run.start, run.stop) for run in self.rings[ring]]
+            runs = [
+                run.clipped(gap.start, gap.stop)
+                for one in self.pools.domain(ring)
+                for run in divide(one, birth.seeds)
+                for gap in subtract([Range(run.start, run.stop)], known)
+            ]
             change = self.merge(ring, Ring.of(runs))
             steps += [change.persist] if change.persist is not None else []
         return steps
@@ -141,6 +152,13 @@ class Holdings:
         self._resting.difference_update(rested)
         durability = Durability.HOST if allocation.durable else Durability.PROCESS
         return Persist((Leased(allocation),), rested, durability)
+
+    def make_durable(self, held: Allocation) -> tuple[Allocation, Persist]:
+        """A pod's allocation becomes one that survives the host; to be on disk before its key hears of it."""
+        durable = replace(held, durable=True)
+        self.leases.remove(held)
+        self.leases.add(durable)
+        return durable, Persist((Leased(durable),), (), Durability.HOST)
 
     def give_back(self, allocations: Iterable[Allocation], now: float) -> list[Step]:
         """The keys hold nothing any more; their addresses rest, and then they are free."""
@@ -215,7 +233,29 @@ class Holdings:
         for gained in change.gained:
             self.pools.gain(ring, gained)
             self._return_home(ring, gained)
-        return change
+        contested = [
+            Range(one.mine.start, one.mine.stop)
+            for one in change.conflicts
+            if self._me in (one.mine.owner, one.theirs.owner)
+        ]
+        return self._frozen_too(change, contested)
+
+    def _frozen_too(self, change: Change, contested: Sequence[Range]) -> Change:
+        """A change that also freezes what two own: on disk with it, so that no restart forgets."""
+        frozen = self._frozen.get(change.ring, ())
+        fresh = [one for one in contested if subtract([one], frozen)]
+        if not fresh:
+            return change
+        for one in fresh:
+            self._freeze(change.ring, one)
+        put = change.persist.put if change.persist is not None else ()
+        delete = change.persist.delete if change.persist is not None else ()
+        records = tuple(Frozen(change.ring, one) for one in fresh)
+        return replace(change, persist=Persist((*put, *records), delete, Durability.HOST))
+
+    def _freeze(self, ring: RingId, what: Range) -> None:
+        self.pools.freeze(ring, what)
+        self._frozen[ring] = union((*self._frozen.get(ring, ()), what))
 
     def give_away(self, part: Part, what: Range, heir: Peer) -> Change:
         """Hand over addresses that `Space.donate` has taken out already."""
@@ -240,23 +280,23 @@ class Holdings:
         what = Range(conflict.mine.start, conflict.mine.stop)
         text = format_range(ring.family, what)
         owners = f"{conflict.mine.owner} and {conflict.theirs.owner}"
-        if self._me in (conflict.mine.owner, conflict.theirs.owner):
-            self.pools.freeze(ring, what)
-            self._frozen[ring] = union((*self._frozen.get(ring, ()), what))
-        return self._note(f"{text} has two owners with one token: {owners}", "two-owners", text)
+        return self._told(f"{text} has two owners with one token: {owners}", "two-owners", text)
 
     def _lost(self, ring: RingId, what: Range) -> list[Step]:
         text = format_range(ring.family, what)
         run = self.rings[ring].at(what.start)
         owner = "nobody" if run is None else str(run.owner)
-        return self._note(f"{text} was taken from this node; it is {owner}'s now", "ownership-lost", text)
+        return self._told(f"{text} was taken from this node; it is {owner}'s now", "ownership-lost", text)
 
-    def _note(self, sentence: str, event: str, text: str) -> list[Step]:
+    def _told(self, sentence: str, event: str, text: str) -> list[Step]:
         if sentence in self.conflicts:
             return []
+        self._note(sentence)
+        return [Report(Level.ERROR, event, (("range", text), ("detail", sentence)))]
+
+    def _note(self, sentence: str) -> None:
         if len(self.conflicts) < CONFLICTS_MAX:
             self.conflicts[sentence] = None
-        return [Report(Level.ERROR, event, (("range", text), ("detail", sentence)))]
 
     def tidy(self, now: float) -> list[Step]:
         """Join neighbouring runs of this node's own where it gained some."""

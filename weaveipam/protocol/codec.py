@@ -63,6 +63,7 @@ _RECORDS: Mapping[int, type] = {
     5: records.Leased,
     6: records.Resting,
     7: records.Outgoing,
+    8: records.Frozen,
 }
 """Tags of records; never reused for something else."""
 

@@ -180,6 +180,8 @@ class Inquiry:
 class Standing:
     """Where I stand: answers `Inquiry`, and brings a birth to the seeds that wait for it."""
 
+    asker: Peer
+    """Whom it is for: a late answer to an earlier life says nothing to the next one."""
     birth: Birth | None
     """None: unformed."""
     seeds: tuple[str, ...]

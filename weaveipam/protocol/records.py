@@ -97,6 +97,19 @@ class Resting:
 
 
 @dataclass(frozen=True, slots=True)
+class Frozen:
+    """Addresses that two own with one token: handed out by neither until somebody decides."""
+
+    ring: RingId
+    range: Range
+
+    @property
+    def record_key(self) -> RecordKey:
+        """By both ends, as such ranges may overlap."""
+        return RecordKey("Frozen", f"{self.ring}/{self.range.start:032x}-{self.range.stop:033x}")
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A grant that its receiver has not acknowledged yet; repeated until it has."""
 
@@ -111,4 +124,4 @@ class Outgoing:
         return RecordKey("Outgoing", f"{self.grant:016x}")
 
 
-Record: TypeAlias = Identity | Born | Acquaintance | Owned | Leased | Resting | Outgoing
+Record: TypeAlias = Identity | Born | Acquaintance | Owned | Leased | Resting | Outgoing | Frozen

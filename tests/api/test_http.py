@@ -245,6 +245,28 @@ async def test_what_is_wrong_is_a_problem_document(
     assert said in found[2]
 
 
+async def test_what_is_no_http_is_refused_without_a_word_in_the_log(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Garbage, and a body that is not packed as it says, are answered by 400; no log is filled by them."""
+    seen: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context))
+    assert isinstance(door.client.connector, aiohttp.UnixConnector)
+    reader, writer = await asyncio.open_unix_connection(door.client.connector.path)
+    writer.write(b"GARBAGE\x00\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    packed = {"Content-Encoding": "gzip"}
+    async with door.client.post("http://x/v1/allocations", data=b"{}", headers=packed, compress=False) as got:
+        document = await got.json(content_type=None)
+
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert ("invalid", 400) == (document["type"], got.status)
+    assert "the body cannot be read" in document["detail"]
+    assert [] == seen
+    assert [] == caplog.records
+
+
 async def test_a_bug_is_a_sentence_for_the_client_and_a_trace_for_the_log(door: Door) -> None:
     """An error of ours is answered without its insides, and reaches the loop's handler."""
     seen: list[dict[str, Any]] = []

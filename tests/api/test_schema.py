@@ -23,7 +23,8 @@ V4 = parse_address("10.0.0.16")[1]
 REQUESTS: list[tuple[dict[str, object], Allocate]] = [
     ({"key": "k"}, Allocate("k", wants=(Want(),))),
     (
-        {"key": "k", "network": None, "pool": None, "family": None, "address": None, "prefix_length": None},
+        dict.fromkeys(("network", "pool", "family", "address", "prefix_length", "durable", "labels"))
+        | {"key": "k"},
         Allocate("k", wants=(Want(),)),
     ),
     (
@@ -76,6 +77,7 @@ def test_an_allocation_is_read_as_documented(document: dict[str, object], reques
         ({"key": ""}, "key: "),
         ({"key": 7}, "key: "),
         ({"key": "k" * 513}, "key: "),
+        ({"key": "ü" * 257}, "key: expected at most 512 bytes"),
         ({"key": "a\nb"}, "key: "),
         ({"key": "\ud800"}, "key: "),
         ({"key": "k", "poool": "p"}, '"poool": unknown'),

@@ -338,7 +338,19 @@ def test_an_address_that_is_taken_is_refused(agent: Agent) -> None:
     assert (1, 1) == (status, http[0])
     assert "cannot listen on 127.0.0.1" in sentence
     assert "cannot serve HTTP on 127.0.0.1" in http[1]
+    assert "cluster-joined" not in http[1], "who cannot serve joins nothing"
     assert 1 == agent.fails("--bind", "192.0.2.1:1")[0]
+
+
+def test_a_spool_that_is_no_directory_is_named(agent: Agent) -> None:
+    """What is in the way of a directory is said by its path."""
+    agent.socket.parent.mkdir(parents=True, exist_ok=True)
+    spool = agent.socket.with_name("spool")
+    spool.touch()
+    status, sentence = agent.fails()
+
+    assert 1 == status
+    assert f"File exists ({spool})" in sentence
 
 
 def test_tcp_needs_the_token_of_the_data_directory(agent: Agent) -> None:
@@ -370,6 +382,24 @@ def test_sockets_are_for_their_owner_only(agent: Agent) -> None:
         one.stat().st_mode & 0o777 for one in (agent.socket, agent.socket.with_name("cni.sock"), agent.data)
     ]
     assert [0o600, 0o600, 0o700] == modes
+
+
+def test_a_terminal_that_lacks_a_letter_is_shown_its_number(agent: Agent) -> None:
+    """Whatever the locale, each answer can be printed."""
+    agent.start()
+    command = [sys.executable, "-m", "weaveipam", "--socket", str(agent.socket), "allocate", "--key", "ü"]
+    ran = subprocess.run(
+        command,
+        cwd=HOME,
+        env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert (0, "") == (ran.returncode, ran.stderr)
+    assert "\\xfc" in ran.stdout
 
 
 def test_systemd_is_told(agent: Agent) -> None:

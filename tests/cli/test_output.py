@@ -11,6 +11,7 @@ import click
 import pytest
 import yaml
 
+from weaveipam.cli.common import Failure
 from weaveipam.cli.output import Column, Table, emit
 
 COLUMNS = (Column("name"), Column("size"), Column("more", wide=True))
@@ -76,3 +77,14 @@ def test_a_terminal_gets_a_table_that_fits() -> None:
 
     assert "NAME" in shown
     assert "[bold]k[/bold]" in shown
+
+
+def test_a_full_disk_is_one_sentence() -> None:
+    """An answer that cannot be written is a failure with its reason, and nothing more fails at the end."""
+    before, sys.stdout = sys.stdout, os.fdopen(os.open("/dev/full", os.O_WRONLY), "w")
+    try:
+        with pytest.raises(Failure, match="cannot write the answer: No space left on device"):
+            show("json", Table(COLUMNS, ROWS))
+    finally:
+        sys.stdout.close()
+        sys.stdout = before

@@ -101,6 +101,12 @@ def test_every_preset_makes_settings(preset: str) -> None:
         ({"bind": "h:65536"}, "--bind: a port is 0 to 65535"),
         ({"join": ("h:0",)}, "--join: a port is 1 to 65535"),
         ({"advertise": "0.0.0.0:1"}, "--advertise: 0.0.0.0 is no address"),
+        ({"advertise": "[0::0]:1", "bind": "[::]:1"}, "--advertise: 0::0 is no address"),
+        ({"advertise": "[fd00::1]:1"}, "--advertise: [fd00::1]:1 is not IPv4, as --bind 0.0.0.0:6783 is"),
+        (
+            {"bind": "[::1]:1", "join": ("10.0.0.1:1",)},
+            "--join: 10.0.0.1:1 is not IPv6, as --bind [::1]:1 is",
+        ),
         ({"http_public": True}, "--http-public: says how --http is served"),
         ({"bind": "127.0.0.1:80", "http": "127.0.0.1:80"}, "--http: 127.0.0.1:80 is taken by --bind"),
         ({"bind": "0.0.0.0:80", "http": "127.0.0.1:80"}, "--http: 127.0.0.1:80 is taken by --bind"),
@@ -123,6 +129,12 @@ def test_what_cannot_work_is_refused_with_its_reason(flags: dict[str, object], s
 
     assert 1 == len(found)
     assert sentence in found[0]
+
+
+@pytest.mark.parametrize("other", ["[::2]:1", "b:1"])
+def test_one_peer_that_can_be_reached_is_enough(other: str) -> None:
+    """Peers may be named by addresses of both families, and by names that may have either."""
+    assert 2 == len(config(bind="[::1]:1", join=("10.0.0.1:1", other)).join)
 
 
 def test_a_host_name_that_is_no_name_is_said() -> None:

@@ -11,11 +11,13 @@ import asyncio
 import functools
 import hmac
 import json
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeAlias
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from ring.address import Family
 from weaveipam.api import schema
@@ -98,11 +100,30 @@ async def serve(api: web.Application, sockets: Iterable[socket.socket]) -> web.A
         OSError: one of them cannot listen.
     """
     # handler_cancellation: a client that hangs up must not leave its request waiting for space.
-    runner = web.AppRunner(api, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(
+        api, handler_cancellation=True, access_log=None, logger=_logger(), shutdown_timeout=SHUTDOWN_S
+    )
     await runner.setup()
     for one in sockets:
         await web.SockSite(runner, one).start()
     return runner
+
+
+class _Complaints(logging.Handler):
+    """What aiohttp logs: a client's fault has been answered, and any other goes where the daemon's go."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, BadHttpMessage | web.RequestPayloadError):
+            context = {"message": record.getMessage(), "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+
+
+def _logger() -> logging.Logger:
+    """A logger of our own: the global one would write traces between the lines of the daemon's log."""
+    logger = logging.Logger("weaveipam.http", logging.WARNING)  # noqa: LOG001 - not to be found by its name
+    logger.addHandler(_Complaints())
+    return logger
 
 
 class _Door:
@@ -223,6 +244,8 @@ async def _problems(
         return await handler(request)
     except InvalidError as error:
         return _problem(problem(Refusal(Reason.INVALID, str(error))))
+    except web.RequestPayloadError as error:
+        return _problem(problem(Refusal(Reason.INVALID, f"the body cannot be read: {error}")))
     except web.HTTPException as error:
         return _problem(_of_http(request, error), _allowed(error))
     except Exception as error:  # noqa: BLE001 - ours, whatever it is: the log gets it, the client a sentence

@@ -21,8 +21,10 @@ from weaveipam.protocol.values import DEFAULT_NETWORK
 
 NAME_CHARACTERS_MAX = 63
 """Of a pool or a network; a DNS label's."""
-KEY_CHARACTERS_MAX = 512
-"""Of a key; four bytes each stay below the 4,096 bytes that a stored text may have."""
+KEY_BYTES_MAX = 512
+"""Of a key in UTF-8, as the allocator takes it."""
+ADDRESS_CHARACTERS_MAX = 45
+"""Of IPv6 with its last 32 bits written as IPv4."""
 LABELS_MAX = 64
 LABEL_CHARACTERS_MAX = 253
 """Of a label's name, and of its value."""
@@ -62,11 +64,11 @@ def allocate_request(document: object) -> Allocate:
         required=("key",),
     )
     return Allocate(
-        key=_text("key", fields["key"], KEY_CHARACTERS_MAX),
+        key=_key(fields["key"]),
         network=network_name(fields.get("network")),
         wants=_wants(fields),
-        durable=_boolean("durable", fields.get("durable", False)),
-        labels=_labels(fields.get("labels", {})),
+        durable=_boolean("durable", fields.get("durable")),
+        labels=_labels(fields.get("labels")),
     )
 
 
@@ -80,7 +82,7 @@ def release_request(key: str | None, address: str | None, network: str | None) -
     if (key is None) == (address is None):
         raise InvalidError("key, address: exactly one of the two names what is given back")
     if key is not None:
-        return Release(key=_text("key", key, KEY_CHARACTERS_MAX), network=network_name(network))
+        return Release(key=_key(key), network=network_name(network))
     return Release(address=_address("address", address), network=network_name(network))
 
 
@@ -94,7 +96,7 @@ def lookup_request(subject: str, network: str | None) -> Lookup:
     try:
         return Lookup(address=parse_address(subject), network=network_name(network))
     except ValueError:
-        return Lookup(key=_text("key", subject, KEY_CHARACTERS_MAX), network=network_name(network))
+        return Lookup(key=_key(subject), network=network_name(network))
 
 
 def network_name(value: object) -> str:
@@ -170,7 +172,16 @@ def _text(field: str, value: object, characters_max: int) -> str:
     return value
 
 
+def _key(value: object) -> str:
+    key = _text("key", value, KEY_BYTES_MAX)
+    if len(key.encode()) > KEY_BYTES_MAX:
+        raise InvalidError(f"key: expected at most {KEY_BYTES_MAX} bytes of UTF-8, not {len(key.encode())}")
+    return key
+
+
 def _boolean(field: str, value: object) -> bool:
+    if value is None:
+        return False
     if not isinstance(value, bool):
         raise InvalidError(f"{field}: expected true or false, not {_short(value)}")
     return value
@@ -188,7 +199,7 @@ def _length(value: object) -> int | None:
 
 def _address(field: str, value: object) -> tuple[Family, int]:
     try:
-        return parse_address(_text(field, value, KEY_CHARACTERS_MAX))
+        return parse_address(_text(field, value, ADDRESS_CHARACTERS_MAX))
     except InvalidError:
         raise
     except ValueError as error:
@@ -196,6 +207,8 @@ def _address(field: str, value: object) -> tuple[Family, int]:
 
 
 def _labels(value: object) -> tuple[tuple[str, str], ...]:
+    if value is None:
+        return ()
     if not isinstance(value, dict) or len(value) > LABELS_MAX:
         raise InvalidError(f"labels: expected an object of at most {LABELS_MAX} strings")
     pairs = ((_text("labels", name, LABEL_CHARACTERS_MAX), text) for name, text in value.items())

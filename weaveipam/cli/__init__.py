@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ def main() -> None:
         sys.exit(foreign)
     from weaveipam.cli.program import program  # noqa: PLC0415 - only after the check
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a key may have what the locale lacks
     program.main(prog_name="weaveipam")
 
 

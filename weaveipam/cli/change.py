@@ -17,7 +17,7 @@ from weaveipam.cli.output import emit
 from weaveipam.cli.show import allocation_table
 
 _key = click.option(
-    "--key", metavar="KEY", required=True, help="Who the address is for: 1 to 512 characters."
+    "--key", metavar="KEY", required=True, help="Who the address is for: 1 to 512 bytes of UTF-8."
 )
 _network = click.option("--network", metavar="NAME", help="The network instance. Default: default.")
 _durable = click.option("--durable", is_flag=True, help="Survive the loss of power, too.")

@@ -97,10 +97,11 @@ async def _run(config: Config, reporter: Reporter) -> None:
         node = Node.restore(me, config.settings(endpoint), rng, opened.records, loop.time())
         driver = Driver(node, opened.store, transport, _announcing(reporter, notifier), inbox)
         reporter(Report(Level.INFO, "starting", (("life", str(me)), ("endpoint", str(endpoint)))))
-        driving = loop.create_task(driver.run(), name="driver")
-        stack.push_async_callback(_finish, driver, driving)
         metrics = Metrics(driver.ask, Sources(driver, transport, reporter))
         await _open_doors(stack, config, metrics, reporter)
+        # Behind open doors, where requests wait: who cannot serve joins no cluster, and who is ready serves.
+        driving = loop.create_task(driver.run(), name="driver")
+        stack.push_async_callback(_finish, driver, driving)
         watchdog = loop.create_task(notifier.feed_watchdog(), name="watchdog")
         stack.callback(watchdog.cancel)
         stopping = loop.create_task(told_to_stop.wait(), name="signals")
@@ -137,7 +138,8 @@ async def _open_doors(
     try:
         cni = await CniServer.start(config.cni_socket, Plugin(metrics.ask), spool, reporter)
     except OSError as error:
-        raise ConfigError(f"cannot listen on {config.cni_socket}: {error.strerror}") from error
+        what = "" if error.filename is None else f" ({error.filename})"
+        raise ConfigError(f"cannot listen on {config.cni_socket}: {error.strerror}{what}") from error
     stack.push_async_callback(cni.close)
     listening = listen_unix(config.socket)
     stack.callback(unlink_unix, config.socket, listening.inode)

@@ -8,11 +8,12 @@ Does not know what the answers mean.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from weaveipam.cli.common import output_format
+from weaveipam.cli.common import Failure, output_format
 
 
 class Column(NamedTuple):
@@ -38,7 +39,21 @@ def emit(document: object, *tables: Table, facts: Mapping[str, Any] | None = Non
         document: For `json` and `yaml`.
         tables: What the other formats show of it, an empty line between two.
         facts: Shown above the tables, one a line.
+
+    Raises:
+        Failure: standard output cannot be written.
     """
+    try:
+        _print(document, tables, facts or {})
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # who reads has seen enough: click ends the program quietly
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to fail at the end
+        raise Failure(f"cannot write the answer: {error.strerror}") from None
+
+
+def _print(document: object, tables: Sequence[Table], facts: Mapping[str, Any]) -> None:
     match output_format():
         case "json":
             print(json.dumps(document, indent=2, sort_keys=True))
@@ -47,7 +62,7 @@ def emit(document: object, *tables: Table, facts: Mapping[str, Any] | None = Non
 
             print(yaml.safe_dump(document, sort_keys=True, allow_unicode=True), end="")
         case shown:
-            _print_facts(facts or {})
+            _print_facts(facts)
             for index, table in enumerate(tables):
                 if index or facts:
                     print()

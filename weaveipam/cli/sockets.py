@@ -73,7 +73,7 @@ def listen_tcp(endpoint: Endpoint) -> socket.socket:
         family = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server(endpoint, family=family)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
+        why = _reason(error)
         raise ConfigError(f"cannot serve HTTP on {endpoint}: {why}") from error
 
 
@@ -102,6 +102,13 @@ def reachable(bound: Endpoint, join: Iterable[Endpoint]) -> Endpoint:
                 "say it with --advertise HOST:PORT"
             ) from error
         return Endpoint(asking.getsockname()[0], bound.port)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Why an address was refused; what Python adds about its own call is left out."""
+    if isinstance(error, socket.gaierror) or not isinstance(error, OSError) or error.errno is None:
+        return str(error.strerror if isinstance(error, OSError) else error)
+    return os.strerror(error.errno)
 
 
 def _is_of(family: socket.AddressFamily, host: str) -> bool:

@@ -7,6 +7,7 @@ Does not know command lines, sockets, or what the host is called.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -139,14 +140,16 @@ class _Reading:
         name = self._value("name", _node_name, "")
         bind = self._value("bind", _bind, Endpoint(WILDCARDS[0], 6783))
         join = tuple(dict.fromkeys(self._values("join", parse_endpoint)))
+        advertise = self._value("advertise", _reachable, None)
         http = self._value("http", parse_endpoint, None)
         self._check_http(bind, http)
+        self._check_families(bind, advertise, join)
         return Config(
             name=name,
             data_dir=self._value("data_dir", _path, Path("/var/lib/weaveipam")),
             socket=self._value("socket", _socket_path, Path(DEFAULT_SOCKET)),
             bind=bind,
-            advertise=self._value("advertise", _reachable, None),
+            advertise=advertise,
             join=join,
             seeds=self._seeds(name, join),
             pools=parse_pools(*self._said.get("pool", Said("pool", [])), self._problems),
@@ -189,6 +192,15 @@ class _Reading:
             self._problems.append(f"{said.where}: needs --join too, the address of {others}")
         return seeds or ()
 
+    def _check_families(self, bind: Endpoint, advertise: Endpoint | None, join: tuple[Endpoint, ...]) -> None:
+        """What is bound speaks one family and reaches no address of the other; a name may have both."""
+        family = _ip_version(bind.host)
+        for key, endpoints in (("advertise", () if advertise is None else (advertise,)), ("join", join)):
+            versions = {_ip_version(one.host) for one in endpoints}
+            if family is not None and versions and not versions & {None, family}:
+                where = self._said[key].where
+                self._problems.append(f"{where}: {endpoints[0]} is not IPv{family}, as --bind {bind} is")
+
     def _check_http(self, bind: Endpoint, http: Endpoint | None) -> None:
         if http is None:
             if self._value("http_public", bool, default=False):
@@ -226,13 +238,21 @@ def _init(text: str) -> tuple[str, ...]:
     return tuple(sorted(seeds))
 
 
+def _ip_version(host: str) -> int | None:
+    """4 or 6; None for a name."""
+    try:
+        return ipaddress.ip_address(host).version
+    except ValueError:
+        return None
+
+
 def _bind(text: str) -> Endpoint:
     return parse_endpoint(text, port_min=0)
 
 
 def _reachable(text: str) -> Endpoint:
     endpoint = parse_endpoint(text)
-    if endpoint.host in WILDCARDS:
+    if _ip_version(endpoint.host) is not None and ipaddress.ip_address(endpoint.host).is_unspecified:
         raise ValueError(f"{endpoint.host} is no address that peers could send to")
     return endpoint
 

@@ -146,3 +146,11 @@ def test_packets_of_the_latest_burst_are_not_offered_it_again() -> None:
     push.add(ownership(2))
     push.burst(MEMBERS, 11.05)
     assert [ownership(1)] == [message for message, _ in push.offered()]
+
+
+def test_what_fits_no_datagram_is_left_to_repair() -> None:
+    """One run too long for any datagram is not kept, or it would wake the daemon for ever."""
+    push = queue(budget_bytes=20)
+    push.add(ownership(1))
+
+    assert push.wake_at == inf

@@ -79,6 +79,7 @@ class Push:
         fresh = [
             _Item(piece, size, -math.inf, self._settings.push_again_s)
             for piece, size in self._pieces(message)
+            if size <= self._budget_bytes  # else even one run is too long a message, and a repair carries it
         ]
         self._items[:0] = fresh
         del self._items[self._settings.push_queue_max :]

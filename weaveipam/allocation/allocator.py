@@ -140,7 +140,10 @@ class Allocator:
 
     def _settle(self, change: Change, now: float) -> list[Step]:
         steps = self.holdings.settle(change, now)
-        return [*steps, *self._retry(None, now)] if change.gained and self.serving else steps
+        if not change.gained or not self.serving:
+            return steps
+        helped = [one for one in self.pending if one.goal is None or _helps(change, one.goal)]
+        return [*steps, *self._try_again(helped, now)]
 
     def give(self, header: Header, asked: SpaceRequest, now: float) -> list[Step]:
         """Grant space to a peer that asks, or say no."""
@@ -327,10 +330,13 @@ class Allocator:
 
     def _retry(self, goal: Goal | None, now: float) -> list[Step]:
         """Try the waiting requests again: those that wait for a goal, or all."""
+        return self._try_again([one for one in self.pending if goal is None or one.goal == goal], now)
+
+    def _try_again(self, chosen: Iterable[Waiting], now: float) -> list[Step]:
         steps: list[Step] = []
         dry: dict[tuple[str, tuple[Want, ...]], Goal | None] = {}
-        for waiting in self.pending:
-            if waiting not in self.pending or (goal is not None and waiting.goal != goal):
+        for waiting in chosen:
+            if waiting not in self.pending:
                 continue
             asks = (waiting.request.network, waiting.request.wants)
             if asks in dry and not waiting.failed:
@@ -452,6 +458,13 @@ def _persisted(change: Change, *more: Record) -> list[Step]:
     if change.persist is None:
         return []
     return [replace(change.persist, put=(*change.persist.put, *more))]
+
+
+def _helps(change: Change, goal: Goal) -> bool:
+    """Whether what a change brought may be what a goal is after."""
+    if change.ring != goal.part.ring:
+        return False
+    return not goal.within or any(one.meet(gained) for one in goal.within for gained in change.gained)
 
 
 def _is_refill(goal: Goal) -> bool:

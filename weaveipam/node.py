@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from ring.ring import Peer, Ring
+from ring.ring import Peer
 from weaveipam import __version__
 from weaveipam.allocation import views
 from weaveipam.allocation.allocator import Allocator
@@ -291,7 +291,6 @@ class Node:
     def _exchange(self, header: Header, told: Sync, now: float) -> list[Step]:
         """Merge what a member knows, and tell it what it lacks if it asks."""
         steps: list[Step] = []
-        theirs = [(one.ring, Ring.of(one.runs)) for one in told.rings if told.reply and _orderly(one)]
         for rumour in told.members:
             steps += self._gossiped(self._gossip.receive(header, rumour, self._digest(), now))
         for ownership in told.rings:
@@ -300,7 +299,10 @@ class Node:
                 learned = [one for one in learned if not isinstance(one, Publish)]
             steps += learned
         if told.reply:
-            lacking = self._holdings.rings.beyond(theirs)
+            checked = ((one.ring, self._holdings.checked(one)) for one in told.rings)
+            lacking = self._holdings.rings.beyond(
+                [(ring, held) for ring, held in checked if held is not None]
+            )
             answer = Sync(False, None, lacking, self._gossip.members.rumours())
             steps.append(Tell(header.endpoint, answer, stream=True))
         elif not self._allocator.serving:
@@ -488,11 +490,3 @@ class Node:
                 for one in rows
             )
         )
-
-
-def _orderly(ownership: Ownership) -> bool:
-    try:
-        Ring.of(ownership.runs)
-    except ValueError:
-        return False
-    return True

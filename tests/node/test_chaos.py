@@ -86,9 +86,7 @@ def test_random_lives(seed: int, cluster: Callable[..., Any], make_pool: Callabl
             world.crash(down)
             client.asked = {n: who for n, who in client.asked.items() if who[0] != down}
         elif chance < 0.09:
-            for name in NAMES:
-                if name not in up:
-                    world.start(name)
+            revive(world)
         elif chance < 0.13:
             world.cut = set(rng.sample(NAMES, rng.randint(0, 2)))
         elif up:

@@ -19,7 +19,7 @@ from ring.changes import coalesce, divide, grant
 from ring.merge import Conflict
 from ring.ring import Peer, Ring
 from weaveipam.allocation.leases import Leases
-from weaveipam.allocation.pools import Part, Pools, Stock
+from weaveipam.allocation.pools import Part, Pools
 from weaveipam.allocation.rings import Change, Rings
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
@@ -90,14 +90,10 @@ class Holdings:
     def _split(self, birth: Birth) -> list[Step]:
         steps: list[Step] = []
         for ring in self.pools.rings():
-            known = [Range(run.start, run.stop) for run in self.rings[ring]]
-            runs = [
-                run.clipped(gap.start, gap.stop)
-                for one in self.pools.domain(ring)
-                for run in divide(one, birth.seeds)
-                for gap in subtract([Range(run.start, run.stop)], known)
-            ]
-            change = self.merge(ring, Ring.of(runs))
+            domain = self.pools.domain(ring)
+            unsaid = subtract(domain, (Range(run.start, run.stop) for run in self.rings[ring]))
+            shares = Ring.of(run for one in domain for run in divide(one, birth.seeds))
+            change = self.merge(ring, Ring.of(run for gap in unsaid for run in shares.within(gap)))
             steps += [change.persist] if change.persist is not None else []
         return steps
 
@@ -114,7 +110,9 @@ class Holdings:
 
     def _rest_again(self, record: Resting, now: float) -> bool:
         rested = [
-            (stock, one) for stock in self._stocks(record.ring) for one in stock.space.remove(record.range)
+            (stock, one)
+            for stock in self.pools.stocks_of(record.ring)
+            for one in stock.space.remove(record.range)
         ]
         for stock, one in rested:
             stock.space.release(one, now)
@@ -329,6 +327,3 @@ class Holdings:
                 both = one.range.meet(gained)
                 if both is not None and RingId(allocation.network, one.family) == ring:
                     self.pools.freeze(ring, both)
-
-    def _stocks(self, ring: RingId) -> list[Stock]:
-        return [stock for part, stock in self.pools.stocks.items() if part.ring == ring]

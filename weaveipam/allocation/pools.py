@@ -114,24 +114,25 @@ class Pools:
         part, one = found
         return Assigned(part.pool, ring.family, what, one.prefix_length, one.gateway)
 
+    def stocks_of(self, ring: RingId) -> list[Stock]:
+        """The stocks of the parts of one ring, in order of pool names."""
+        return [stock for part, stock in self.stocks.items() if part.ring == ring]
+
     def gain(self, ring: RingId, what: Range) -> None:
         """`what` is owned by this node from now on."""
-        for part, stock in self.stocks.items():
-            if part.ring == ring:
-                stock.gain(what)
+        for stock in self.stocks_of(ring):
+            stock.gain(what)
 
     def lose(self, ring: RingId, what: Range) -> None:
         """`what` is owned by this node no longer."""
-        for part, stock in self.stocks.items():
-            if part.ring == ring:
-                stock.lose(what)
+        for stock in self.stocks_of(ring):
+            stock.lose(what)
 
     def freeze(self, ring: RingId, what: Range) -> None:
         """Nothing of `what` is handed out or given away any more, whoever owns it."""
-        for part, stock in self.stocks.items():
-            if part.ring == ring:
-                for one in stock.meet(what):
-                    stock.space.remove(one)
+        for stock in self.stocks_of(ring):
+            for one in stock.meet(what):
+                stock.space.remove(one)
 
     def hints(self) -> tuple[FreeHint, ...]:
         """About how much this node could give away of each part; parts with nothing free are left out."""

@@ -1,0 +1,128 @@
+"""
+What an observer can know of a cluster: what clients asked, what they were told, what daemons show.
+
+Checkers judge facts and nothing else; the simulated cluster and that of real daemons state the same ones.
+Does not know who states them, nor what is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ring.address import Range
+from ring.ring import Peer, Run
+from weaveipam.protocol.values import Pool, RingId
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A client asked a daemon to give something to a key, or to take back what the key holds."""
+
+    when: float
+    """Seconds since the beginning, as in every fact."""
+    request: int
+    """Number of the request, unique in the run."""
+    machine: str
+    life: Peer
+    """The daemon's life at that machine."""
+    key: str
+    give: bool
+    """False: take back."""
+    durable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The answer to an `Asked` that gives: what the key holds from now on."""
+
+    when: float
+    request: int
+    addresses: tuple[tuple[RingId, Range], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The answer to an `Asked` that takes back: what the key held; may be nothing."""
+
+    when: float
+    request: int
+    addresses: tuple[tuple[RingId, Range], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer to an `Asked` that changed nothing."""
+
+    when: float
+    request: int
+    reason: str
+    """As `weaveipam.protocol.requests.Reason`."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """The client of a request is gone, or the daemon that it asked: there will be no answer."""
+
+    when: float
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """A machine lost its power: its pods, and with them the keys of what was not durable, are gone."""
+
+    when: float
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forgot:
+    """A machine's disk was lost or replaced: its daemon remembers nothing, or less; its pods live on."""
+
+    when: float
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one running daemon shows when it is asked."""
+
+    life: Peer
+    serving: bool
+    rings: Mapping[RingId, tuple[Run, ...]]
+    free: Mapping[str, int]
+    """Addresses by pool that it owns and that are neither used nor resting."""
+    used: Mapping[str, int]
+    """Addresses by pool that it owns and has allocated."""
+    alive: frozenset[str]
+    """Names of the members that it sees alive, itself included."""
+    outgoing: int
+    """Grants not acknowledged yet."""
+    conflicts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What every running daemon shows at one moment."""
+
+    when: float
+    views: Mapping[str, View]
+    """By machine."""
+    settled: bool = False
+    """Whether all is healed, all who shall ever run do so, and time enough has passed for all to agree."""
+    gone: frozenset[str] = field(default_factory=frozenset)
+    """Machines that will not come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The first fact: with what addresses the cluster was configured."""
+
+    when: float
+    pools: tuple[Pool, ...]
+
+
+Fact: TypeAlias = Began | Asked | Given | Taken | Refused | Vanished | Emptied | Forgot | Observed

@@ -1,0 +1,1 @@
+"""One scenario in each module: `NODES`, `MINUTES`, `play(stage)`, and a docstring that `list` shows."""

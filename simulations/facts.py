@@ -40,6 +40,10 @@ class Given:
     when: float
     request: int
     addresses: tuple[tuple[RingId, Range], ...]
+    immediate: bool = True
+    """Whether the daemon answered without waiting for anything but its disk."""
+    free_before: int | None = None
+    """Addresses that the daemon showed as free for it when it took the request; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Refused:
     reason: str
     """As `weaveipam.protocol.requests.Reason`."""
     detail: str
+    free_before: int | None = None
+    """As in `Given`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,24 @@ class Forgot:
 
 
 @dataclass(frozen=True, slots=True)
+class Owns:
+    """What a serving daemon shows that it owns itself, whenever that has changed."""
+
+    when: float
+    machine: str
+    life: Peer
+    ranges: Mapping[RingId, tuple[Range, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A daemon is no longer there, for whatever reason."""
+
+    when: float
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What one running daemon shows when it is asked."""
 
@@ -97,6 +121,12 @@ class View:
     """Addresses by pool that it owns and that are neither used nor resting."""
     used: Mapping[str, int]
     """Addresses by pool that it owns and has allocated."""
+    size: int
+    """Addresses that can be allocated in all pools of the whole cluster."""
+    unreachable: int
+    """Of those, addresses whose owner it does not see alive."""
+    keys: frozenset[str]
+    """Who holds something there."""
     alive: frozenset[str]
     """Names of the members that it sees alive, itself included."""
     outgoing: int
@@ -113,8 +143,10 @@ class Observed:
     """By machine."""
     settled: bool = False
     """Whether all is healed, all who shall ever run do so, and time enough has passed for all to agree."""
-    gone: frozenset[str] = field(default_factory=frozenset)
+    gone: frozenset[str] = frozenset()
     """Machines that will not come back."""
+    reach: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By machine, those with which it could exchange packets both ways ever since the observation before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,4 +157,6 @@ class Began:
     pools: tuple[Pool, ...]
 
 
-Fact: TypeAlias = Began | Asked | Given | Taken | Refused | Vanished | Emptied | Forgot | Observed
+Fact: TypeAlias = (
+    Began | Asked | Given | Taken | Refused | Vanished | Emptied | Forgot | Owns | Down | Observed
+)

@@ -7,7 +7,8 @@ Hosts and pods as Linux network namespaces, on one layer-2 segment.
                                |          the switch is a bridge in a namespace of its own, so that nothing
     [host c: cni0 - uplink]----+          is added to the namespace the machine lives in
 
-Needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN).  Names carry the process id, so several labs live side by side.
+Needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN).  Names carry the process id, so several labs live side by side,
+and what a killed process left behind can be told from what is in use.
 Does not know daemons, nor how addresses are chosen.
 """
 
@@ -15,16 +16,21 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
+import signal
 import socket
 import struct
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from ipaddress import IPv4Interface
 from itertools import count
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from pyroute2 import IPRoute, netns
 
@@ -34,11 +40,19 @@ HOST_BRIDGE = "cni0"
 """The bridge of every host; what the `bridge` plugin's configuration must name."""
 
 _SWITCH = "switch0"
-_UPLINK = "uplink0"
+UPLINK = "uplink0"
+"""A host's interface that is plugged into the switch."""
+
 _CLONE_NEWNET = 0x40000000
 _ECHO_REQUEST, _ECHO_REPLY = 8, 0
 _PING_HEADER = struct.Struct("!BBHHH")
 """Type, code, checksum, identifier, sequence number (RFC 792, page 14)."""
+
+_TAG = re.compile(r"weaveipam-(\d+)-")
+"""How the name of a namespace begins, with the id of the process that made it."""
+
+Cable: TypeAlias = Callable[[str, str, str, str], None]
+"""Makes two connected interfaces: the one in this namespace with this name, the other in that with that."""
 
 _lab_numbers = count()
 
@@ -67,16 +81,53 @@ def ping(namespace: str, target: str, timeout_s: float = 2.0) -> float | None:
     return within(namespace, lambda: _ping(target, timeout_s))
 
 
+def veth(here: str, name: str, there: str, peer: str) -> None:
+    """The kernel's own cable (see `Cable`): a pair of virtual Ethernet devices."""
+
+    def add() -> None:
+        with IPRoute() as route:
+            route.link("add", ifname=name, kind="veth", peer={"ifname": peer, "net_ns_fd": there})
+
+    within(here, add)
+
+
+def port_of(host: str) -> str:
+    """The interface of the switch that a host is plugged into."""
+    return f"to-{host}"
+
+
+def remove_leftovers() -> list[str]:
+    """
+    Removes the namespaces of processes that are gone, and ends what still runs in them.
+
+    Returns:
+        Their names.
+    """
+    dead = [
+        name
+        for name in netns.listnetns()
+        if (tag := _TAG.match(name)) is not None and not Path("/proc", tag[1]).exists()
+    ]
+    _remove(dead)
+    return dead
+
+
 class Lab:
     """A switch, hosts on it, and pods; all of it is gone after `close`, or at the end of a `with`."""
 
-    def __init__(self) -> None:
-        self._tag = f"weaveipam-{os.getpid()}-{next(_lab_numbers)}"
-        self._namespaces: list[str] = []
+    def __init__(self, cable: Cable = veth) -> None:
+        """Builds the switch; hosts will be plugged in with such cables."""
+        self._tag = f"weaveipam-{os.getpid()}-{next(_lab_numbers)}-"
+        self._cable = cable
         self._places: dict[str, Place] = {}
         self._pods = count(1)
-        self._switch = self._add("switch")
-        within(self._switch, self._build_switch)
+        try:
+            self.switch = self._add("switch")
+            """The namespace of the switch."""
+            within(self.switch, self._build_switch)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +146,8 @@ class Lab:
             address: The host's own, with the segment's prefix length: `172.30.0.11/24`.
         """
         host = self._add(name)
-        within(self._switch, lambda: self._plug(name, host))
+        self._cable(self.switch, port_of(name), host, UPLINK)
+        within(self.switch, lambda: self._plug(name))
         interface = IPv4Interface(address)
         within(host, lambda: self._build_host(interface))
         endpoint = f"{interface.ip}:{GOSSIP_PORT}"
@@ -114,27 +166,23 @@ class Lab:
 
     def remove_pod(self, path: str) -> None:
         """Removes a pod's namespace; its end of any veth pair takes the host's end along."""
-        name = os.path.basename(path)  # noqa: PTH119  a namespace's name, not a file's
-        self._namespaces.remove(name)
-        netns.remove(name)
+        netns.remove(os.path.basename(path))  # noqa: PTH119  a namespace's name, not a file's
 
     def cut(self, name: str) -> None:
         """Pulls the host's plug out of the switch."""
-        within(self._switch, lambda: self._set_port(name, "down"))
+        within(self.switch, lambda: self._set_port(name, "down"))
 
     def heal(self, name: str) -> None:
         """Puts the plug back in."""
-        within(self._switch, lambda: self._set_port(name, "up"))
+        within(self.switch, lambda: self._set_port(name, "up"))
 
     def close(self) -> None:
-        """Removes every namespace of this lab, and with them all that was in them; harmless when repeated."""
-        while self._namespaces:
-            netns.remove(self._namespaces.pop())
+        """Removes every namespace of this lab and ends all that was in them; harmless when repeated."""
+        _remove([name for name in netns.listnetns() if name.startswith(self._tag)])
 
     def _add(self, name: str) -> str:
-        namespace = f"{self._tag}-{name}"
+        namespace = f"{self._tag}{name}"
         _create(namespace)
-        self._namespaces.append(namespace)
         return namespace
 
     def _build_switch(self) -> None:
@@ -142,11 +190,10 @@ class Lab:
             route.link("add", ifname=_SWITCH, kind="bridge")
             route.link("set", index=_index(route, _SWITCH), state="up")
 
-    def _plug(self, name: str, host: str) -> None:
+    def _plug(self, name: str) -> None:
         with IPRoute() as route:
-            port = _port(name)
-            route.link("add", ifname=port, kind="veth", peer={"ifname": _UPLINK, "net_ns_fd": host})
-            route.link("set", index=_index(route, port), master=_index(route, _SWITCH), state="up")
+            port, switch = _index(route, port_of(name)), _index(route, _SWITCH)
+            route.link("set", index=port, master=switch, state="up")
 
     def _build_host(self, address: IPv4Interface) -> None:
         with IPRoute() as route:
@@ -154,7 +201,7 @@ class Lab:
             # come and go: the neighbours' ARP entries would go stale in the middle of an experiment.
             mac = "02:" + ":".join(f"{byte:02x}" for byte in (0, *address.ip.packed))
             route.link("add", ifname=HOST_BRIDGE, kind="bridge", address=mac)
-            bridge, uplink = _index(route, HOST_BRIDGE), _index(route, _UPLINK)
+            bridge, uplink = _index(route, HOST_BRIDGE), _index(route, UPLINK)
             route.link("set", index=uplink, master=bridge, state="up")
             route.link("set", index=bridge, state="up")
             route.addr("add", index=bridge, address=str(address.ip), prefixlen=address.network.prefixlen)
@@ -162,11 +209,7 @@ class Lab:
 
     def _set_port(self, name: str, state: str) -> None:
         with IPRoute() as route:
-            route.link("set", index=_index(route, _port(name)), state=state)
-
-
-def _port(name: str) -> str:
-    return f"to-{name}"
+            route.link("set", index=_index(route, port_of(name)), state=state)
 
 
 def _index(route: IPRoute, name: str) -> int:
@@ -188,6 +231,28 @@ def _create(name: str) -> None:
 
     with ThreadPoolExecutor(max_workers=1) as lane:
         lane.submit(unshare_and_attach).result()
+
+
+def processes_in(names: list[str]) -> list[int]:
+    """The ids of the processes in these namespaces, whoever started them."""
+    paths = [Path(netns.NETNS_RUN_DIR, name) for name in names]
+    inodes = {path.stat().st_ino for path in paths if path.exists()}
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            if (process / "ns/net").stat().st_ino in inodes:
+                found.append(int(process.name))
+    return found
+
+
+def _remove(names: list[str]) -> None:
+    """Ends every process in these namespaces, and removes them."""
+    for pid in processes_in(names):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    for name in names:
+        with suppress(FileNotFoundError):  # another process has cleaned up, too
+            netns.remove(name)
 
 
 def _ping(target: str, timeout_s: float) -> float | None:

@@ -1,0 +1,37 @@
+"""
+When all is settled, all who run hold the same rings, byte for byte, see each other, and have nothing open.
+
+Does not know how they come to agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from simulations.facts import Fact, Observed
+
+
+class Convergence:
+    """Invariant 8."""
+
+    name = "convergence"
+
+    def hear(self, fact: Fact) -> Iterator[str]:
+        """As `Checker.hear`."""
+        if not isinstance(fact, Observed) or not fact.settled:
+            return
+        serving = {name: one for name, one in fact.views.items() if one.serving}
+        if not serving:
+            return
+        first = next(iter(serving))
+        for name, view in serving.items():
+            if view.rings != serving[first].rings:
+                yield f"{name} holds another ring than {first}"
+            if view.alive != serving.keys():
+                missing = sorted(serving.keys() - view.alive)
+                beyond = sorted(view.alive - serving.keys())
+                yield f"{name} does not see {missing} alive, and sees {beyond} who are not"
+            if view.outgoing:
+                yield f"{name} has {view.outgoing} grants that nobody has acknowledged"
+            if view.conflicts:
+                yield f"{name} reports conflicts: {'; '.join(view.conflicts)}"

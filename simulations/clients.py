@@ -1,0 +1,239 @@
+"""
+What clients do: ask, hold, give back; and also ask twice, go away, give back too early, and try again.
+
+A client stands for a pod and the runtime that cares for it: whatever has become of a request, in the end the
+runtime gives back what the pod may hold, and after a host's reboot it says which pods are left.
+Does not know what is right: the facts are stated by the world.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+
+from simulations.machine import Machine
+from simulations.world import World
+from weaveipam.protocol.requests import (
+    Allocate,
+    Allocated,
+    Answer,
+    Collect,
+    Reason,
+    Refusal,
+    Release,
+    Released,
+    Want,
+)
+
+RETRY_S = 0.5
+"""Seconds until a runtime tries again what got no answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How clients are; chances are by client."""
+
+    adds_per_s: float = 0.0
+    """New clients by second, over the whole cluster; their arrivals are independent (Poisson)."""
+    hold_s: float = 10.0
+    """Mean of how long they hold an address; exponential."""
+    repeat: float = 0.0
+    """Asks twice, at once or later."""
+    vanish: float = 0.0
+    """Goes away without waiting for the answer."""
+    cross: float = 0.0
+    """Gives back before it has heard what it was given."""
+    durable: float = 0.0
+    """Wants an allocation that survives the host."""
+    block: float = 0.0
+    """Wants an aligned block of eight addresses."""
+    wait_s: float = 8.0
+    """How long requests may wait at the daemon."""
+
+
+@dataclass(slots=True, eq=False)
+class Client:
+    """One pod and what it may hold."""
+
+    machine: Machine
+    key: str
+    durable: bool
+    pool: str
+    life: object = None
+    """Of the daemon that gave it something."""
+    size: int = 0
+    """Addresses that it holds."""
+    leaving: bool = False
+    tags: set[str] = field(default_factory=set)
+
+
+class Clients:
+    """All clients of a world."""
+
+    def __init__(self, world: World, rng: Random) -> None:
+        self.world = world
+        self.counters: Counter[str] = Counter()
+        """What clients did and saw: `repeated`, `vanished`, `crossed`, `waited`, `retried`."""
+        self.here: dict[str, Client] = {}
+        """Clients that hold something, or may, by key; in the order in which they came."""
+        self._rng = rng
+        self._habits = Habits()
+        self._at: tuple[str, ...] = ()
+        self._generation = 0
+        self._staying = False
+        self._numbers = count(1)
+        self._pools = tuple(one.name for one in world.layout.pools)
+
+    def load(self, habits: Habits, at: Sequence[str] = ()) -> None:
+        """From now on clients come like that, to those machines or to any; no rate, no new ones."""
+        self._habits, self._at = habits, tuple(at)
+        self._generation += 1
+        if habits.adds_per_s > 0:
+            self._next(self._generation)
+
+    def add(self, machine: Machine, habits: Habits, pool: str = "") -> Client:
+        """One more client, at a machine whose daemon runs; it stays until it is told to leave."""
+        rng = self._rng
+        key = f"k{next(self._numbers)}"
+        durable = rng.random() < habits.durable
+        client = Client(machine, key, durable, pool or rng.choice(self._pools))
+        self.here[key] = client
+        length = None
+        if rng.random() < habits.block:
+            length = self._block_length(client.pool)
+        want = Want(pools=(client.pool,), prefix_length=length)
+        self._ask(client, Allocate(key, wants=(want,), durable=durable, wait_s=habits.wait_s), habits)
+        return client
+
+    def stay(self) -> None:
+        """No new clients, and those who hold something keep it until they are told otherwise."""
+        self.load(Habits())
+        self._staying = True
+
+    def _expire(self, client: Client) -> None:
+        if not (self._staying and client.size):
+            self.leave(client)
+
+    def leave(self, client: Client) -> None:
+        """Give back what the client may hold, and try until it is done."""
+        if client.leaving:
+            return
+        client.leaving = True
+        self._release(client)
+
+    def emptied(self, machine: Machine) -> None:
+        """The host has lost its power: pods that were there are gone, except who asked for more."""
+        for client in [one for one in self.here.values() if one.machine is machine and not one.durable]:
+            client.leaving = True
+            del self.here[client.key]
+
+    def rebooted(self, machine: Machine) -> None:
+        """The host is up again and its daemon runs: the runtime says who is left."""
+        if not machine.running:
+            return
+        keep = tuple(one.key for one in self.here.values() if one.machine is machine)
+        number = self.world.next_request()
+
+        def heard(answered: object) -> None:
+            refused = isinstance(getattr(answered, "answer", None), Refusal)
+            if answered is None or refused:
+                self.world.timeline.after(RETRY_S, self.rebooted, machine)
+
+        machine.ask(number, Collect("", keep), heard)
+
+    # Coming
+
+    def _next(self, generation: int) -> None:
+        delay_s = self._rng.expovariate(self._habits.adds_per_s)
+        self.world.timeline.after(delay_s, self._come, generation)
+
+    def _come(self, generation: int) -> None:
+        if generation != self._generation:
+            return
+        up = [one for one in self.world.running() if not self._at or one.name in self._at]
+        if up:
+            client = self.add(self._rng.choice(up), self._habits)
+            stay_s = self._rng.expovariate(1 / self._habits.hold_s)
+            self.world.timeline.after(stay_s, self._expire, client)
+        self._next(generation)
+
+    def _block_length(self, pool: str) -> int | None:
+        ranges = next(one.ranges for one in self.world.layout.pools if one.name == pool)
+        return ranges[0].family.bits - 3
+
+    def _ask(self, client: Client, request: Allocate, habits: Habits) -> None:
+        rng, timeline = self._rng, self.world.timeline
+        number = self._put(client, request)
+        if rng.random() < habits.repeat:
+            self.counters["repeated"] += 1
+            timeline.after(rng.choice((0.0, 0.001, 1.0)), self._again, client, request)
+        if rng.random() < habits.vanish:
+            timeline.after(rng.choice((0.0, 0.01, 0.3)), self._vanish, client, number)
+        elif rng.random() < habits.cross:
+            timeline.after(rng.choice((0.0, 0.001, 0.1)), self._cross, client)
+
+    def _put(self, client: Client, request: Allocate) -> int:
+        return self.world.ask(client.machine, request, lambda answer: self._answered(client, request, answer))
+
+    def _again(self, client: Client, request: Allocate) -> None:
+        if not client.leaving and client.machine.running:
+            self._put(client, request)
+
+    def _vanish(self, client: Client, number: int) -> None:
+        """The runtime kills its plugin; later it gives back whatever there may be."""
+        if client.leaving or client.size or not client.machine.running:
+            return
+        self.counters["vanished"] += 1
+        self.world.cancel(client.machine, number)
+        self.world.timeline.after(self._rng.uniform(0.0, 2.0), self.leave, client)
+
+    def _cross(self, client: Client) -> None:
+        if not client.size and not client.leaving:
+            self.counters["crossed"] += 1
+            self.leave(client)
+
+    def _answered(self, client: Client, request: Allocate, answer: Answer | None) -> None:
+        if isinstance(answer, Allocated):
+            client.size = sum(one.range.size for one in answer.allocation.addresses)
+            client.life = client.machine.life
+            if client.key not in self.here:  # it had left, and is given something all the same
+                self.here[client.key] = client
+                self._release(client)
+        elif client.leaving or client.size:
+            pass
+        elif answer is None or self._worth_another(answer):
+            self.counters["retried"] += 1
+            self.world.timeline.after(RETRY_S, self._retry, client, request)
+        else:
+            self.leave(client)
+
+    def _worth_another(self, answer: Answer) -> bool:
+        return isinstance(answer, Refusal) and answer.reason is Reason.NOT_READY
+
+    def _retry(self, client: Client, request: Allocate) -> None:
+        if client.leaving:
+            return
+        if client.machine.running:
+            self._put(client, request)
+        else:
+            self.world.timeline.after(RETRY_S, self._retry, client, request)
+
+    # Leaving
+
+    def _release(self, client: Client) -> None:
+        if client.key not in self.here:
+            return
+        if not client.machine.running:
+            self.world.timeline.after(RETRY_S, self._release, client)
+            return
+        self.world.ask(client.machine, Release(key=client.key), lambda answer: self._released(client, answer))
+
+    def _released(self, client: Client, answer: Answer | None) -> None:
+        if isinstance(answer, Released):
+            self.here.pop(client.key, None)
+            client.size = 0
+        else:
+            self.world.timeline.after(RETRY_S, self._release, client)

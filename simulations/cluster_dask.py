@@ -1,0 +1,127 @@
+"""
+Many runs on a Dask cluster that is there already.
+
+Its workers have to run the same sources as this process, or a seed that fails there might hold here.
+Does not know what a run is, nor how clusters are made.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from simulations.many import Runner, attempt, failed
+from simulations.outcome import Outcome
+from simulations.plan import Plan
+from simulations.sources import identity
+
+REQUIREMENT = "distributed>=2024.8"
+"""As in pyproject.toml."""
+
+CONNECT_TIMEOUT_S = 10
+WORKERS_TIMEOUT_S = 60.0
+"""How long a cluster may have no worker at all before what it has not done is given up."""
+
+_POLL_S = 1.0
+
+_one_at_a_time = threading.Lock()
+
+
+class ClusterError(Exception):
+    """The cluster cannot be used; the message is a sentence that says why."""
+
+
+def run_on(scheduler: str, plans: Sequence[Plan], run: Runner) -> Generator[Outcome]:
+    """
+    The outcomes of all plans, without what is only for drawing, each as soon as it is there.
+
+    When the iteration ends early, what has not begun is cancelled.
+
+    Args:
+        scheduler: Its address, as in `tcp://10.0.0.1:8786`.
+        plans: In the order in which they are handed over.
+        run: A function at the top of a module that workers can import.
+
+    Raises:
+        ClusterError: there is no such scheduler, it has no workers, or one of them has other sources.
+    """
+    client = _connect(scheduler)
+    try:
+        _check(client)
+        yield from _results(client, plans, run)
+    finally:
+        client.close()
+
+
+def _connect(scheduler: str) -> Any:
+    """A `distributed.Client`."""
+    try:
+        from distributed import Client  # noqa: PLC0415 - an optional dependency, and slow to import
+    except ImportError:
+        raise ClusterError(
+            f"--dask needs a package that is not installed; this installs it: "
+            f"{sys.executable} -m pip install '{REQUIREMENT}'"
+        ) from None
+    try:
+        return Client(scheduler, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ClusterError(f"no Dask scheduler answers at {scheduler}: {error}") from None
+
+
+def _check(client: Any) -> None:
+    """Refuses a cluster whose runs would not be ours."""
+    answers: dict[str, Any] = client.run(identity, on_error="return")
+    if not answers:
+        raise ClusterError(f"the Dask cluster at {client.scheduler.address} has no workers")
+    for worker, answer in sorted(answers.items()):
+        if isinstance(answer, ModuleNotFoundError):
+            raise ClusterError(f"weaveipam is not installed on the Dask worker {worker}: {answer}")
+        if answer != identity():
+            raise ClusterError(f"the Dask worker {worker} has {answer}; here are {identity()}")
+
+
+def _results(client: Any, plans: Sequence[Plan], run: Runner) -> Generator[Outcome]:
+    ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    left = {client.submit(_run_there, plan, run, identity(), pure=False): plan for plan in plans}
+    try:
+        for future in list(left):
+            future.add_done_callback(ended.put)
+        idle_s = 0.0
+        while left and idle_s < WORKERS_TIMEOUT_S:
+            try:
+                future = ended.get(timeout=_POLL_S)
+            except queue.Empty:
+                idle_s = 0.0 if _has_workers(client) else idle_s + _POLL_S
+                continue
+            yield _outcome(future, left.pop(future))
+        for plan in left.values():
+            yield failed(plan, f"the Dask cluster had no worker for {WORKERS_TIMEOUT_S:g} s")
+    finally:
+        client.cancel(list(left))
+
+
+def _has_workers(client: Any) -> bool:
+    try:
+        return bool(client.nthreads())
+    except OSError:
+        return False
+
+
+def _outcome(future: Any, plan: Plan) -> Outcome:
+    if future.status == "finished":
+        outcome = future.result()
+        assert isinstance(outcome, Outcome)
+        return outcome
+    reason = future.exception() if future.status == "error" else f"it was {future.status}"
+    return failed(plan, f"the Dask cluster has no outcome: {reason}")
+
+
+def _run_there(plan: Plan, run: Runner, sources: str) -> Outcome:
+    """What a worker does; it may have joined after the others were looked at."""
+    if sources != identity():
+        return failed(plan, f"a Dask worker has {identity()}, and {sources} were asked for")
+    with _one_at_a_time:  # a worker may have several threads; runs share values between nodes
+        return attempt(plan, run, draw=False)

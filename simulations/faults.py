@@ -1,0 +1,415 @@
+"""
+What can go wrong, each kind by a name: a seed draws which of them there are and how strong they are.
+
+Each draws from a generator of its own, named by the seed and the fault, so that leaving one out changes
+nothing about the others.  Does not know what is right, nor when the trouble is over for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, NamedTuple
+
+from simulations.clients import Clients
+from simulations.facts import Emptied
+from simulations.machine import Machine
+from simulations.network import Quality
+from simulations.observer import Observer
+from simulations.world import World
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Everything that faults act on."""
+
+    world: World
+    clients: Clients
+    observer: Observer
+    until: float
+    """Virtual seconds from which nothing new may go wrong."""
+    seeds: Sequence[str] = ()
+    """Names of the daemons that form the cluster; the first of them never loses its disk."""
+    downtime_s: float = 1.0
+    """Mean of how long a daemon that has ended stays down."""
+    gone: set[str] = field(default_factory=set)
+    """Machines that must not be started again."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Landmarks that only faults can see."""
+
+    @property
+    def all_served(self) -> bool:
+        """Whether the cluster has formed, and every seed has been part of it."""
+        served = {name for name, machine in self.world.machines.items() if machine.reports["ready"]}
+        return served.issuperset(self.seeds)
+
+    @property
+    def over(self) -> bool:
+        """Whether the time of faults has passed."""
+        return self.world.now >= self.until
+
+    def every(self, mean_s: float, rng: Random, act: Callable[[], None], first_s: float = 0.0) -> None:
+        """Do something again and again, at random times, until the trouble is over."""
+
+        def again() -> None:
+            if not self.over:
+                act()
+                self.world.timeline.after(rng.expovariate(1 / mean_s), again)
+
+        self.world.timeline.after(first_s + rng.expovariate(1 / mean_s), again)
+
+    def some(self, rng: Random) -> Machine | None:
+        """A machine whose daemon runs."""
+        up = self.world.running()
+        return rng.choice(up) if up else None
+
+    def settle_down(self, machine: Machine) -> None:
+        """Start a daemon that has ended, as service managers do, unless it is to stay down."""
+        if not machine.running and machine.name not in self.gone:
+            machine.start()
+
+    def cut_power(self, machines: Sequence[Machine]) -> None:
+        """All those hosts are off at once, and their pods gone."""
+        for machine in machines:
+            self.clients.emptied(machine)
+            self.world.hear(Emptied(self.world.now, machine.name))
+            machine.lose_power()
+
+    def power_on(self, machines: Sequence[Machine]) -> None:
+        """Those hosts boot, and their runtimes clean up."""
+        for machine in machines:
+            self.settle_down(machine)
+            self.clients.rebooted(machine)
+
+    def count(self, landmark: str) -> None:
+        """One more of those."""
+        self.counts[landmark] = self.counts.get(landmark, 0) + 1
+
+
+class Fault(NamedTuple):
+    """One kind of trouble."""
+
+    chance: float
+    """That a run has it."""
+    begin: Callable[[Trouble, Random], str]
+    """Sets it going from now on, until the trouble is over; returns its strength as text."""
+
+
+# The network
+
+
+def _loss(trouble: Trouble, rng: Random) -> str:
+    chance = rng.choice((0.01, 0.05, 0.2, 0.4))
+    _worsen(trouble, loss=chance)
+    return f"{chance:.0%} of datagrams"
+
+
+def _delay(trouble: Trouble, rng: Random) -> str:
+    delay_s, jitter_s = rng.choice(((0.002, 0.001), (0.02, 0.01), (0.1, 0.05)))
+    _worsen(trouble, delay_s=delay_s, jitter_s=jitter_s)
+    return f"{1000 * delay_s:g} ms and {1000 * jitter_s:g} ms of jitter"
+
+
+def _late(trouble: Trouble, rng: Random) -> str:
+    chance, late_s = rng.choice((0.02, 0.2)), rng.choice((0.5, 5.0))
+    _worsen(trouble, late=chance, late_s=late_s)
+    return f"{chance:.0%} of datagrams, by up to {late_s:g} s"
+
+
+def _duplicate(trouble: Trouble, rng: Random) -> str:
+    chance = rng.choice((0.02, 0.3))
+    _worsen(trouble, duplicate=chance)
+    return f"{chance:.0%} of datagrams"
+
+
+def _corrupt(trouble: Trouble, rng: Random) -> str:
+    chance = rng.choice((0.001, 0.02))
+    _worsen(trouble, corrupt=chance)
+    return f"{chance:.1%} of datagrams"
+
+
+def _reset(trouble: Trouble, rng: Random) -> str:
+    chance = rng.choice((0.02, 0.3))
+    _worsen(trouble, reset=chance)
+    return f"{chance:.0%} of packets on streams"
+
+
+def _narrow(trouble: Trouble, rng: Random) -> str:
+    bytes_per_s = rng.choice((20_000.0, 200_000.0))
+    _worsen(trouble, bytes_per_s=bytes_per_s)
+    return f"{bytes_per_s / 1000:g} kB/s on every link"
+
+
+def _worsen(trouble: Trouble, **what: Any) -> None:
+    network = trouble.world.network
+    network.quality = replace(network.quality, **what)
+
+
+def _partition(trouble: Trouble, rng: Random) -> str:
+    apart_s, pause_s = rng.choice((0.5, 3.0, 10.0)), rng.choice((1.0, 5.0))
+    kinds = (_halves, _isolate, _one_way, _partial)
+    flaps = rng.random() < 1 / 4
+    world = trouble.world
+
+    def cut() -> None:
+        if world.network.is_cut:
+            return
+        names = list(world.machines)
+        rng.shuffle(names)
+        seconds = rng.uniform(0.1, 0.5) if flaps else rng.expovariate(1 / apart_s)
+        text = rng.choice(kinds)(world, names)
+        trouble.observer.mark("cut", text, names, seconds)
+        world.timeline.after(seconds, world.network.heal)
+
+    trouble.every(0.3 if flaps else apart_s + pause_s, rng, cut)
+    return "flapping" if flaps else f"for {apart_s:g} s, every {apart_s + pause_s:g} s"
+
+
+def _halves(world: World, names: list[str]) -> str:
+    one, other = names[: len(names) // 2], names[len(names) // 2 :]
+    world.network.cut(one, other)
+    world.network.cut(other, one)
+    return f"{', '.join(sorted(one))} from the others"
+
+
+def _isolate(world: World, names: list[str]) -> str:
+    world.network.cut(names[:1], names[1:])
+    world.network.cut(names[1:], names[:1])
+    return f"{names[0]} from all others"
+
+
+def _one_way(world: World, names: list[str]) -> str:
+    one, other = names[: len(names) // 2], names[len(names) // 2 :]
+    world.network.cut(one, other)
+    return f"one way, from {', '.join(sorted(one))} to the others"
+
+
+def _partial(world: World, names: list[str]) -> str:
+    one, other = names[:1], names[1 : 1 + len(names) // 2]
+    world.network.cut(one, other)
+    world.network.cut(other, one)
+    return f"{names[0]} from {', '.join(sorted(other))}, but from nobody else"
+
+
+def _slow_link(trouble: Trouble, rng: Random) -> str:
+    machine = rng.choice(list(trouble.world.machines.values()))
+    quality = Quality(delay_s=rng.choice((0.05, 0.5)), loss=rng.choice((0.0, 0.3)), jitter_s=0.01)
+    trouble.world.network.impair([machine.name], quality)
+    return f"{machine.name}: {1000 * quality.delay_s:g} ms, {quality.loss:.0%} lost"
+
+
+# Clocks
+
+
+def _drift(trouble: Trouble, rng: Random) -> str:
+    most = rng.choice((1e-4, 0.01, 0.05))
+    for machine in trouble.world.machines.values():
+        machine.clock.drift(1 + rng.uniform(-most, most))
+    return f"up to {most:.2%} fast or slow"
+
+
+def _clock_jump(trouble: Trouble, rng: Random) -> str:
+    mean_s, most_s = rng.choice((5.0, 20.0)), rng.choice((0.5, 5.0, 60.0))
+
+    def jump() -> None:
+        machine = trouble.some(rng)
+        if machine is not None:
+            machine.clock.jump(rng.uniform(0.0, most_s))
+            machine.clock.set_wall(rng.uniform(-0.9, 1.0) * most_s)
+            trouble.count("clock-jump")
+            trouble.observer.mark("clock", f"the clock of {machine.name} jumps", [machine.name])
+            machine.touch()
+
+    trouble.every(mean_s, rng, jump)
+    return f"by up to {most_s:g} s, every {mean_s:g} s"
+
+
+# Machines
+
+
+def _crash(trouble: Trouble, rng: Random) -> str:
+    mean_s = rng.choice((1.0, 5.0, 15.0))
+
+    def crash() -> None:
+        machine = trouble.some(rng)
+        if machine is not None:
+            trouble.observer.mark("crash", f"kill -9 at {machine.name}", [machine.name])
+            machine.kill()
+
+    trouble.every(mean_s, rng, crash)
+    return f"every {mean_s:g} s"
+
+
+def _stop(trouble: Trouble, rng: Random) -> str:
+    mean_s = rng.choice((5.0, 15.0))
+
+    def stop() -> None:
+        machine = trouble.some(rng)
+        if machine is not None:
+            trouble.observer.mark("stop", f"{machine.name} is stopped", [machine.name])
+            machine.stop()
+
+    trouble.every(mean_s, rng, stop)
+    return f"every {mean_s:g} s"
+
+
+def _mortality(trouble: Trouble, rng: Random) -> str:
+    chance = rng.choice((0.0003, 0.001, 0.005))
+    for machine in trouble.world.machines.values():
+        machine.mortality = chance
+    return f"{chance:.2%} before each effect"
+
+
+def _power_cut(trouble: Trouble, rng: Random) -> str:
+    mean_s, everybody = rng.choice((5.0, 20.0)), rng.random() < 1 / 3
+
+    def cut() -> None:
+        machine = trouble.some(rng)
+        if machine is not None:
+            off = list(trouble.world.machines.values()) if everybody else [machine]
+            off = [one for one in off if one.name not in trouble.gone]
+            trouble.observer.mark("power-cut", "no power", [one.name for one in off])
+            trouble.cut_power(off)
+            for one in off:
+                trouble.world.timeline.after(rng.expovariate(1 / trouble.downtime_s), trouble.power_on, [one])
+
+    trouble.every(mean_s, rng, cut)
+    return f"{'of all' if everybody else 'of one'}, every {mean_s:g} s"
+
+
+def _pause(trouble: Trouble, rng: Random) -> str:
+    mean_s, long_s = rng.choice((2.0, 10.0)), rng.choice((0.3, 3.0, 15.0))
+
+    def pause() -> None:
+        machine = trouble.some(rng)
+        if machine is not None:
+            seconds = rng.expovariate(1 / long_s)
+            trouble.observer.mark("pause", f"{machine.name} is stopped for a while", [machine.name], seconds)
+            machine.pause()
+            trouble.world.timeline.after(seconds, machine.resume)
+
+    trouble.every(mean_s, rng, pause)
+    return f"for {long_s:g} s, every {mean_s:g} s"
+
+
+def _slow_machine(trouble: Trouble, rng: Random) -> str:
+    machine = rng.choice(list(trouble.world.machines.values()))
+    machine.work_s = rng.choice((0.001, 0.02))
+    return f"{machine.name} takes {1000 * machine.work_s:g} ms for each batch"
+
+
+def _join(trouble: Trouble, rng: Random) -> str:
+    most, mean_s = rng.randint(1, 4), rng.choice((3.0, 10.0))
+    world = trouble.world
+    left = [most]
+
+    def join() -> None:
+        if not left[0]:
+            return
+        left[0] -= 1
+        name = f"n{len(world.machines) + 1}"
+        trouble.observer.mark("join", f"{name} joins", [name])
+        machine = world.add(name, trouble.seeds)
+        pattern = world.machines[trouble.seeds[0]]
+        machine.mortality, machine.stepwise = pattern.mortality, pattern.stepwise
+        machine.start()
+
+    trouble.every(mean_s, rng, join)
+    return f"{most}, one every {mean_s:g} s"
+
+
+# Disks
+
+
+def _disk_loss(trouble: Trouble, rng: Random) -> str:
+    mean_s, damaged = rng.choice((5.0, 15.0)), rng.random() < 1 / 2
+
+    def lose() -> None:
+        machine = trouble.some(rng)
+        if machine is None or machine.name == trouble.seeds[0] or not trouble.all_served:
+            return
+        trouble.observer.mark("disk", f"the disk of {machine.name} is lost", [machine.name])
+        machine.kill()
+        if damaged:
+            machine.disk.damage()
+        else:
+            machine.disk.wipe()
+        trouble.world.forgot(machine)
+
+    trouble.every(mean_s, rng, lose)
+    return f"{'damaged' if damaged else 'replaced'}, every {mean_s:g} s"
+
+
+def _disk_full(trouble: Trouble, rng: Random) -> str:
+    mean_s, long_s = rng.choice((5.0, 15.0)), rng.choice((0.5, 5.0))
+
+    def fill() -> None:
+        machine = trouble.some(rng)
+        if machine is not None:
+            machine.disk.fill()
+            seconds = rng.expovariate(1 / long_s)
+            trouble.observer.mark("disk", f"the disk of {machine.name} is full", [machine.name], seconds)
+            trouble.world.timeline.after(seconds, machine.disk.free)
+
+    trouble.every(mean_s, rng, fill)
+    return f"for {long_s:g} s, every {mean_s:g} s"
+
+
+def _slow_disk(trouble: Trouble, rng: Random) -> str:
+    slowness = rng.choice((5.0, 50.0, 300.0))
+    for machine in trouble.world.machines.values():
+        machine.disk.slowness = slowness
+    return f"{slowness:g} times as slow as usual"
+
+
+FAULTS: dict[str, Fault] = {
+    "loss": Fault(0.4, _loss),
+    "delay": Fault(0.3, _delay),
+    "late": Fault(0.3, _late),
+    "duplicate": Fault(0.3, _duplicate),
+    "corrupt": Fault(0.15, _corrupt),
+    "reset": Fault(0.2, _reset),
+    "narrow": Fault(0.1, _narrow),
+    "partition": Fault(0.5, _partition),
+    "slow-link": Fault(0.2, _slow_link),
+    "drift": Fault(0.3, _drift),
+    "clock-jump": Fault(0.15, _clock_jump),
+    "crash": Fault(0.5, _crash),
+    "stop": Fault(0.2, _stop),
+    "mortality": Fault(0.3, _mortality),
+    "power-cut": Fault(0.25, _power_cut),
+    "pause": Fault(0.3, _pause),
+    "slow-machine": Fault(0.2, _slow_machine),
+    "join": Fault(0.4, _join),
+    "disk-loss": Fault(0.2, _disk_loss),
+    "disk-full": Fault(0.15, _disk_full),
+    "slow-disk": Fault(0.2, _slow_disk),
+}
+"""Every kind of trouble, in the order in which they are set going."""
+
+
+def draw(seed: str, only: Sequence[str] | None) -> list[str]:
+    """The names of the faults that a run has, of those in `only` if given."""
+    drawn = [name for name, fault in FAULTS.items() if Random(f"{seed}/draw/{name}").random() < fault.chance]
+    return drawn if only is None else [name for name in drawn if name in only]
+
+
+def begin(names: Sequence[str], trouble: Trouble, seed: str) -> dict[str, str]:
+    """Set those faults going; their strengths by name."""
+    return {name: FAULTS[name].begin(trouble, Random(f"{seed}/fault/{name}")) for name in names}
+
+
+def end(trouble: Trouble) -> None:
+    """Everything is whole again: links, clocks that run right, disks; who is down stays down."""
+    world = trouble.world
+    world.network.heal()
+    world.network.quality = Quality()
+    world.network.impair(list(world.machines), None)
+    for machine in world.machines.values():
+        machine.clock.drift(1.0)
+        machine.mortality = machine.work_s = 0.0
+        machine.disk.slowness = 1.0
+        machine.disk.free()
+        if machine.paused:
+            machine.resume()

@@ -1,0 +1,408 @@
+"""
+A stage of real daemons: hosts in network namespaces, real time, real trouble, the CNI program as load.
+
+Written for few hosts and short times.  What it cannot do, or does only in part, it says in `unavailable`
+and goes on.  Does not know scenarios, nor what is right.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import permutations
+from pathlib import Path
+from random import Random
+
+from ring.address import subtract
+from simulations.facts import Down, Forgot, View
+from simulations.hosts.cluster import plan_cluster
+from simulations.hosts.conflist import DEBIAN_PLUGINS
+from simulations.hosts.host import Host, Pod
+from simulations.hosts.impair import Segment
+from simulations.hosts.journal import Journal
+from simulations.hosts.load import Clients
+from simulations.hosts.processes import READY_TIMEOUT_S, DaemonError, DaemonPlan, HttpError
+from simulations.hosts.watcher import Reach, Watcher, disagreements
+from simulations.stage import CannotError
+from weaveipam.protocol.values import Pool
+
+OBSERVE_S = 0.5
+"""From one look at the daemons to the next."""
+
+START_S = 5.0
+"""How long a start waits for the daemon to serve; after that it goes on starting by itself."""
+
+SETTLE_S = 30.0
+"""In which all must agree once all is healed."""
+
+DRAIN_MAX = 1024
+"""Addresses that are asked for, at the end, to see whether all can be had."""
+
+_SUBNET = "172.30.{}.{}/16"
+_HOSTS_ADRAIN_MAX = 1024
+"""Addresses that are asked for, at the end, to see whether all can be had."""
+
+_SUBNET = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What there is when a scenario begins."""
+
+    nodes: int
+    seconds: float
+    pool: Pool
+    pool_text: str
+    """The same, as on the daemon's command line."""
+    rest_s: float
+    """How long all addresses must rest before all can be had."""
+    seed: int
+    directory: Path
+
+
+class HostStage:
+    """See `simulations.stage.Stage`, which says what each method does; to be closed in the end."""
+
+    def __init__(self, setting: Setting, segment: Segment, watch: Callable[[float], None]) -> None:
+        """
+        Prepares hosts, and starts nothing.
+
+        Raises:
+            ConfigError: the CNI program has not been built.
+        """
+        self.seconds = setting.seconds
+        self.unavailable: dict[str, None] = {}
+        """Sentences, in order, each once."""
+        self.journal = Journal()
+        self._setting = setting
+        self._segment = segment
+        self._watch = watch
+        self._ends_at = time.monotonic() + setting.seconds
+        self._hosts: dict[str, Host] = {}
+        self._saved: dict[str, list[Pod]] = {}
+        has_bridge = (DEBIAN_PLUGINS / "bridge").is_file()
+        if not has_bridge:
+            self._lacking("pods are no namespaces: the bridge plugin is not installed")
+        self.watcher = Watcher(self._hosts, (setting.pool,), self.journal, segment.sent_bytes)
+        lab = segment.lab if has_bridge else None
+        self.clients = Clients(self._hosts, self.journal, Random(f"{setting.seed}/clients"), lab)
+        names = [self._plug_in() for _ in range(setting.nodes)]
+        for plan in plan_cluster(names, segment.lab, setting.directory, (setting.pool_text,)):
+            self._hosts[plan.name] = Host(plan.name, plan)
+
+    def open(self) -> None:
+        """
+        Start the daemons, and wait until they serve.
+
+        Raises:
+            DaemonError: one did not, in time.
+        """
+        for host in self._hosts.values():
+            host.daemon.start()
+        for host in self._hosts.values():
+            host.daemon.wait_ready()
+        self.settle()
+        self._ends_at = time.monotonic() + self.seconds
+
+    def close(self) -> None:
+        """End all daemons, clients and namespaces, whatever they are doing; harmless when repeated."""
+        self.clients.stop()
+        self._segment.close()
+        self.clients.close()
+        self._segment.close()  # a client may just have made a pod
+        for host in self._hosts.values():
+            host.kill()
+
+    @property
+    def names(self) -> Sequence[str]:
+        """As of `Stage`."""
+        return tuple(self._hosts)
+
+    @property
+    def pool_size(self) -> int:
+        """As of `Stage`."""
+        return sum(
+            free.size for one in self._setting.pool.ranges for free in subtract((one.range,), one.excluded)
+        )
+
+    def run(self, seconds: float) -> None:
+        """As of `Stage`."""
+        until = time.monotonic() + seconds
+        while True:
+            left_s = until - time.monotonic()
+            fraction = 1 - (self._ends_at - time.monotonic()) / self.seconds
+            self._watch(min(max(fraction, 0.0), 1.0))
+            if left_s <= 0:
+                return
+            time.sleep(min(left_s, OBSERVE_S))
+            self._observe()
+
+    # Clients
+
+    def load(self, adds_per_s: float, hold_s: float, at: Sequence[str] = ()) -> None:
+        """As of `Stage`."""
+        self.journal.end("load")
+        if adds_per_s:
+            text = f"{adds_per_s:g} ADD/s, held for {hold_s:g} s"
+            self.journal.mark("load", at, text, lasting=True)
+        self.clients.load(adds_per_s, hold_s, at)
+
+    def burst(self, count: int, at: Sequence[str]) -> int:
+        """As of `Stage`."""
+        self.journal.mark("load", at, f"{count} ADDs at once")
+        return self.clients.burst(count, at)
+
+    def release(self, at: Sequence[str] = ()) -> None:
+        """As of `Stage`."""
+        self.journal.mark("load", at, "all is given back")
+        self.clients.release(at)
+
+    # The network
+
+    def split(self, *groups: Sequence[str]) -> None:
+        """As of `Stage`."""
+        side = {name: number for number, group in enumerate(groups) for name in group}
+        pairs = [
+            (one, other)
+            for one, other in permutations(self._hosts, 2)
+            if one not in side or side[one] != side.get(other)
+        ]
+        text = " | ".join(" ".join(group) for group in groups)
+        self._cut(pairs, (), f"split: {text}" if text else "everybody alone")
+
+    def cut(self, sources: Sequence[str], targets: Sequence[str]) -> None:
+        """As of `Stage`."""
+        pairs = [(one, other) for one in sources for other in targets if one != other]
+        self._cut(
+            pairs, (*sources, *targets), f"nothing passes from {' '.join(sources)} to {' '.join(targets)}"
+        )
+
+    def heal(self) -> None:
+        """As of `Stage`."""
+        self._segment.heal()
+        self.journal.end("cut")
+        self.journal.end("slow")
+        self.watcher.passes(self._reach())
+
+    def impair(
+        self, at: Sequence[str], *, delay_s: float = 0.0, loss: float = 0.0, bytes_per_s: float = 0.0
+    ) -> None:
+        """As of `Stage`."""
+        words = [f"{1000 * delay_s:g} ms"] if delay_s else []
+        words += [f"{100 * loss:g} % lost"] if loss else []
+        words += [f"{bytes_per_s / 1000:g} kB/s"] if bytes_per_s else []
+        self.journal.end("slow", at)
+        self.journal.mark("slow", at, ", ".join(words), lasting=True)
+        with self._if_possible():
+            self._segment.impair(at, delay_s=delay_s, loss=loss, bytes_per_s=bytes_per_s)
+
+    # Machines
+
+    def join(self, count: int) -> Sequence[str]:
+        """As of `Stage`."""
+        running = tuple(
+            host.daemon.plan.place.advertise for host in self._hosts.values() if host.daemon.pid is not None
+        )
+        fresh = []
+        for _ in range(count):
+            name = self._plug_in()
+            plan = replace(self._plan_alike(name), name=name, seeds=(), pools=(), join=running)
+            self._hosts[name] = Host(name, plan)
+            fresh.append(name)
+        self.journal.mark("join", fresh, "new daemons")
+        self._start(fresh)
+        return fresh
+
+    def kill(self, *names: str) -> None:
+        """As of `Stage`."""
+        self._end(names, "crash", "kill -9", Host.kill)
+
+    def stop(self, *names: str) -> None:
+        """As of `Stage`."""
+        self._end(names, "stop", "SIGTERM", self._stop)
+
+    def start(self, *names: str) -> None:
+        """As of `Stage`."""
+        down = [name for name in names if self._hosts[name].daemon.pid is None]
+        self.journal.mark("start", down, "started again")
+        self._start(down)
+
+    def power_cut(self, *names: str) -> None:
+        """As of `Stage`."""
+        self._lacking(
+            "a power cut ends all processes and pods of a host, but what they wrote without syncing survives"
+        )
+        self._end(names, "power-cut", "power cut", self.clients.lose_power)
+
+    def pause(self, *names: str) -> None:
+        """As of `Stage`."""
+        for name in names:
+            self._hosts[name].pause()
+            self.journal.mark("pause", (name,), "SIGSTOP", lasting=True)
+        self.watcher.passes(self._reach())
+
+    def resume(self, *names: str) -> None:
+        """As of `Stage`."""
+        for name in names:
+            self._hosts[name].resume()
+            self.journal.end("pause", (name,))
+
+    def snapshot(self, name: str) -> None:
+        """As of `Stage`."""
+        self._lacking(
+            "a snapshot is a copy of the data directory and the spool, taken while the daemon stands still; "
+            "when it is put back, pods made since are gone, and those deleted since are deleted once more"
+        )
+        host = self._hosts[name]
+        host.save(self._saved_at(name))
+        self._saved[name] = self.clients.pods_of(host)
+        self.journal.mark("disk", (name,), "snapshot")
+
+    def roll_back(self, name: str) -> None:
+        """As of `Stage`."""
+        self._end((name,), "disk", "rolled back", partial(self.clients.roll_back, pods=self._saved[name]))
+        self._hosts[name].restore(self._saved_at(name))
+        self.journal.state(partial(Forgot, machine=name))
+        self._start((name,))
+
+    def clone(self, name: str) -> str:
+        """As of `Stage`."""
+        original, copy = self._hosts[name], self._plug_in()
+        source = self._setting.directory / f"{copy}.image"
+        original.save(source)
+        # An image carries the configuration too, and with it the daemon's name; only the address is new.
+        self._hosts[copy] = Host(copy, replace(self._plan_alike(copy), name=original.daemon.plan.name))
+        self._hosts[copy].restore(source)
+        self.journal.mark("join", (copy,), f"a copy of {name}")
+        self._start((copy,))
+        return copy
+
+    # Judgement
+
+    def claim(self, text: str, held: object) -> None:
+        """As of `Stage`."""
+        self.journal.mark("phase", (), text if held else f"NOT: {text}")
+        if not held:
+            self.journal.accuse("claim", text)
+
+    def settle(self) -> None:
+        """As of `Stage`."""
+        self.heal()
+        self.resume(*(name for name, host in self._hosts.items() if host.paused))
+        self.start(*self._hosts)
+        self.journal.mark("phase", (), "all is healed")
+        deadline = time.monotonic() + SETTLE_S
+        while problems := self._problems(self._observe()):
+            if time.monotonic() > deadline:
+                text = f"no agreement within {SETTLE_S:g} s after healing: {'; '.join(problems)}"
+                self.journal.accuse("convergence", text)
+                return
+            time.sleep(OBSERVE_S / 2)
+
+    def judge(self) -> None:
+        """At the end: all is given back, agrees, rests, and can be handed out again to the last address."""
+        self.load(0.0, 0.0)
+        self.settle()
+        self.clients.release(())
+        self.run(self._setting.rest_s)
+        views = self._observe(settled=True)
+        for name, view in views.items():
+            if view.keys:
+                self.journal.accuse("durability", f"{name} keeps for nobody: {sorted(view.keys)[:5]}")
+        if self.pool_size <= DRAIN_MAX:
+            given = self.burst(self.pool_size, self.names)
+            if given != self.pool_size:
+                text = f"{given} of {self.pool_size} addresses could be had in the end"
+                self.journal.accuse("coverage", text)
+        self.journal.close()
+
+    # Means
+
+    def _observe(self, *, settled: bool = False) -> dict[str, View]:
+        for text in self.clients.misled():
+            self.journal.accuse("uniqueness", text)
+        return self.watcher.observe(self._reach(), settled=settled)
+
+    def _problems(self, views: dict[str, View]) -> list[str]:
+        silent = [f"{name} does not answer" for name in self._hosts if name not in views]
+        return silent + disagreements(views)
+
+    def _reach(self) -> Reach:
+        running = [name for name, host in self._hosts.items() if host.running]
+        cuts = self._segment.cuts
+        return {
+            one: frozenset(
+                other for other in running if (one, other) not in cuts and (other, one) not in cuts
+            )
+            for one in running
+        }
+
+    def _cut(self, pairs: Iterable[tuple[str, str]], machines: Sequence[str], text: str) -> None:
+        self.journal.mark("cut", machines, text, lasting=True)
+        with self._if_possible():
+            self._segment.cut(pairs)
+        self.watcher.passes(self._reach())
+
+    def _end(self, names: Sequence[str], kind: str, text: str, how: Callable[[Host], object]) -> None:
+        """End daemons in some way and state that they are down."""
+        running = [name for name in names if self._hosts[name].daemon.pid is not None]
+        self.journal.mark(kind, running, text)
+        for name in running:
+            self.journal.end("pause", (name,))
+            how(self._hosts[name])
+            self.journal.state(partial(Down, machine=name))
+        self.watcher.passes(self._reach())
+
+    def _stop(self, host: Host) -> None:
+        host.resume()
+        try:
+            host.daemon.terminate()
+        except DaemonError as error:
+            self.journal.accuse("claim", str(error).partition(";")[0])
+
+    def _start(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._hosts[name].daemon.start()
+        deadline = time.monotonic() + START_S
+        for name in names:
+            host = self._hosts[name]
+            self._wait_serving(host, deadline)
+            self.clients.power_on(host)
+
+    def _wait_serving(self, host: Host, deadline: float) -> None:
+        """Until it serves or the time is up; daemons may have to wait for others until they can serve."""
+        while time.monotonic() < deadline and host.daemon.pid is not None:
+            try:
+                host.daemon.ask("GET", "/readyz")
+            except (HttpError, OSError):
+                time.sleep(0.05)
+            else:
+                return
+
+    def _plug_in(self) -> str:
+        """A new host in the network; its name."""
+        number = len(self._segment.names) + 1
+        name = f"n{number}"
+        self._segment.add_host(name, _SUBNET.format(number // _HOSTS_A_SUBNET, number % _HOSTS_A_SUBNET + 1))
+        return name
+
+    def _plan_alike(self, name: str) -> DaemonPlan:
+        """The plan of the first daemon, for another host."""
+        first = next(iter(self._hosts.values())).daemon.plan
+        return replace(first, directory=self._setting.directory / name, place=self._segment.lab.place(name))
+
+    def _saved_at(self, name: str) -> Path:
+        return self._setting.directory / f"{name}.snapshot"
+
+    def _lacking(self, sentence: str) -> None:
+        self.unavailable.setdefault(sentence)
+
+    @contextmanager
+    def _if_possible(self) -> Iterator[None]:
+        try:
+            yield
+        except CannotError as error:
+            self._lacking(str(error))

@@ -1,0 +1,66 @@
+"""
+Rare situations that a run may reach; a set of runs that never reaches one proves nothing about it.
+
+Does not know how a situation comes about.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+LANDMARKS: Mapping[str, str] = {
+    "member-dead": "a member was declared dead",
+    "suspicion-refuted": "a suspect spoke up",
+    "member-joined": "a member appeared, or came back",
+    "serving-alone": "a restarted daemon met nobody and served all the same",
+    "space-granted": "space moved between daemons",
+    "bad-packet": "bytes were refused",
+    "death-before-persist": "a daemon died just before it remembered",
+    "death-before-send": "a daemon died with something remembered and not sent",
+    "death-before-reply": "a daemon died with something remembered and not answered",
+    "restart-with-grant": "a daemon started with a grant that nobody had acknowledged",
+    "restart-with-resting": "a daemon started with addresses that rest",
+    "second-life": "a daemon lost its disk and came back as another life",
+    "storage-error": "a disk refused, and the daemon ended",
+    "torn": "part of a commit was found at the end of a log, and discarded",
+    "lost-commits": "commits that had not been synced went with the power",
+    "damaged": "a damaged store was found and set aside",
+    "unfinished-kept": "a daemon died during a commit, which was there afterwards",
+    "unfinished-lost": "a daemon died during a commit, which was not there afterwards",
+    "datagram.lost": "a datagram was lost",
+    "datagram.duplicated": "a datagram arrived twice",
+    "datagram.late": "a datagram was overtaken",
+    "datagram.corrupted": "a datagram arrived changed",
+    "datagram.cut": "a datagram met a cut",
+    "datagram.queue-full": "a link was too narrow for what was to pass",
+    "stream.lost": "a packet on a stream was lost",
+    "stream.reset": "a connection was reset",
+    "stream.half-open": "somebody sent into a connection whose other end was gone",
+    "stream.repeated": "a segment of a stream was repeated",
+    "repeated": "a client asked twice",
+    "vanished": "a client went away while it waited",
+    "crossed": "a client gave back before it had heard what it was given",
+    "retried": "a client tried again",
+    "waited": "a request waited for space from elsewhere",
+    "exhausted": "a request failed as nobody had any space",
+    "rested-given": "an address was given before it had rested, as there was no other",
+    "clock-jump": "a clock jumped",
+    "paused": "a process was stopped and went on late",
+    "two-owners": "addresses were frozen, as two owned them with one token",
+    "ownership-lost": "addresses in use were found to be somebody else's",
+}
+"""By name, with what it means."""
+
+
+def reached(counts: Mapping[str, int]) -> dict[str, int]:
+    """How often each landmark was reached, in the order above."""
+    return {name: counts.get(name, 0) for name in LANDMARKS}
+
+
+def added(many: list[dict[str, int]]) -> dict[str, int]:
+    """The landmarks of several runs."""
+    total: Counter[str] = Counter()
+    for one in many:
+        total.update(one)
+    return reached(total)

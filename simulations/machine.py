@@ -1,0 +1,429 @@
+"""
+One simulated host: its clocks, its disk, and the daemon on it, which is the production node.
+
+It performs the same contract as `weaveipam.daemon.driver`: inputs are taken in batches, all that a batch
+wants remembered is one commit, and nothing of the batch is sent or answered before that.  Some machines are
+`stepwise` instead: they perform one effect after the other, which the contract allows as well, so that a
+daemon can die between any two.
+Does not know other machines, nor what inputs and effects mean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import TypeAlias
+
+from ring.ring import Peer
+from simulations.clock import Clock
+from simulations.disk import Disk
+from simulations.network import Network, Port
+from simulations.timeline import Timeline
+from simulations.trace import Trace
+from weaveipam.errors import StorageError
+from weaveipam.node import Node, Settings
+from weaveipam.protocol.effects import Durability, Effect, Persist, Reply, Report, Send
+from weaveipam.protocol.records import Identity, Outgoing, Resting
+from weaveipam.protocol.requests import Answer, Request
+from weaveipam.protocol.values import Endpoint
+
+WAKES_MAX = 500
+"""At one moment; more is a timer that is due for ever."""
+REQUESTS_MAX = 256
+PACKETS_MAX = 64
+"""Inputs that one batch takes, as the daemon's driver."""
+INBOX_MAX = 4096
+"""Packets that wait; at one more the oldest is dropped, as by the daemon's inbox."""
+
+Callback: TypeAlias = Callable[["Answered | None"], None]
+"""Called once: with the answer, or with None if the daemon is gone."""
+
+
+class SpinError(Exception):
+    """A daemon wants to be woken for ever at one moment: a bug of the node."""
+
+
+class Answered:
+    """An answer, and how the daemon came to it."""
+
+    __slots__ = ("answer", "free_before", "immediate")
+
+    def __init__(self, answer: Answer, *, immediate: bool, free_before: int | None) -> None:
+        self.answer = answer
+        self.immediate = immediate
+        """Whether it came with the request itself, and did not wait for anything else."""
+        self.free_before = free_before
+        """What `Machine.measure` said of the request when the daemon took it."""
+
+
+class _Waiting:
+    """A client that waits for its answer."""
+
+    __slots__ = ("free_before", "handed", "request", "then")
+
+    def __init__(self, request: Request, then: Callback) -> None:
+        self.request = request
+        self.then = then
+        self.handed = False
+        self.free_before: int | None = None
+
+
+class Machine:
+    """One host.  Its daemon runs from `start` until `kill`, `stop`, `lose_power` or a fault of its disk."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        timeline: Timeline,
+        network: Network,
+        trace: Trace,
+        seed: str,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.seed = seed
+        self.clock = Clock(timeline, offset_s=Random(f"{seed}/clock").uniform(10.0, 1e5))
+        self.disk = Disk(Random(f"{seed}/disk"))
+        self.node: Node | None = None
+        self.life = Peer(name, 0)
+        """The latest."""
+        self.lives_count = 0
+        self.paused = False
+        self.stepwise = False
+        self.mortality = 0.0
+        """The chance before each effect that the daemon dies there."""
+        self.work_s = 0.0
+        """Seconds that each batch keeps the daemon busy; a slow machine has more."""
+        self.reports: Counter[str] = Counter()
+        """What the daemons here reported, by event."""
+        self.on_report: Callable[[Machine, Report], None] = lambda _machine, _report: None
+        self.on_ownership: Callable[[Machine], None] = lambda _machine: None
+        """Called after commits that wait for the disk: ownership may have changed."""
+        self.on_end: Callable[[Machine, str], None] = lambda _machine, _how: None
+        """Called when the daemon is gone: why."""
+        self.measure: Callable[[Machine, Request], int | None] = lambda _machine, _request: None
+        """Asked when the daemon takes a request: addresses that it could give at once."""
+        self._timeline = timeline
+        self._network = network
+        self._trace = trace
+        self._port: Port | None = None
+        self._rng = Random(f"{seed}/machine")
+        self._starts = 0
+        self._packets: deque[tuple[bytes, Endpoint]] = deque()
+        self._requests: deque[tuple[int, bool]] = deque()
+        self._waiting: dict[int, _Waiting] = {}
+        self._busy = False
+        self._local = -math.inf
+        self._armed = math.inf
+        self._wakes = (-math.inf, 0)
+
+    # Life and death
+
+    @property
+    def running(self) -> bool:
+        """Whether the daemon's process exists, perhaps paused."""
+        return self.node is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether what the daemon would show now is on its disk: no commit is under way."""
+        return self.node is not None and not self._busy
+
+    def start(self) -> None:
+        """Start the daemon from what the disk holds; a new life if it holds nothing."""
+        assert self.node is None, f"{self.name} runs already"
+        opened = self.disk.open()
+        held = next((one.peer for one in opened.records if isinstance(one, Identity)), None)
+        if held is None:
+            held = Peer(self.name, int(self.clock.wall() * 1e6) << 10 | self._rng.getrandbits(10))
+            try:
+                self.disk.write([Persist((Identity(held),), (), Durability.HOST)])
+            except StorageError:
+                self.disk.die()
+                self._trace.note(self.name, "unstarted", "the disk is full")
+                return
+            self.lives_count += 1
+            self.reports["second-life"] += self.lives_count > 1
+        self.life = held
+        self.reports["restart-with-grant"] += any(isinstance(one, Outgoing) for one in opened.records)
+        self.reports["restart-with-resting"] += any(isinstance(one, Resting) for one in opened.records)
+        self._starts += 1
+        self._trace.note(self.name, "start", f"{held} {len(opened.records)} {opened.damage}")
+        self._local = self.clock.read()
+        rng = Random(f"{self.seed}/{self._starts}")
+        self._port = self._network.attach(self.name, self.settings.endpoint, self._deliver)
+        self.node = Node.restore(held, self.settings, rng, opened.records, self._local)
+        self._pump()
+
+    def kill(self, how: str = "killed") -> None:
+        """`kill -9`."""
+        self._end(how)
+        self.disk.die()
+
+    def stop(self) -> None:
+        """SIGTERM: what waits is worked off, as far as it goes at once; then the store is closed."""
+        if self._busy or self.paused:
+            self.kill("killed, as it did not stop in time")
+            return
+        self._pump()
+        if self.node is not None:
+            port = self._port
+            self._port = None
+            if port is not None:
+                port.close()
+            self._end("stopped")
+            self.disk.close()
+
+    def lose_power(self) -> None:
+        """The whole host is off at once, its kernel too."""
+        if self.node is not None:
+            self._end("lost its power", silent=True)
+        self.disk.lose_power()
+
+    def pause(self) -> None:
+        """The process stops running; its kernel goes on."""
+        self.paused = True
+        self.reports["paused"] += 1
+        self._trace.note(self.name, "pause")
+
+    def resume(self) -> None:
+        """The process goes on, late."""
+        self.paused = False
+        self._trace.note(self.name, "resume")
+        self._pump()
+
+    def touch(self) -> None:
+        """Look at the clock again: it is not what it was."""
+        self._armed = math.inf
+        self._pump()
+
+    def _end(self, how: str, *, silent: bool = False) -> None:
+        if self.node is None:
+            return
+        self._trace.note(self.name, "end", how)
+        self.node = None
+        self.paused = self._busy = False
+        self._starts += 1  # what was planned for this process is for nobody
+        self._armed = math.inf
+        self._packets.clear()
+        self._requests.clear()
+        if self._port is not None:
+            self._port.abort(silent=silent)
+            self._port = None
+        waiting, self._waiting = self._waiting, {}
+        self.on_end(self, how)
+        for one in waiting.values():
+            self._timeline.after(0.0, one.then, None)
+
+    # Inputs
+
+    def ask(self, request_id: int, request: Request, then: Callback) -> None:
+        """Put a request to the daemon, which must run; `request_id` is new in the run."""
+        assert self.node is not None
+        self._waiting[request_id] = _Waiting(request, then)
+        self._requests.append((request_id, True))
+        self._trace.note(self.name, "ask", (request_id, request))
+        self._pump()
+
+    def cancel(self, request_id: int) -> None:
+        """The client that asked goes away; nothing if it has its answer."""
+        waiting = self._waiting.pop(request_id, None)
+        if waiting is not None and waiting.handed:
+            self._requests.append((request_id, False))
+            self._pump()
+
+    def show(self, request: Request) -> Answer:
+        """What the daemon answers to a question that changes nothing; it must be `idle`."""
+        assert self.node is not None
+        effects = self.node.request(0, request, self._local)
+        (reply,) = effects
+        assert isinstance(reply, Reply)
+        return reply.answer
+
+    def _deliver(self, packet: bytes, source: Endpoint) -> None:
+        self._packets.append((packet, source))
+        if len(self._packets) > INBOX_MAX:
+            self._packets.popleft()
+        self._pump()
+
+    # The driver
+
+    def _pump(self) -> None:
+        """Take batches until nothing waits or the daemon is busy."""
+        while self.node is not None and not self._busy and not self.paused:
+            now = self._local = max(self._local, self.clock.read())
+            due = self.node.wake_at <= now
+            if not (due or self._packets or self._requests):
+                break
+            self._take(self._feed(now, due=due))
+        self._arm()
+
+    def _feed(self, now: float, *, due: bool) -> Sequence[Effect]:
+        """The effects of one batch: requests, then packets, then the timer; just one input if stepwise."""
+        node = self.node
+        assert node is not None
+        effects: list[Effect] = []
+        for _ in range(min(len(self._requests), 1 if self.stepwise else REQUESTS_MAX)):
+            effects += self._feed_request(node, now)
+        if self.stepwise and effects:
+            return effects
+        for _ in range(min(len(self._packets), 1 if self.stepwise else PACKETS_MAX)):
+            packet, source = self._packets.popleft()
+            self._trace.note(self.name, "receive", packet)
+            effects += node.receive(packet, source, now)
+        if due and not (self.stepwise and effects):
+            self._guard(now)
+            self._trace.note(self.name, "wake")
+            effects += node.wake(now)
+        return effects
+
+    def _feed_request(self, node: Node, now: float) -> Sequence[Effect]:
+        request_id, asked = self._requests.popleft()
+        if not asked:
+            return node.cancel(request_id, now)
+        waiting = self._waiting.get(request_id)
+        if waiting is None:
+            return ()
+        waiting.free_before = self.measure(self, waiting.request)
+        effects = node.request(request_id, waiting.request, now)
+        waiting.handed = not any(isinstance(one, Reply) and one.request_id == request_id for one in effects)
+        return effects
+
+    def _guard(self, now: float) -> None:
+        at, count = self._wakes
+        self._wakes = (now, count + 1 if at == now else 1)
+        if self._wakes[1] > WAKES_MAX:
+            raise SpinError(f"{self.name} wants to be woken for ever at {self._timeline.now}")
+
+    def _take(self, effects: Sequence[Effect]) -> None:
+        """Do what a batch wants, now or when its commit is done."""
+        if self.stepwise:
+            for number, effect in enumerate(effects):
+                if self._dies(effects, number):
+                    return
+                self._step(effect)
+                if self.node is None:
+                    return
+            self._work()
+            return
+        persists = [one for one in effects if type(one) is Persist]
+        if not persists:
+            self._perform(effects)
+            self._work()
+            return
+        if self._dies(effects, 0):
+            return
+        try:
+            delay_s = self.disk.begin(persists)
+        except StorageError as error:
+            self._fail(error)
+            return
+        self._busy = True
+        self._timeline.after(delay_s, self._committed, self._starts, persists, effects)
+
+    def _committed(self, starts: int, persists: Sequence[Persist], effects: Sequence[Effect]) -> None:
+        if starts != self._starts:
+            return
+        self.disk.finish()
+        self._busy = False
+        self._wrote(persists)
+        self._perform(effects)
+        self._work()
+        self._pump()
+
+    def _work(self) -> None:
+        """A slow machine is busy with a batch for a while."""
+        if self.work_s and self.node is not None:
+            self._busy = True
+            self._timeline.after(self.work_s, self._worked, self._starts)
+
+    def _worked(self, starts: int) -> None:
+        if starts == self._starts:
+            self._busy = False
+            self._pump()
+
+    def _wrote(self, persists: Sequence[Persist]) -> None:
+        for one in persists:
+            self._trace.note(self.name, "persist", (one.durability, one.delete, one.put))
+        if any(one.durability is Durability.HOST for one in persists):
+            self.on_ownership(self)
+
+    def _perform(self, effects: Sequence[Effect]) -> None:
+        for number, effect in enumerate(effects):
+            if type(effect) is not Persist:
+                if self._dies(effects, number):
+                    return
+                self._step(effect)
+                if self.node is None:  # whoever heard of it has ended the daemon
+                    return
+
+    def _step(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self._trace.note(self.name, "send", effect.packet)
+                if self._port is not None:
+                    self._port.send(effect)
+            case Persist():
+                try:
+                    self.disk.write([effect])
+                except StorageError as error:
+                    self._fail(error)
+                    return
+                self._wrote([effect])
+            case Reply():
+                self._reply(effect)
+            case Report():
+                self._trace.note(self.name, "report", (effect.event, effect.fields))
+                self.reports[effect.event] += 1
+                self.on_report(self, effect)
+
+    def _reply(self, reply: Reply) -> None:
+        self._trace.note(self.name, "reply", (reply.request_id, reply.answer))
+        waiting = self._waiting.pop(reply.request_id, None)
+        if waiting is not None:
+            answered = Answered(reply.answer, immediate=not waiting.handed, free_before=waiting.free_before)
+            # Not from within: what the client does next is another input, and this batch is not done yet.
+            self._timeline.after(0.0, waiting.then, answered)
+
+    def _dies(self, effects: Sequence[Effect], number: int) -> bool:
+        """Whether the daemon dies before the effect of this number."""
+        if not self.mortality or self._rng.random() >= self.mortality:
+            return False
+        self._trace.note(self.name, "dies", (number, len(effects)))
+        before = "Persist" if type(effects[number]) is Persist else type(effects[number]).__name__
+        self.reports[f"death-before-{before.lower()}"] += 1
+        self.kill("died between two effects")
+        return True
+
+    def _fail(self, error: StorageError) -> None:
+        """The daemon ends when its disk refuses."""
+        self._trace.note(self.name, "refused", str(error))
+        self.reports["storage-error"] += 1
+        self.kill("ended: the disk refused")
+
+    # Time
+
+    def _arm(self) -> None:
+        """Plan the next wake, unless an earlier one is planned, which will plan it."""
+        if self.node is None or self.paused or self._busy:
+            return
+        due = self.node.wake_at
+        if due == math.inf:
+            return
+        when = max(self.clock.when(due), self._timeline.now)
+        if when < self._armed:
+            self._armed = when
+            self._timeline.at(when, self._timer, self._starts, when)
+
+    def _timer(self, starts: int, when: float) -> None:
+        if starts != self._starts or when != self._armed or self.node is None:
+            return
+        self._armed = math.inf
+        due = self.node.wake_at
+        # The clock may read a hair less than what it was asked to read now.
+        if self.clock.when(due) <= self._timeline.now:
+            self._local = max(self._local, due)
+        self._pump()

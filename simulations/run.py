@@ -1,0 +1,271 @@
+"""
+One run, from its plan to its outcome.
+
+Does not know how plans are made, nor how outcomes are shown.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from types import ModuleType
+
+from simulations import faults, landmarks, scenarios
+from simulations.checkers.court import Court, all_checkers
+from simulations.clients import Habits
+from simulations.machine import Machine, SpinError
+from simulations.outcome import Outcome
+from simulations.plan import SWARM, Plan
+from simulations.simulated import SimulatedStage
+from simulations.sources import commit
+from simulations.views import is_ready
+from simulations.world import Layout, World
+from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.config.pools import parse_pools
+from weaveipam.protocol.values import Pool
+
+POOL = "10.32.0.0/24"
+"""Of scenarios that name none."""
+CLOCKS = frozenset({"clock-jump"})
+"""Faults after which nobody can say how long an address has rested."""
+DRIFT_MARGIN = 0.9
+"""Of the cooldown that is demanded: the slowest clock takes five hundredths more, the fastest less."""
+STEPWISE = 0.3
+"""Chance of a machine to perform one effect after the other."""
+CORES = 0.4
+"""Chance of a run to end with a part of its machines."""
+CORE = "core"
+"""In place of a fault's name: at the end only some machines are healed, and the others are gone for good."""
+
+
+def run(plan: Plan, watch: Callable[[float], None] = lambda _part: None) -> Outcome:
+    """
+    What comes of a plan; equal for equal plans, but for the seconds that it took.
+
+    Args:
+        plan: What to run.
+        watch: Told now and then which part is done, 0 to 1.
+
+    Raises:
+        KeyError: no such scenario.
+    """
+    began = time.monotonic()
+    if plan.scenario == SWARM:
+        stage, strengths = _swarm(plan, watch)
+    else:
+        stage, strengths = _scenario(plan, watch)
+    return _outcome(plan, stage, strengths, time.monotonic() - began)
+
+
+def pools_of(tables: Sequence[tuple[str, str]]) -> tuple[Pool, ...]:
+    """Pools of names and ranges (`10.32.0.0/24`, or several joined by commas), as an operator's are made."""
+    problems: list[str] = []
+    named = [{"name": name, "ranges": ranges.split(",")} for name, ranges in tables]
+    pools = parse_pools("pool", named, problems)
+    assert not problems, problems
+    return pools
+
+
+def _scenario(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, dict[str, str]]:
+    scenario: ModuleType = scenarios.load(plan.scenario)
+    nodes = plan.nodes or scenario.NODES
+    seconds = 60 * (plan.minutes or scenario.MINUTES)
+    preset = getattr(scenario, "PRESET", "test")
+    layout = Layout(pools=pools_of([("default", getattr(scenario, "POOL", POOL))]), preset=preset)
+    stage = _stage(f"{plan.seed}/{plan.scenario}", layout, seconds, watch, cooldown_s=_cooldown_s(preset))
+    _guarded(stage, lambda: _play(stage, scenario, nodes))
+    return stage, {}
+
+
+def _play(stage: SimulatedStage, scenario: ModuleType, nodes: int) -> None:
+    stage.form(nodes)
+    scenario.play(stage)
+    stage.judge()
+
+
+def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, dict[str, str]]:
+    seed = str(plan.seed)
+    rng = Random(f"{seed}/swarm")
+    nodes = rng.choice((3, 3, 4, 5, 6, 7, 9))
+    preset = rng.choice(("test", "test", "test", "test", "lan"))
+    seconds = rng.uniform(30.0, 60.0)
+    pools, size = _draw_pools(rng)
+    habits = _draw_habits(rng, size)
+    layout = Layout(pools=pools, preset=preset, seeds=rng.choice((1, 2, 3, 3)))
+    seconds = seconds if plan.minutes is None else 60 * plan.minutes
+    nodes = nodes if plan.nodes is None else plan.nodes
+    drawn = faults.draw(seed, plan.faults)
+    cooldown_s = 0.0 if CLOCKS & set(drawn) else DRIFT_MARGIN * _cooldown_s(preset)
+    stage = _stage(seed, layout, seconds, watch, cooldown_s=cooldown_s)
+    strengths: dict[str, str] = {}
+    _guarded(stage, lambda: strengths.update(_live(stage, seed, nodes, drawn, habits, plan)))
+    return stage, {
+        "preset": preset,
+        "pools": f"{len(pools)} of {size} addresses",
+        "clients": _described(habits),
+        **strengths,
+    }
+
+
+def _live(
+    stage: SimulatedStage, seed: str, nodes: int, drawn: list[str], habits: Habits, plan: Plan
+) -> dict[str, str]:
+    """The swarm's story: start amid trouble, live in it, heal, judge."""
+    world, trouble = stage.world, stage.trouble
+    rng = Random(f"{seed}/life")
+    names = [f"n{number + 1}" for number in range(nodes)]
+    machines = world.found(names)
+    trouble.seeds = tuple(names[: world.layout.seeds])
+    trouble.downtime_s = rng.choice((0.3, 2.0, 8.0))
+    world.on_end = _caretaker(stage, Random(f"{seed}/caretaker"))
+    for machine in machines:
+        machine.stepwise = rng.random() < STEPWISE
+    stage.observer.start()
+    strengths = faults.begin(drawn, trouble, seed)
+    for machine in machines:
+        world.timeline.at(rng.choice((0.0, 0.0, rng.uniform(0.0, 5.0))), trouble.settle_down, machine)
+    stage.clients.load(habits)
+    stage.run(stage.seconds)
+    core = _core(stage, Random(f"{seed}/core")) if plan.faults is None or CORE in plan.faults else None
+    if core is not None:
+        strengths[CORE] = f"only {', '.join(core)} are healed"
+        _abandon(stage, core)
+    stage.judge()
+    return strengths
+
+
+def _core(stage: SimulatedStage, rng: Random) -> list[str] | None:
+    """Machines that shall go on alone, all of them in the cluster already; None: all go on."""
+    machines = stage.world.machines
+    served = [name for name, one in machines.items() if one.running and is_ready(one)]
+    if rng.random() >= CORES or not served:
+        return None
+    return sorted(rng.sample(served, rng.randint(1, len(served))))
+
+
+def _abandon(stage: SimulatedStage, core: Sequence[str]) -> None:
+    for name, machine in stage.world.machines.items():
+        if name not in core:
+            stage.trouble.gone.add(name)
+            machine.lose_power()
+
+
+def _caretaker(stage: SimulatedStage, rng: Random) -> Callable[[Machine, str], None]:
+    """Daemons that have ended are started again after a while, as service managers do."""
+
+    def care(machine: Machine, _how: str) -> None:
+        delay_s = rng.expovariate(1 / stage.trouble.downtime_s)
+        stage.world.timeline.after(delay_s, stage.trouble.settle_down, machine)
+
+    return care
+
+
+def _guarded(stage: SimulatedStage, play: Callable[[], None]) -> None:
+    """An exception of the node is a violation; one of the simulator goes on."""
+    try:
+        play()
+    except SpinError as error:
+        stage.court.accuse("liveness", stage.world.now, str(error))
+
+
+def _stage(
+    seed: str, layout: Layout, seconds: float, watch: Callable[[float], None], *, cooldown_s: float
+) -> SimulatedStage:
+    court = Court(all_checkers(cooldown_s))
+    world = World(seed, layout, court.hear)
+    court.on_first = world.trace.freeze
+    return SimulatedStage(world, court, Random(f"{seed}/stage"), seconds, watch)
+
+
+def _cooldown_s(preset: str) -> float:
+    return AllocationSettings.preset(preset).cooldown_s
+
+
+def _draw_pools(rng: Random) -> tuple[tuple[Pool, ...], int]:
+    length = rng.choice((24, 25, 26, 27, 28))
+    tables = [("blue", f"10.32.0.0/{length}")]
+    size = 1 << (32 - length)
+    if rng.random() < 1 / 4:
+        tables.append(("green", "10.40.0.16-10.40.0.47"))
+    if rng.random() < 1 / 4:
+        tables.append(("violet", "fd00:1::/122"))
+    return pools_of(tables), size
+
+
+def _draw_habits(rng: Random, size: int) -> Habits:
+    hold_s = rng.choice((0.5, 3.0, 20.0))
+    occupancy = rng.choice((0.1, 0.5, 0.9, 1.2))
+    return Habits(
+        adds_per_s=min(15.0, occupancy * size / hold_s),
+        hold_s=hold_s,
+        repeat=rng.choice((0.0, 0.1, 0.5)),
+        vanish=rng.choice((0.0, 0.05, 0.3)),
+        cross=rng.choice((0.0, 0.05, 0.3)),
+        durable=rng.choice((0.0, 0.2)),
+        block=rng.choice((0.0, 0.0, 0.05)),
+        wait_s=rng.choice((1.0, 8.0)),
+    )
+
+
+def _described(habits: Habits) -> str:
+    chances = {
+        "ask twice": habits.repeat,
+        "vanish": habits.vanish,
+        "cross": habits.cross,
+        "durable": habits.durable,
+        "blocks": habits.block,
+    }
+    shown = ", ".join(f"{chance:.0%} {name}" for name, chance in chances.items() if chance)
+    return f"{habits.adds_per_s:.1f} a second, who stay {habits.hold_s:g} s" + (f"; {shown}" if shown else "")
+
+
+def _outcome(plan: Plan, stage: SimulatedStage, strengths: Mapping[str, str], wall_s: float) -> Outcome:
+    world, observer = stage.world, stage.observer
+    sent = sum(world.network.sent_bytes.values())
+    nodes = len(world.machines)
+    chart = observer.chart()
+    return Outcome(
+        seed=plan.seed,
+        scenario=plan.scenario,
+        nodes=nodes,
+        virtual_seconds=round(world.now, 3),
+        wall_seconds=round(wall_s, 3),
+        events=world.timeline.events_count,
+        violations=tuple(stage.court.violations),
+        trace_hash=world.trace.digest(),
+        allocations=world.given_count,
+        failures_by_reason=dict(sorted(world.failures.items())),
+        gossip_bytes_per_node_per_second=round(sent / max(1, nodes) / max(world.now, 1e-9), 1),
+        convergence_seconds=_percentiles(observer.spells),
+        ring_runs_max=observer.runs_max,
+        ring_runs_final=chart.samples[-1].runs if chart.samples else 0,
+        reached=_reached(stage),
+        faults=dict(strengths),
+        replay=plan.command(),
+        commit=commit(),
+        tail=world.trace.tail,
+        chart=chart,
+    )
+
+
+def _reached(stage: SimulatedStage) -> dict[str, int]:
+    counts: Counter[str] = Counter(stage.trouble.counts)
+    counts.update(stage.world.network.counters)
+    counts.update(stage.clients.counters)
+    for machine in stage.world.machines.values():
+        counts.update(machine.reports)
+        counts.update(machine.disk.counters)
+    counts["exhausted"] = stage.world.failures.get("exhausted", 0)
+    return landmarks.reached(counts)
+
+
+def _percentiles(seconds: Sequence[float]) -> dict[str, float]:
+    """Nearest ranks; empty for none."""
+    if not seconds:
+        return {}
+    ordered = sorted(seconds)
+    at = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+    return {name: round(ordered[math.ceil(len(ordered) * part) - 1], 3) for name, part in at.items()}

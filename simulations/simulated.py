@@ -1,0 +1,349 @@
+"""
+The stage in virtual time: scenarios and the swarm play on it, and its clusters are judged at the end.
+
+Does not know any scenario, nor how outcomes are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from random import Random
+
+from simulations import faults
+from simulations.checkers.court import Court
+from simulations.clients import Client, Clients, Habits
+from simulations.disk import Snapshot
+from simulations.facts import Emptied, View
+from simulations.faults import Trouble
+from simulations.machine import Machine
+from simulations.network import Quality
+from simulations.observer import Observer
+from simulations.views import view_of
+from simulations.world import World
+
+ANSWERS_S = 30.0
+"""How long a burst waits for its answers."""
+SLICE_S = 1.0
+"""Virtual seconds between two looks at whether something has come about."""
+DRAIN_MAX = 4096
+"""Addresses that are asked for, at the end, to see whether all can be had."""
+SETTLE_ROUNDS = 150.0
+"""
+Rounds of probes within which a healed cluster agrees.
+
+A member that was declared dead is pinged again once in `dead_probe_rounds`, so each side finds the other
+within a few times ten rounds, and then repairs follow; the rest is for suspicions under way.
+"""
+
+
+class SimulatedStage:
+    """A `Stage` over a `World`."""
+
+    def __init__(
+        self, world: World, court: Court, rng: Random, seconds: float, watch: Callable[[float], None]
+    ) -> None:
+        self.world = world
+        self.court = court
+        self.clients = Clients(world, rng)
+        self.observer = Observer(world, seconds)
+        self.trouble = Trouble(world, self.clients, self.observer, seconds)
+        self._rng = rng
+        self._seconds = seconds
+        self._watch = watch
+        self._snapshots: dict[str, tuple[Snapshot, list[Client]]] = {}
+        self._drained: list[Client] = []
+
+    # What there is
+
+    @property
+    def seconds(self) -> float:
+        """As `Stage.seconds`."""
+        return self._seconds
+
+    @property
+    def names(self) -> Sequence[str]:
+        """As `Stage.names`."""
+        return tuple(self.world.machines)
+
+    @property
+    def pool_size(self) -> int:
+        """As `Stage.pool_size`."""
+        views = [one for one in self._views().values() if one.serving]
+        return views[0].size if views else 0
+
+    def form(self, nodes: int) -> None:
+        """Start the first daemons and wait until they serve; a violation if they do not in time."""
+        machines = self.world.found([f"n{number + 1}" for number in range(nodes)])
+        for machine in machines:
+            machine.start()
+        self.observer.start()
+        self.settle()
+
+    def run(self, seconds: float) -> None:
+        """As `Stage.run`."""
+        until = self.world.now + seconds
+        while self.world.now < until:
+            self.world.timeline.run(min(until, self.world.now + SLICE_S))
+            self._watch(min(1.0, self.world.now / max(self._seconds, 1e-9)))
+
+    # Clients
+
+    def load(self, adds_per_s: float, hold_s: float, at: Sequence[str] = ()) -> None:
+        """As `Stage.load`."""
+        self.observer.mark("load", f"{adds_per_s:g} ADDs/s, held for {hold_s:g} s", at)
+        self.clients.load(Habits(adds_per_s=adds_per_s, hold_s=hold_s), at)
+
+    def burst(self, count: int, at: Sequence[str]) -> int:
+        """As `Stage.burst`."""
+        self.observer.mark("load", f"{count} ADDs at once", at)
+        up = [self.world.machines[name] for name in at if self.world.machines[name].running]
+        pools = self.world.layout.pools
+        asked = [
+            self.clients.add(up[number % len(up)], Habits(), pools[number % len(pools)].name)
+            for number in range(count)
+            if up
+        ]
+        self._wait(partial(_told, asked), ANSWERS_S)
+        return sum(bool(one.size) for one in asked)
+
+    def release(self, at: Sequence[str] = ()) -> None:
+        """As `Stage.release`."""
+        for client in list(self.clients.here.values()):
+            if not at or client.machine.name in at:
+                self.clients.leave(client)
+        self.run(SLICE_S)
+
+    # The network
+
+    def split(self, *groups: Sequence[str]) -> None:
+        """As `Stage.split`."""
+        named = {name for group in groups for name in group}
+        alone = [[name] for name in self.names if name not in named]
+        parts = [*groups, *alone]
+        for number, one in enumerate(parts):
+            others = [name for other, part in enumerate(parts) if other != number for name in part]
+            self.world.network.cut(one, others)
+        text = " | ".join(", ".join(part) for part in parts)
+        self.observer.mark("cut", text, [name for part in parts for name in part])
+
+    def cut(self, sources: Sequence[str], targets: Sequence[str]) -> None:
+        """As `Stage.cut`."""
+        self.world.network.cut(sources, targets)
+        self.observer.mark("cut", f"{', '.join(sources)} to {', '.join(targets)}", [*sources, *targets])
+
+    def heal(self) -> None:
+        """As `Stage.heal`."""
+        self.world.network.heal()
+        self.world.network.impair(self.names, None)
+        self.observer.mark("cut", "healed")
+
+    def impair(
+        self, at: Sequence[str], *, delay_s: float = 0.0, loss: float = 0.0, bytes_per_s: float = 0.0
+    ) -> None:
+        """As `Stage.impair`."""
+        quality = Quality(delay_s=delay_s, loss=loss)
+        if bytes_per_s:
+            quality = Quality(delay_s=delay_s, loss=loss, bytes_per_s=bytes_per_s)
+        self.world.network.impair(at, quality)
+        self.observer.mark("slow", f"{1000 * delay_s:g} ms, {loss:.0%} lost", at)
+
+    # Machines
+
+    def join(self, count: int) -> Sequence[str]:
+        """As `Stage.join`."""
+        names = []
+        for _ in range(count):
+            up = [one.name for one in self.world.running()]
+            name = f"n{len(self.world.machines) + 1}"
+            self.world.add(name, up[: self.world.layout.seeds]).start()
+            names.append(name)
+        self.observer.mark("join", f"{count} join", names)
+        return names
+
+    def kill(self, *names: str) -> None:
+        """As `Stage.kill`."""
+        self.observer.mark("crash", "kill -9", names)
+        for machine in self._those(names):
+            machine.kill()
+
+    def stop(self, *names: str) -> None:
+        """As `Stage.stop`."""
+        self.observer.mark("stop", "stopped in good order", names)
+        for machine in self._those(names):
+            machine.stop()
+
+    def start(self, *names: str) -> None:
+        """As `Stage.start`."""
+        self.observer.mark("start", "started", names)
+        for machine in self._those(names):
+            if not machine.running:
+                self._boot(machine)
+
+    def power_cut(self, *names: str) -> None:
+        """As `Stage.power_cut`."""
+        self.observer.mark("power-cut", "no power", names)
+        self.trouble.cut_power(self._those(names))
+
+    def pause(self, *names: str) -> None:
+        """As `Stage.pause`."""
+        self.observer.mark("pause", "stopped for a while", names)
+        for machine in self._those(names):
+            machine.pause()
+
+    def resume(self, *names: str) -> None:
+        """As `Stage.resume`."""
+        self.observer.mark("pause", "goes on", names)
+        for machine in self._those(names):
+            machine.resume()
+
+    def snapshot(self, name: str) -> None:
+        """As `Stage.snapshot`."""
+        self.observer.mark("disk", "a snapshot", [name])
+        here = [one for one in self.clients.here.values() if one.machine.name == name and one.size]
+        self._snapshots[name] = (self.world.machines[name].disk.snapshot(), here)
+
+    def roll_back(self, name: str) -> None:
+        """As `Stage.roll_back`: pods that came after the snapshot are gone."""
+        machine = self.world.machines[name]
+        snapshot, here = self._snapshots[name]
+        self.observer.mark("disk", "back to the snapshot", [name])
+        self.clients.emptied(machine)
+        self.world.hear(Emptied(self.world.now, name))
+        machine.lose_power()
+        machine.disk.roll_back(snapshot)
+        self.world.forgot(machine)
+        for client in here:
+            if not client.leaving:
+                self.clients.here[client.key] = client
+        machine.start()
+        self.clients.rebooted(machine)
+
+    def clone(self, name: str) -> str:
+        """As `Stage.clone`."""
+        machine = self.world.machines[name]
+        copied = f"n{len(self.world.machines) + 1}"
+        self.observer.mark("join", f"a copy of {name}", [name, copied])
+        self.world.clone(machine, copied).start()
+        return copied
+
+    # Judgement
+
+    def claim(self, text: str, held: object) -> None:
+        """As `Stage.claim`."""
+        if not held:
+            self.court.accuse("claim", self.world.now, text)
+
+    def settle(self) -> None:
+        """As `Stage.settle`; the deadline is `SETTLE_ROUNDS` rounds of probes."""
+        faults.end(self.trouble)
+        for machine in self.world.machines.values():
+            if not machine.running and machine.name not in self.trouble.gone:
+                self._boot(machine)
+        self.observer.mark("phase", "all is healed")
+        began = self.world.now
+        wait_s = SETTLE_ROUNDS * self.world.gossip.probe_interval_s
+        if not self._wait(self._agreed, wait_s):
+            trouble = "; ".join(self._open_ends()) or "they go on changing"
+            self.court.accuse(
+                "convergence", self.world.now, f"no agreement within {wait_s:g} s after healing: {trouble}"
+            )
+        else:
+            self.observer.mark("phase", f"agreed after {self.world.now - began:.1f} s")
+
+    def judge(self) -> None:
+        """At the end: settle, let all rest, look at everything, and use up all there is."""
+        self.clients.stay()
+        self.settle()
+        self.run(self.world.allocation.cooldown_s + 2 * self.world.allocation.coalesce_s)
+        self.observer.observe(settled=True, gone=frozenset(self.trouble.gone))
+        self._drain()
+
+    def _drain(self) -> None:
+        """Everything that is free can be had, and nothing is in use that nobody holds."""
+        views = {name: view for name, view in self._views().items() if view.serving}
+        if not views:
+            return
+        held = sum(
+            one.size for one in self.clients.here.values() if one.life == one.machine.life and one.size
+        )
+        for name, view in views.items():
+            keys = {one.key for one in self.clients.here.values() if one.machine.name == name}
+            lost = sorted(view.keys - keys)
+            if lost:
+                self.court.accuse("durability", self.world.now, f"{name} keeps for nobody: {lost[:5]}")
+        first = next(iter(views.values()))
+        used = sum(sum(view.used.values()) for view in views.values())
+        expected = first.size - first.unreachable - used
+        if expected > DRAIN_MAX:
+            return
+        given = self._use_up(list(views))
+        if given != expected and not self.court.violations:
+            text = f"{given} of {expected} addresses could be had in the end; {held} are held, {used} in use"
+            self.court.accuse("work", self.world.now, text)
+
+    def _use_up(self, names: list[str]) -> int:
+        """Ask everywhere for more until all say no; how many addresses were given."""
+        given = 0
+        for pool in self.world.layout.pools:
+            asked: list[Client] = []
+            while True:
+                batch = [
+                    self.clients.add(self.world.machines[self._rng.choice(names)], Habits(), pool.name)
+                    for _ in range(2 * len(names))
+                ]
+                self._wait(partial(_told, batch), ANSWERS_S, 0.05)
+                asked += batch
+                if not any(one.size for one in batch):
+                    break
+            given += sum(one.size for one in asked)
+        return given
+
+    def _agreed(self) -> bool:
+        return not self._open_ends()
+
+    def _open_ends(self) -> list[str]:
+        """What keeps the running daemons from being in agreement."""
+        wanted = [one for one in self.world.machines.values() if one.name not in self.trouble.gone]
+        down = [one.name for one in wanted if not one.running]
+        if down:
+            return [f"{', '.join(down)} down"]
+        views = self._views()
+        busy = [one.name for one in wanted if one.name not in views]
+        if busy:
+            return [f"{', '.join(busy)} busy"]
+        names = {one.name for one in wanted}
+        found = [f"{name} does not serve" for name, view in views.items() if not view.serving]
+        first = next(iter(views), "")
+        for name, view in views.items():
+            if view.rings != views[first].rings:
+                found.append(f"{name} holds another ring than {first}")
+            if view.alive != names:
+                found.append(f"{name} sees {', '.join(sorted(view.alive))} alive")
+            if view.outgoing:
+                found.append(f"{name} has {view.outgoing} grants open")
+        return found
+
+    def _views(self) -> dict[str, View]:
+        world = self.world
+        return {name: view_of(one, world.rings) for name, one in world.machines.items() if world.serving(one)}
+
+    def _boot(self, machine: Machine) -> None:
+        self.trouble.power_on([machine])
+
+    def _those(self, names: Sequence[str]) -> list[Machine]:
+        return [self.world.machines[name] for name in names]
+
+    def _wait(self, holds: Callable[[], bool], seconds: float, slice_s: float = 0.2) -> bool:
+        """Let time pass until something holds, at most so long; whether it does."""
+        until = self.world.now + seconds
+        while not holds():
+            if self.world.now >= until:
+                return False
+            self.world.timeline.run(self.world.now + slice_s)
+        return True
+
+
+def _told(clients: Sequence[Client]) -> bool:
+    """Whether each has been given something, or gave up."""
+    return all(one.size or one.leaving for one in clients)

@@ -1,0 +1,97 @@
+"""
+What daemons show: the answers to questions that change nothing, as facts and samples need them.
+
+Does not know what is right, nor when to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ring.address import Range
+from ring.ring import Run
+from simulations.facts import View
+from simulations.machine import Machine
+from weaveipam.protocol.requests import (
+    Allocate,
+    Allocations,
+    GetAllocations,
+    GetMembers,
+    GetPools,
+    GetRing,
+    GetStatus,
+    RingView,
+    Status,
+)
+from weaveipam.protocol.requests import Members as MembersAnswer
+from weaveipam.protocol.requests import Pools as PoolsAnswer
+from weaveipam.protocol.values import Allocation, MemberState, Pool, RingId
+
+
+def addresses_of(allocation: Allocation) -> tuple[tuple[RingId, Range], ...]:
+    """What an allocation gives, as facts say it."""
+    return tuple((RingId(allocation.network, one.family), one.range) for one in allocation.addresses)
+
+
+def rings_of(pools: tuple[Pool, ...]) -> tuple[RingId, ...]:
+    """The rings over those pools, sorted."""
+    return tuple(sorted({RingId(pool.network, one.family) for pool in pools for one in pool.ranges}))
+
+
+def runs_of(machine: Machine, ring: RingId) -> tuple[Run, ...]:
+    """The runs that a daemon shows; none while it belongs to no cluster."""
+    answer = machine.show(GetRing(ring))
+    return answer.runs if isinstance(answer, RingView) else ()
+
+
+def is_ready(machine: Machine) -> bool:
+    """Whether a daemon says that it serves."""
+    answer = machine.show(GetStatus())
+    assert isinstance(answer, Status)
+    return answer.ready
+
+
+def owned_by(machine: Machine, rings: tuple[RingId, ...]) -> Mapping[RingId, tuple[Range, ...]] | None:
+    """What a daemon shows that it owns itself, by ring; None while it does not serve."""
+    if not is_ready(machine):
+        return None
+    return {
+        ring: tuple(Range(run.start, run.stop) for run in runs_of(machine, ring) if run.owner == machine.life)
+        for ring in rings
+    }
+
+
+def free_for(machine: Machine, request: Allocate) -> int | None:
+    """Addresses that a daemon shows as free for a request for any one address; None for other requests."""
+    if len(request.wants) != 1 or not is_ready(machine):
+        return None
+    (want,) = request.wants
+    if want.within or want.prefix_length is not None or want.family is not None:
+        return None
+    answer = machine.show(GetPools())
+    assert isinstance(answer, PoolsAnswer)
+    return sum(one.free for one in answer.pools if one.pool.name in want.pools)
+
+
+def view_of(machine: Machine, rings: tuple[RingId, ...]) -> View:
+    """All that a daemon shows."""
+    status = machine.show(GetStatus())
+    members = machine.show(GetMembers())
+    leases = machine.show(GetAllocations())
+    assert isinstance(status, Status)
+    assert isinstance(members, MembersAnswer)
+    return View(
+        life=machine.life,
+        serving=status.ready,
+        rings={ring: runs_of(machine, ring) for ring in rings},
+        free={one.pool.name: one.free for one in status.pools},
+        used={one.pool.name: one.used for one in status.pools},
+        size=sum(one.size for one in status.pools),
+        unreachable=sum(one.unreachable for one in status.pools),
+        keys=frozenset(one.key for one in leases.allocations)
+        if isinstance(leases, Allocations)
+        else frozenset(),
+        alive=frozenset(one.peer.name for one in members.members if one.state is MemberState.ALIVE),
+        outgoing=status.outgoing,
+        conflicts=status.conflicts,
+    )

@@ -1,0 +1,203 @@
+"""
+Many machines on one network in virtual time, and whoever watches them.
+
+The world knows where everything is and states facts about it; it decides nothing.
+Does not know faults, clients, scenarios, nor what is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+from itertools import count
+from random import Random
+
+from simulations.facts import Asked, Began, Down, Fact, Forgot, Given, Owns, Refused, Taken, Vanished
+from simulations.machine import Answered, Machine
+from simulations.network import Network, Quality
+from simulations.timeline import Timeline
+from simulations.trace import Trace
+from simulations.views import addresses_of, free_for, owned_by, rings_of
+from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.gossip.settings import GossipSettings
+from weaveipam.node import Settings
+from weaveipam.protocol.requests import Allocate, Allocated, Answer, Refusal, Release, Released, Request
+from weaveipam.protocol.values import Endpoint, Pool
+
+PORT = 6783
+FIRST_HOST = int(IPv4Address("172.16.0.1"))
+WATCH_CLOSELY_MAX = 12
+"""Machines of a world in which ownership and free space are looked at with every change and request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How the cluster is set up."""
+
+    pools: tuple[Pool, ...]
+    preset: str = "test"
+    """Of gossip and allocation settings."""
+    seeds: int = 3
+    """Daemons that form the cluster; the others join."""
+
+
+Heard = Callable[[Answer | None], None]
+"""Called once with the answer to a request; None: there will be none."""
+
+
+class World:
+    """Everything that is simulated."""
+
+    def __init__(self, seed: str, layout: Layout, hear: Callable[[Fact], None]) -> None:
+        self.timeline = Timeline()
+        self.trace = Trace(lambda: self.timeline.now)
+        self.network = Network(self.timeline, Random(f"{seed}/network"), Quality())
+        self.layout = layout
+        self.rings = rings_of(layout.pools)
+        self.machines: dict[str, Machine] = {}
+        self.hear = hear
+        self.on_end: Callable[[Machine, str], None] = lambda _machine, _how: None
+        """Called when a daemon is gone, with the reason."""
+        self.on_ownership: Callable[[], None] = lambda: None
+        """Called when somebody's ring may have changed."""
+        self.given_count = 0
+        self.failures: dict[str, int] = {}
+        """Requests for addresses that got none, by reason."""
+        self._seed = seed
+        self._requests = count(1)
+        self._shown: dict[str, object] = {}
+        self.gossip = GossipSettings.preset(layout.preset)
+        self.allocation = AllocationSettings.preset(layout.preset)
+        hear(Began(0.0, layout.pools))
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the beginning."""
+        return self.timeline.now
+
+    def running(self) -> list[Machine]:
+        """Machines whose daemon runs and is not paused, in the order in which they were added."""
+        return [one for one in self.machines.values() if one.running and not one.paused]
+
+    def serving(self, machine: Machine) -> bool:
+        """Whether its daemon answers clients: it shows something, and what it shows is on its disk."""
+        return machine.idle and not machine.paused
+
+    # Machines
+
+    def found(self, names: Sequence[str]) -> list[Machine]:
+        """Machines that form the cluster, the first `Layout.seeds` of them as seeds; none is started."""
+        seeds = tuple(names[: self.layout.seeds])
+        endpoints = {name: self._endpoint(number) for number, name in enumerate(names)}
+        join = tuple(endpoints[name] for name in seeds)
+        return [self._add(name, endpoints[name], join, seeds if name in seeds else ()) for name in names]
+
+    def add(self, name: str, join: Sequence[str]) -> Machine:
+        """One more machine, not started yet, whose daemon joins by those."""
+        endpoints = tuple(self.machines[one].settings.endpoint for one in join)
+        return self._add(name, self._endpoint(len(self.machines)), endpoints, ())
+
+    def _endpoint(self, number: int) -> Endpoint:
+        return Endpoint(str(IPv4Address(FIRST_HOST + number)), PORT)
+
+    def _add(
+        self, name: str, endpoint: Endpoint, join: tuple[Endpoint, ...], seeds: tuple[str, ...]
+    ) -> Machine:
+        settings = Settings(
+            endpoint=endpoint,
+            join=tuple(one for one in join if one != endpoint),
+            seeds=tuple(sorted(seeds)),
+            pools=self.layout.pools if seeds else (),
+            gossip=self.gossip,
+            allocation=self.allocation,
+        )
+        return self._watched(
+            Machine(name, settings, self.timeline, self.network, self.trace, f"{self._seed}/{name}")
+        )
+
+    def _watched(self, machine: Machine) -> Machine:
+        machine.on_ownership = self._owns
+        machine.on_end = self._ended
+        machine.measure = self._measure
+        self.machines[machine.name] = machine
+        return machine
+
+    def clone(self, machine: Machine, name: str) -> Machine:
+        """Another host, not started yet, whose disk is a copy of that one's, and so its daemon's name."""
+        endpoint = self._endpoint(len(self.machines))
+        settings = replace(machine.settings, endpoint=endpoint)
+        copied = self._watched(
+            Machine(name, settings, self.timeline, self.network, self.trace, f"{self._seed}/{name}")
+        )
+        copied.disk = machine.disk.copy(Random(f"{self._seed}/{name}/disk"))
+        return copied
+
+    def _ended(self, machine: Machine, how: str) -> None:
+        self._shown.pop(machine.name, None)
+        self.hear(Down(self.now, machine.name))
+        self.on_end(machine, how)
+
+    def _owns(self, machine: Machine) -> None:
+        """State what a daemon shows that it owns, if that has changed."""
+        self.on_ownership()
+        if len(self.machines) > WATCH_CLOSELY_MAX or not self.serving(machine):
+            return
+        ranges = owned_by(machine, self.rings)
+        if ranges is not None and self._shown.get(machine.name) != ranges:
+            self._shown[machine.name] = ranges
+            self.hear(Owns(self.now, machine.name, machine.life, ranges))
+
+    def _measure(self, machine: Machine, request: Request) -> int | None:
+        if not isinstance(request, Allocate) or len(self.machines) > WATCH_CLOSELY_MAX:
+            return None
+        return free_for(machine, request)
+
+    # Clients
+
+    def ask(self, machine: Machine, request: Allocate | Release, then: Heard) -> int:
+        """Put a client's request to a running daemon and state the facts of it; its number."""
+        number = self.next_request()
+        key = request.key or ""
+        give = isinstance(request, Allocate)
+        durable = isinstance(request, Allocate) and request.durable
+        self.hear(Asked(self.now, number, machine.name, machine.life, key, give, durable))
+        machine.ask(number, request, lambda answered: self._answered(number, give, answered, then))
+        return number
+
+    def next_request(self) -> int:
+        """A number that no request has had."""
+        return next(self._requests)
+
+    def cancel(self, machine: Machine, number: int) -> None:
+        """The client of a request goes away."""
+        machine.cancel(number)
+        self.hear(Vanished(self.now, number))
+
+    def forgot(self, machine: Machine) -> None:
+        """State that a machine's disk is not what it was."""
+        self.hear(Forgot(self.now, machine.name))
+
+    def _answered(self, number: int, give: bool, answered: Answered | None, then: Heard) -> None:
+        now = self.now
+        if answered is None:
+            self.hear(Vanished(now, number))
+            self._count_failure("no-answer", give)
+            then(None)
+            return
+        match answered.answer:
+            case Allocated(allocation):
+                self.given_count += 1
+                addresses = addresses_of(allocation)
+                self.hear(Given(now, number, addresses, answered.immediate, answered.free_before))
+            case Released(allocations):
+                taken = tuple(one for each in allocations for one in addresses_of(each))
+                self.hear(Taken(now, number, taken))
+            case Refusal(reason, detail):
+                self.hear(Refused(now, number, str(reason), detail, answered.free_before))
+                self._count_failure(str(reason), give)
+        then(answered.answer)
+
+    def _count_failure(self, reason: str, give: bool) -> None:
+        if give:
+            self.failures[reason] = self.failures.get(reason, 0) + 1

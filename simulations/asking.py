@@ -12,11 +12,17 @@ from simulations.stage import Stage
 
 CAUTION = 5
 """What is asked for at one time is at most this part of what there is; clients hold some, and some rests."""
+UNEVEN = 16
+"""
+Who owns least has this part of an even share at least.
+
+A newcomer is given half of the largest aligned block that is free at some other daemon.
+"""
 
 
 def share(stage: Stage) -> int:
     """Addresses that each daemon surely has free while clients hold few, even cut off; may be 0."""
-    return stage.pool_size // (CAUTION * len(stage.names))
+    return stage.pool_size // (UNEVEN * len(stage.names))
 
 
 def serve(stage: Stage, at: Sequence[str]) -> bool:

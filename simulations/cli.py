@@ -22,11 +22,13 @@ from simulations.options import (
     examples,
     fault_names,
     file_options,
+    known_faults,
     runnable_scenario,
     seed_range,
     size_options,
 )
 from simulations.plan import SWARM, Plan
+from simulations.progress import Meter
 from simulations.session import EXIT_INTERRUPTED, Wishes, carry_out, conclude
 from simulations.stage import CannotError
 
@@ -112,8 +114,7 @@ def run(  # noqa: PLR0913 - an argument for each option
     """
     Run a scenario, or whatever a seed draws, in virtual time.
 
-    A failing run prints its seed, the command that replays it, and the last events before the violation. With
-    several seeds, --html draws the first run that failed, else the first one.
+    A failing run prints its seed, the command that replays it, and the last events before the violation.
     """
     if seed is not None and seeds is not None:
         raise click.UsageError("say either --seed or --seeds")
@@ -130,6 +131,7 @@ def run(  # noqa: PLR0913 - an argument for each option
         stop_at_first=stop_at_first,
         jobs=jobs,
         dask=dask,
+        faults=known_faults(),
     )
     from simulations.run import run as run_plan  # noqa: PLC0415 - help must be quick
 
@@ -178,7 +180,8 @@ def hosts(
     """
     Play a scenario with real daemons, in real time.
 
-    Each is a host in a network namespace, so this needs root on Linux. The clients are the real CNI program; the checks are those of a simulated run.
+    Each is a host in a network namespace, so this needs root on Linux. The clients are the real CNI program;
+    the checks are those of a simulated run.
     """
     if scenario == SWARM:
         raise click.UsageError(f"{SWARM} is for simulated runs; `list` names the scenarios")
@@ -186,7 +189,8 @@ def hosts(
 
     drawn = secrets.randbelow(_DRAWN_SEEDS_COUNT) if seed is None else seed
     try:
-        outcome = play(scenario, nodes=nodes, minutes=minutes, seed=drawn)
+        with Meter(scenario, sys.stderr) as meter:
+            outcome = play(scenario, nodes=nodes, minutes=minutes, seed=drawn, watch=meter.show)
     except CannotError as error:
         raise Cannot(str(error)) from None
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
+from ring.address import Family
 from simulations.machine import Machine
 from simulations.world import World
 from weaveipam.protocol.requests import (
@@ -28,6 +29,8 @@ from weaveipam.protocol.requests import (
     Want,
 )
 
+BLOCK_BITS = 3
+"""Two to the power of it is the size of the blocks that some want."""
 RETRY_S = 0.5
 """Seconds until a runtime tries again what got no answer."""
 
@@ -101,10 +104,10 @@ class Clients:
         durable = rng.random() < habits.durable
         client = Client(machine, key, durable, pool or rng.choice(self._pools))
         self.here[key] = client
-        length = None
+        want = Want(pools=(client.pool,))
         if rng.random() < habits.block:
-            length = self._block_length(client.pool)
-        want = Want(pools=(client.pool,), prefix_length=length)
+            family = self._family(client.pool)
+            want = Want(family=family, pools=(client.pool,), prefix_length=family.bits - BLOCK_BITS)
         self._ask(client, Allocate(key, wants=(want,), durable=durable, wait_s=habits.wait_s), habits)
         return client
 
@@ -133,6 +136,7 @@ class Clients:
     def rebooted(self, machine: Machine) -> None:
         """The host is up again and its daemon runs: the runtime says who is left."""
         if not machine.running:
+            self.world.timeline.after(RETRY_S, self.rebooted, machine)
             return
         keep = tuple(one.key for one in self.here.values() if one.machine is machine)
         number = self.world.next_request()
@@ -160,9 +164,9 @@ class Clients:
             self.world.timeline.after(stay_s, self._expire, client)
         self._next(generation)
 
-    def _block_length(self, pool: str) -> int | None:
+    def _family(self, pool: str) -> Family:
         ranges = next(one.ranges for one in self.world.layout.pools if one.name == pool)
-        return ranges[0].family.bits - 3
+        return ranges[0].family
 
     def _ask(self, client: Client, request: Allocate, habits: Habits) -> None:
         rng, timeline = self._rng, self.world.timeline

@@ -1,7 +1,7 @@
 """
 Many runs on a Dask cluster that is there already.
 
-Its workers have to run the same sources as this process, or a seed that fails there might hold here.
+All of it has to have the same sources as this process, or a seed that fails there might hold here.
 Does not know what a run is, nor how clusters are made.
 """
 
@@ -11,6 +11,7 @@ import queue
 import sys
 import threading
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import Any
 
 from simulations.many import Runner, attempt, failed
@@ -21,7 +22,7 @@ from simulations.sources import identity
 REQUIREMENT = "distributed>=2024.8"
 """As in pyproject.toml."""
 
-CONNECT_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 5
 WORKERS_TIMEOUT_S = 60.0
 """How long a cluster may have no worker at all before what it has not done is given up."""
 
@@ -34,9 +35,9 @@ class ClusterError(Exception):
     """The cluster cannot be used; the message is a sentence that says why."""
 
 
-def run_on(scheduler: str, plans: Sequence[Plan], run: Runner) -> Generator[Outcome]:
+def run_on(scheduler: str, plans: Sequence[Plan], run: Runner, *, draw: bool = False) -> Generator[Outcome]:
     """
-    The outcomes of all plans, without what is only for drawing, each as soon as it is there.
+    The outcomes of all plans, each as soon as it is there.
 
     When the iteration ends early, what has not begun is cancelled.
 
@@ -44,14 +45,15 @@ def run_on(scheduler: str, plans: Sequence[Plan], run: Runner) -> Generator[Outc
         scheduler: Its address, as in `tcp://10.0.0.1:8786`.
         plans: In the order in which they are handed over.
         run: A function at the top of a module that workers can import.
+        draw: As for `attempt`.
 
     Raises:
-        ClusterError: there is no such scheduler, it has no workers, or one of them has other sources.
+        ClusterError: there is no such scheduler, it has no workers, or some part has other sources.
     """
     client = _connect(scheduler)
     try:
         _check(client)
-        yield from _results(client, plans, run)
+        yield from _results(client, plans, partial(attempt, run=run, draw=draw))
     finally:
         client.close()
 
@@ -72,20 +74,24 @@ def _connect(scheduler: str) -> Any:
 
 
 def _check(client: Any) -> None:
-    """Refuses a cluster whose runs would not be ours."""
-    answers: dict[str, Any] = client.run(identity, on_error="return")
+    """Refuses a cluster whose runs would not be ours; the scheduler unpickles what it passes on, too."""
+    answers: dict[str, object] = client.run(identity, on_error="return")
     if not answers:
         raise ClusterError(f"the Dask cluster at {client.scheduler.address} has no workers")
-    for worker, answer in sorted(answers.items()):
-        if isinstance(answer, ModuleNotFoundError):
-            raise ClusterError(f"weaveipam is not installed on the Dask worker {worker}: {answer}")
+    try:
+        scheduler = client.run_on_scheduler(identity)
+    except Exception as error:  # noqa: BLE001 - whatever came of importing our modules there
+        scheduler = error
+    for place, answer in [("scheduler", scheduler), *sorted(answers.items())]:
+        if not isinstance(answer, str):
+            raise ClusterError(f"weaveipam cannot be imported at the Dask cluster's {place}: {answer}")
         if answer != identity():
-            raise ClusterError(f"the Dask worker {worker} has {answer}; here are {identity()}")
+            raise ClusterError(f"the Dask cluster's {place} has {answer}; here are {identity()}")
 
 
-def _results(client: Any, plans: Sequence[Plan], run: Runner) -> Generator[Outcome]:
+def _results(client: Any, plans: Sequence[Plan], job: Runner) -> Generator[Outcome]:
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    left = {client.submit(_run_there, plan, run, identity(), pure=False): plan for plan in plans}
+    left = {client.submit(_run_there, plan, job, identity(), pure=False): plan for plan in plans}
     try:
         for future in list(left):
             future.add_done_callback(ended.put)
@@ -119,9 +125,9 @@ def _outcome(future: Any, plan: Plan) -> Outcome:
     return failed(plan, f"the Dask cluster has no outcome: {reason}")
 
 
-def _run_there(plan: Plan, run: Runner, sources: str) -> Outcome:
+def _run_there(plan: Plan, job: Runner, sources: str) -> Outcome:
     """What a worker does; it may have joined after the others were looked at."""
     if sources != identity():
-        return failed(plan, f"a Dask worker has {identity()}, and {sources} were asked for")
+        return failed(plan, f"the Dask worker had {identity()}; asked for were {sources}")
     with _one_at_a_time:  # a worker may have several threads; runs share values between nodes
-        return attempt(plan, run, draw=False)
+        return job(plan)

@@ -55,6 +55,7 @@ class _Flight(NamedTuple):
     """A packet that the kernel has taken to send."""
 
     arrives_at: float
+    """Unless one before it arrives later, which holds it up."""
     left_at: float
     """When its last byte has left the machine."""
     deadline: float
@@ -241,8 +242,6 @@ class Connection:
             left_at = begins_at + size_bytes / link.bytes_per_s + self._repeats_s(size_bytes, link)
             self._free_at = left_at
             arrives_at = left_at + medium.delay_s(link)
-            if self._flying:
-                arrives_at = max(arrives_at, self._flying[-1].arrives_at)
             self._flying.append(_Flight(arrives_at, left_at, begins_at + self._limits.packet_s, packet))
             if len(self._flying) == 1:
                 self._await_arrival()
@@ -306,7 +305,7 @@ class Connection:
 
     def _confirm(self, arrived: _Flight) -> None:
         """Tell the sender; if nothing gets back to it, it must not send much more, and breaks in the end."""
-        if self._powerless or self._reaches_back():
+        if self._reaches_back():
             self._confirmed()
         elif self._confirm_by == inf:
             self._confirm_by = arrived.deadline
@@ -321,7 +320,7 @@ class Connection:
             return
         if self._medium.timeline.now >= deadline:
             self._end("stream.broken")
-        elif self._powerless or (self._reaches_there() and self._reaches_back()):
+        elif self._reaches_there() and self._reaches_back():  # what got no answer is sent once more
             self._confirmed()
         else:
             self._medium.counters["stream.repeated"] += 1

@@ -31,9 +31,9 @@ _HOST_SHAPE = 1.5
 """Of their Pareto distribution: half take under 1.6 ms, 1 in 100 over 20 ms, 1 in 1000 over 100 ms."""
 
 _HOST_S_MAX = 10.0
-"""Longest such commit, on a disk that is not slowed down."""
+"""Longest such commit."""
 
-_UNSYNCED_COMMITS_MAX = 1000
+_UNSYNCED_COMMITS_MAX = 200
 """The kernel writes back by itself what has been in its cache for long; here, all but so many commits."""
 
 _SHARED_MAX = 1 << 16
@@ -94,6 +94,7 @@ class Disk:
         """The store, for one process; a damaged one makes way for an empty one."""
         assert not self._open, "one process at a time has it open"
         self._open, self._failed = True, False
+        self._sync(0)  # as the real store: what is read, and acted on, is on stable storage
         torn, self._torn = self._torn, False
         try:
             records = self._read()
@@ -132,7 +133,7 @@ class Disk:
         self._begun = commit, durability
         if durability is Durability.PROCESS:
             return self._rng.uniform(*_PROCESS_S)
-        return min(_HOST_S * self._rng.paretovariate(_HOST_SHAPE), _HOST_S_MAX) * self.slowness
+        return min(_HOST_S * self._rng.paretovariate(_HOST_SHAPE) * self.slowness, _HOST_S_MAX)
 
     def finish(self) -> None:
         """The commit begun is done; with HOST it and all before it are on stable storage."""

@@ -31,6 +31,8 @@ class Asked:
     give: bool
     """False: take back."""
     durable: bool = False
+    size: int = 1
+    """Addresses wanted in one aligned block."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,8 @@ class Machine:
         self._busy = False
         self._local = -math.inf
         self._armed = math.inf
+        self._due = math.inf
+        """When the node wants to be woken; only its inputs change that."""
         self._wakes = (-math.inf, 0)
 
     # Life and death
@@ -156,31 +158,36 @@ class Machine:
         rng = Random(f"{self.seed}/{self._starts}")
         self._port = self._network.attach(self.name, self.settings.endpoint, self._deliver)
         self.node = Node.restore(held, self.settings, rng, opened.records, self._local)
+        self._due = self.node.wake_at
         self._pump()
 
     def kill(self, how: str = "killed") -> None:
-        """`kill -9`."""
-        self._end(how)
-        self.disk.die()
+        """`kill -9`; nothing if the daemon does not run."""
+        if self.node is not None:
+            self._end(how)
+            self.disk.die()
 
     def stop(self) -> None:
         """SIGTERM: what waits is worked off, as far as it goes at once; then the store is closed."""
+        if self.node is None:
+            return
         if self._busy or self.paused:
             self.kill("killed, as it did not stop in time")
             return
         self._pump()
-        if self.node is not None:
-            port = self._port
-            self._port = None
-            if port is not None:
-                port.close()
+        if self._busy:
+            self.kill("killed, as it did not stop in time")
+        elif self.node is not None:
+            if self._port is not None:
+                self._port.close()
             self._end("stopped")
             self.disk.close()
 
     def lose_power(self) -> None:
         """The whole host is off at once, its kernel too."""
-        if self.node is not None:
-            self._end("lost its power", silent=True)
+        self._end("lost its power")
+        if self._port is not None:
+            self._port.abort(silent=True)
         self.disk.lose_power()
 
     def pause(self) -> None:
@@ -200,7 +207,7 @@ class Machine:
         self._armed = math.inf
         self._pump()
 
-    def _end(self, how: str, *, silent: bool = False) -> None:
+    def _end(self, how: str) -> None:
         if self.node is None:
             return
         self._trace.note(self.name, "end", how)
@@ -211,8 +218,7 @@ class Machine:
         self._packets.clear()
         self._requests.clear()
         if self._port is not None:
-            self._port.abort(silent=silent)
-            self._port = None
+            self._port.abort()
         waiting, self._waiting = self._waiting, {}
         self.on_end(self, how)
         for one in waiting.values():
@@ -255,10 +261,12 @@ class Machine:
         """Take batches until nothing waits or the daemon is busy."""
         while self.node is not None and not self._busy and not self.paused:
             now = self._local = max(self._local, self.clock.read())
-            due = self.node.wake_at <= now
+            due = self._due <= now
             if not (due or self._packets or self._requests):
                 break
-            self._take(self._feed(now, due=due))
+            effects = self._feed(now, due=due)
+            self._due = self.node.wake_at
+            self._take(effects)
         self._arm()
 
     def _feed(self, now: float, *, due: bool) -> Sequence[Effect]:
@@ -410,7 +418,7 @@ class Machine:
         """Plan the next wake, unless an earlier one is planned, which will plan it."""
         if self.node is None or self.paused or self._busy:
             return
-        due = self.node.wake_at
+        due = self._due
         if due == math.inf:
             return
         when = max(self.clock.when(due), self._timeline.now)
@@ -422,7 +430,7 @@ class Machine:
         if starts != self._starts or when != self._armed or self.node is None:
             return
         self._armed = math.inf
-        due = self.node.wake_at
+        due = self._due
         # The clock may read a hair less than what it was asked to read now.
         if self.clock.when(due) <= self._timeline.now:
             self._local = max(self._local, due)

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import TypeAlias
 
@@ -82,9 +83,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def run_all(plans: Sequence[Plan], run: Runner, jobs: int) -> Generator[Outcome]:
+def run_all(plans: Sequence[Plan], run: Runner, jobs: int, *, draw: bool = False) -> Generator[Outcome]:
     """
-    The outcomes of all plans, without what is only for drawing, each as soon as it is there.
+    The outcomes of all plans, each as soon as it is there.
 
     Whenever the iteration ends, by an exception too, the processes are killed at once.
 
@@ -92,9 +93,11 @@ def run_all(plans: Sequence[Plan], run: Runner, jobs: int) -> Generator[Outcome]
         plans: In the order in which they are begun.
         run: Runs one of them.
         jobs: Processes, at least 1.
+        draw: As for `attempt`.
     """
     waiting = list(reversed(plans))
-    workers = [_Worker(run) for _ in range(min(jobs, len(plans)))]
+    job = partial(attempt, run=run, draw=draw)
+    workers = [_Worker(job) for _ in range(min(jobs, len(plans)))]
     try:
         for worker in workers:
             worker.begin(waiting.pop())
@@ -105,7 +108,7 @@ def run_all(plans: Sequence[Plan], run: Runner, jobs: int) -> Generator[Outcome]
                 outcome = worker.result()
                 if not worker.process.is_alive():
                     workers.remove(worker)
-                    worker = _Worker(run)
+                    worker = _Worker(job)
                     workers.append(worker)
                 if waiting:
                     worker.begin(waiting.pop())
@@ -118,12 +121,12 @@ def run_all(plans: Sequence[Plan], run: Runner, jobs: int) -> Generator[Outcome]
 class _Worker:
     """A process that runs one plan after the other."""
 
-    def __init__(self, run: Runner) -> None:
+    def __init__(self, job: Runner) -> None:
         context = multiprocessing.get_context("forkserver")
         self.plan: Plan | None = None
         """What it runs now."""
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, run), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs, job), daemon=True)
         self.process.start()
         theirs.close()  # so that its death shows as the end of the pipe
 
@@ -159,7 +162,7 @@ def _end(exit_code: int | None) -> str:
     return f"ended with status {exit_code} and without an outcome"
 
 
-def _work(pipe: Connection, run: Runner) -> None:
+def _work(pipe: Connection, job: Runner) -> None:
     """Answers plans with outcomes until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; whoever started us decides
     while True:
@@ -167,4 +170,4 @@ def _work(pipe: Connection, run: Runner) -> None:
             plan = pipe.recv()
         except EOFError:
             return
-        pipe.send(attempt(plan, run, draw=False))
+        pipe.send(job(plan))

@@ -63,7 +63,7 @@ def size_options(function: F) -> F:
 def file_options(function: F) -> F:
     """A decorator that adds --json and --html."""
     function = click.option(
-        "--html", "html_file", metavar="FILE", callback=_file, help="Draw the run as one page of HTML."
+        "--html", "html_file", metavar="FILE", callback=_file, help="Draw what happened, as one page of HTML."
     )(function)
     return click.option(
         "--json",
@@ -109,7 +109,7 @@ def fault_names(
     if text == NO_FAULTS:
         return ()
     names = sorted({name.strip() for name in text.split(",")})
-    known = _known_faults()
+    known = known_faults()
     for name in names:
         if name not in known:
             hint = _alike(name, known) or f"There are {', '.join(known)}; or {NO_FAULTS}."
@@ -117,10 +117,12 @@ def fault_names(
     return tuple(names)
 
 
-def _known_faults() -> Sequence[str]:
+def known_faults() -> Sequence[str]:
+    """Everything that a seed may draw and that can be left out."""
     from simulations.faults import FAULTS  # noqa: PLC0415 - imports the whole simulator
+    from simulations.run import CORE  # noqa: PLC0415 - as above
 
-    return sorted(FAULTS)
+    return sorted([*FAULTS, CORE])
 
 
 def _minutes(_context: click.Context, _option: click.Parameter, minutes: float | None) -> float | None:

@@ -64,8 +64,8 @@ class Meter:
         passed_s = time.monotonic() - self._began
         if quarters > self._quarters and passed_s > _QUIET_S and share < 1:
             self._quarters = quarters
-            words = f"{self._text}: {share:.0%} after {passed_s:.0f} s {note}"
-            print(words.strip(), file=self._screen, flush=True)
+            words = f"{self._text}: {share:.0%} after {passed_s:.0f} s" + (f"; {note}" if note else "")
+            print(words, file=self._screen, flush=True)
 
 
 def _bar(screen: TextIO) -> Progress:

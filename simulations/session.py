@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,6 +21,7 @@ from simulations.many import attempt, cores, run_all
 from simulations.outcome import Outcome
 from simulations.plan import Plan
 from simulations.progress import Meter
+from simulations.report.words import noun
 from simulations.shrink import HeldError, shrink
 from simulations.summary import of_many, of_one
 
@@ -28,6 +29,9 @@ EXIT_HELD, EXIT_VIOLATED, EXIT_CANNOT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 STDOUT = "-"
 """In place of a file's name."""
+
+DRAWN_MAX = 20
+"""Runs that are drawn, of many: so many that failed, and of the others those among the first so many."""
 
 _FAILED_SHOWN_MAX = 5
 
@@ -52,6 +56,8 @@ class Wishes:
     """Processes; None: as many as cores."""
     dask: str | None = None
     """The scheduler of a Dask cluster; None: this machine."""
+    faults: Collection[str] = ()
+    """Of what an outcome names as drawn, that which can be left out."""
 
     @property
     def screen(self) -> TextIO:
@@ -80,38 +86,27 @@ def carry_out(plans: Sequence[Plan], run: Run, wishes: Wishes) -> int:
     """
     played = _play(plans, run, wishes)
     outcomes = sorted(played.outcomes, key=lambda outcome: outcome.seed)
-    if wishes.json_file is not None:
-        write_json(outcomes, wishes.json_file)
     if len(plans) == 1:
         lines = [line for outcome in outcomes for line in of_one(outcome)]
     else:
         lines = of_many(outcomes, played.wall_seconds) if outcomes else []
     _say(lines, wishes.screen)
     if played.interrupted:
-        _say([f"interrupted: {len(outcomes)} of {len(plans)} runs were made"], sys.stderr)
+        made = f"{len(outcomes)} of {noun(len(plans), 'run')} were made"
+        _say([f"interrupted: {made}; the first is `{plans[0].command()}`"], sys.stderr)
+    _write(outcomes, wishes)
     failure = next((one for one in outcomes if not one.held), None)
-    if failure is None and played.interrupted:
-        return EXIT_INTERRUPTED
-    plan_of = {plan.seed: plan for plan in plans}
-    if wishes.html_file is not None:
-        shown = failure or outcomes[0]
-        if shown.chart is None:
-            shown = _again(plan_of[shown.seed], run, f"drawing seed {shown.seed}")
-        write_html(shown, wishes.html_file)
     if failure is None:
-        return EXIT_HELD
+        return EXIT_INTERRUPTED if played.interrupted else EXIT_HELD
     if wishes.shrink and not played.interrupted:
-        _shrink(plan_of[failure.seed], run, wishes.screen)
+        _shrink(next(plan for plan in plans if plan.seed == failure.seed), run, wishes)
     return EXIT_VIOLATED
 
 
 def conclude(outcome: Outcome, wishes: Wishes) -> int:
     """Writes and says what came of one run that was made elsewhere, and returns the exit status."""
-    if wishes.json_file is not None:
-        write_json([outcome], wishes.json_file)
-    if wishes.html_file is not None:
-        write_html(outcome, wishes.html_file)
     _say(of_one(outcome), wishes.screen)
+    _write([outcome], wishes)
     return EXIT_HELD if outcome.held else EXIT_VIOLATED
 
 
@@ -126,11 +121,13 @@ def write_json(outcomes: Sequence[Outcome], file: str) -> None:
         Path(file).write_text(text)
 
 
-def write_html(outcome: Outcome, file: str) -> None:
-    """One page that shows the run."""
-    from simulations.report.page import page  # noqa: PLC0415 - most runs draw nothing
+def _write(outcomes: Sequence[Outcome], wishes: Wishes) -> None:
+    if wishes.json_file is not None:
+        write_json(outcomes, wishes.json_file)
+    if wishes.html_file is not None and outcomes:
+        from simulations.report import render  # noqa: PLC0415 - most runs draw nothing
 
-    Path(file).write_text(page(outcome))
+        Path(wishes.html_file).write_text(render(outcomes), encoding="utf-8")
 
 
 def _play(plans: Sequence[Plan], run: Run, wishes: Wishes) -> _Played:
@@ -138,7 +135,8 @@ def _play(plans: Sequence[Plan], run: Run, wishes: Wishes) -> _Played:
     began = time.monotonic()
     try:
         if len(plans) == 1 and wishes.dask is None:
-            played.outcomes.append(_again(plans[0], run, f"seed {plans[0].seed}"))
+            with Meter(f"seed {plans[0].seed}", sys.stderr) as meter:
+                played.outcomes.append(attempt(plans[0], partial(run, watch=meter.show)))
         else:
             _play_many(plans, run, wishes, played.outcomes)
     except KeyboardInterrupt:
@@ -147,36 +145,34 @@ def _play(plans: Sequence[Plan], run: Run, wishes: Wishes) -> _Played:
     return played
 
 
-def _again(plan: Plan, run: Run, text: str) -> Outcome:
-    """Runs one plan in this process."""
-    with Meter(text, sys.stderr) as meter:
-        return attempt(plan, partial(run, watch=meter.show))
-
-
 def _play_many(plans: Sequence[Plan], run: Run, wishes: Wishes, outcomes: list[Outcome]) -> None:
+    draw = wishes.html_file is not None
     if wishes.dask is None:
-        results = run_all(plans, run, wishes.jobs or cores())
+        results = run_all(plans, run, wishes.jobs or cores(), draw=draw)
     else:
-        results = run_on(wishes.dask, plans, run)
+        results = run_on(wishes.dask, plans, run, draw=draw)
     failed: list[str] = []
     with closing(results), Meter(f"{len(plans)} runs", sys.stderr) as meter:
         for outcome in results:
-            outcomes.append(outcome)
+            rank = len(outcomes) if outcome.held else len(failed)
+            outcomes.append(outcome if rank < DRAWN_MAX else replace(outcome, chart=None))
             if not outcome.held:
                 failed.append(str(outcome.seed))
             shown = ", ".join(failed[:_FAILED_SHOWN_MAX])
-            meter.show(len(outcomes) / len(plans), f"failed: {shown or 'none'}")
+            meter.show(len(outcomes) / len(plans), f"failed: {shown}" if failed else "")
             if failed and wishes.stop_at_first:
                 return
 
 
-def _shrink(plan: Plan, run: Run, screen: TextIO) -> None:
+def _shrink(plan: Plan, run: Run, wishes: Wishes) -> None:
+    screen = wishes.screen
+
     def say(line: str) -> None:
         _say([f"  {line}"], screen)
 
     _say(["", "looking for the smallest run that fails like it:"], screen)
     try:
-        smallest = shrink(plan, partial(attempt, run=run, draw=False), say)
+        smallest = shrink(plan, partial(attempt, run=run, draw=False), say, faults=wishes.faults)
     except HeldError as error:
         _say([f"{error}: the failure is not one of the run itself, but of where it was made"], screen)
     except KeyboardInterrupt:

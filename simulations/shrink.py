@@ -8,7 +8,7 @@ things happen in it.  Does not know how a plan is run, nor what faults are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from simulations.many import Runner
@@ -31,7 +31,14 @@ class _ExhaustedError(Exception):
     """RUNS_MAX runs were made."""
 
 
-def shrink(plan: Plan, failing: Runner, progress: Callable[[str], None], *, runs_max: int = RUNS_MAX) -> Plan:
+def shrink(
+    plan: Plan,
+    failing: Runner,
+    progress: Callable[[str], None],
+    *,
+    faults: Collection[str],
+    runs_max: int = RUNS_MAX,
+) -> Plan:
     """
     A plan of the same seed and scenario that fails by the same checker, and is no larger.
 
@@ -39,15 +46,16 @@ def shrink(plan: Plan, failing: Runner, progress: Callable[[str], None], *, runs
         plan: One that fails.
         failing: Runs a plan; equal plans have equal outcomes.
         progress: Told each step, a line of text.
-        runs_max: After so many runs the smallest plan so far is what is returned.
+        faults: Of what outcomes name as drawn, that which a plan can leave out.
+        runs_max: After so many runs the smallest plan so far is what is returned; at least 1.
 
     Raises:
         HeldError: the plan does not fail.
     """
-    first = failing(plan)
-    if first.held:
+    runs = _Runs(failing, runs_max)
+    if runs.outcome(plan).held:
         raise HeldError(f"every invariant held in `{plan.command()}`")
-    search = _Search(plan, first, failing, progress, runs_max - 1)
+    search = _Search(plan, runs, faults, progress)
     try:
         while search.smaller():
             pass
@@ -56,34 +64,51 @@ def shrink(plan: Plan, failing: Runner, progress: Callable[[str], None], *, runs
     return search.plan
 
 
+class _Runs:
+    """Outcomes by plan; no plan is run twice, and no more than so many are."""
+
+    def __init__(self, run: Runner, runs_max: int) -> None:
+        self._run = run
+        self._left = runs_max
+        self._outcomes: dict[Plan, Outcome] = {}
+
+    def outcome(self, plan: Plan) -> Outcome:
+        if plan not in self._outcomes:
+            if not self._left:
+                raise _ExhaustedError
+            self._left -= 1
+            self._outcomes[plan] = self._run(plan)
+        return self._outcomes[plan]
+
+
 class _Search:
-    """The smallest failing plan so far, and what was tried."""
+    """The smallest failing plan so far, and how to find a smaller one."""
 
     def __init__(
-        self, plan: Plan, first: Outcome, failing: Runner, progress: Callable[[str], None], runs_left: int
+        self, plan: Plan, runs: _Runs, faults: Collection[str], progress: Callable[[str], None]
     ) -> None:
         self.plan = plan
-        self._checker = first.violations[0].checker
-        self._failing = failing
+        self._runs = runs
+        self._faults = faults
         self._progress = progress
-        self._runs_left = runs_left
-        self._outcomes = {plan: first}
-        progress(f"{self._checker} fails with {_size(first)}: {plan.command()}")
+        first = runs.outcome(plan)
+        self._checker = first.violations[0].checker
+        progress(f"{self._checker} fails with {self._size(first)}: {plan.command()}")
 
     def smaller(self) -> bool:
         """Whether a whole round made the plan smaller."""
         before = self.plan
         self._fewer_faults()
-        nodes = self._outcomes[self.plan].nodes
+        nodes = self._runs.outcome(self.plan).nodes
         self._least(min(nodes, self.plan.nodes or nodes), self._with_nodes)
-        seconds = self._outcomes[self.plan].virtual_seconds
+        seconds = self._runs.outcome(self.plan).virtual_seconds
         said = seconds if self.plan.minutes is None else self.plan.minutes * 60
         self._least(math.ceil(min(seconds, said) / STEP_S), self._with_steps)
         return self.plan != before
 
     def _fewer_faults(self) -> None:
         """Delta debugging: leave out ever smaller parts of what is left, as long as it goes on failing."""
-        left = sorted(self._outcomes[self.plan].faults)
+        left = self._drawn(self._runs.outcome(self.plan))
         if left and self._fails(replace(self.plan, faults=())):
             return
         parts_count = 2
@@ -127,25 +152,22 @@ class _Search:
 
     def _fails(self, plan: Plan) -> bool:
         """Whether it fails by the same checker; if so, it is the smallest from now on."""
-        if plan not in self._outcomes:
-            if not self._runs_left:
-                raise _ExhaustedError
-            self._runs_left -= 1
-            self._outcomes[plan] = self._failing(plan)
-        outcome = self._outcomes[plan]
+        outcome = self._runs.outcome(plan)
         if self._checker not in {violation.checker for violation in outcome.violations}:
             return False
         if plan != self.plan:
             self.plan = plan
-            self._progress(f"still with {_size(outcome)}: {plan.command()}")
+            self._progress(f"still with {self._size(outcome)}: {plan.command()}")
         return True
+
+    def _drawn(self, outcome: Outcome) -> list[str]:
+        return sorted(name for name in outcome.faults if name in self._faults)
+
+    def _size(self, outcome: Outcome) -> str:
+        faults, nodes = noun(len(self._drawn(outcome)), "fault"), noun(outcome.nodes, "node")
+        return f"{faults}, {nodes}, {duration(outcome.virtual_seconds)}"
 
 
 def _rests(parts: Sequence[Sequence[str]]) -> list[list[str]]:
     """Everything but one part, for each part."""
     return [[name for other in parts if other is not part for name in other] for part in parts]
-
-
-def _size(outcome: Outcome) -> str:
-    faults = noun(len(outcome.faults), "fault")
-    return f"{faults}, {noun(outcome.nodes, 'node')}, {duration(outcome.virtual_seconds)}"

@@ -320,7 +320,8 @@ class SimulatedStage:
                 found.append(f"{name} holds another ring than {first}")
             if view.alive != names:
                 found.append(f"{name} sees {', '.join(sorted(view.alive))} alive")
-            if view.outgoing:
+            lost = self.trouble.gone or self.world.forgetful  # to whom grants are never acknowledged
+            if view.outgoing and not lost:
                 found.append(f"{name} has {view.outgoing} grants open")
         return found
 

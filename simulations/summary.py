@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from simulations.outcome import Outcome
 from simulations.report.words import count, duration, moment, noun, size
 
-TOLD_MAX = 3
-"""Failing runs that are told in full; the others have a line each."""
+TOLD_MAX = 1
+"""Failing runs of many that are told in full; the others have a line each."""
 
 VIOLATIONS_MAX = 10
 """Violations of one run that are printed; JSON has all of them."""
@@ -37,7 +37,7 @@ def of_one(outcome: Outcome) -> list[str]:
         "ring", f"{_runs(outcome.ring_runs_max)} at most, {count(outcome.ring_runs_final)} at the end"
     )
     drawn = "; ".join(f"{name} {strength}".strip() for name, strength in outcome.faults.items())
-    lines += _row("faults", drawn or "none")
+    lines += _row("drawn", drawn)
     lines += _reached(outcome.reached, "")
     for sentence in outcome.unavailable:
         lines += _row("not done", sentence)
@@ -68,7 +68,7 @@ def of_many(outcomes: Sequence[Outcome], wall_s: float) -> list[str]:
     lines += _row("convergence", f"{duration(max(slowest))} at most" if slowest else "")
     lines += _row("ring", f"{_runs(max(one.ring_runs_max for one in outcomes))} at most")
     drawn = Counter(name for one in outcomes for name in one.faults)
-    lines += _row("faults", ", ".join(f"{name} in {count(runs)}" for name, runs in sorted(drawn.items())))
+    lines += _row("drawn", ", ".join(f"{name} {count(runs)}" for name, runs in sorted(drawn.items())))
     reached = _sums(one.reached for one in outcomes)
     lines += _reached(reached, " - these seeds prove nothing about them")
     lines += _row(

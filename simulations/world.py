@@ -22,7 +22,16 @@ from simulations.views import addresses_of, free_for, owned_by, rings_of
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import Settings
-from weaveipam.protocol.requests import Allocate, Allocated, Answer, Refusal, Release, Released, Request
+from weaveipam.protocol.requests import (
+    Allocate,
+    Allocated,
+    Answer,
+    Refusal,
+    Release,
+    Released,
+    Request,
+    Want,
+)
 from weaveipam.protocol.values import Endpoint, Pool
 
 PORT = 6783
@@ -46,6 +55,13 @@ Heard = Callable[[Answer | None], None]
 """Called once with the answer to a request; None: there will be none."""
 
 
+def _block_bits(want: Want) -> int:
+    """Two to the power of it is the size of the block that is wanted."""
+    if want.prefix_length is None or want.family is None:
+        return 0
+    return want.family.bits - want.prefix_length
+
+
 class World:
     """Everything that is simulated."""
 
@@ -61,6 +77,8 @@ class World:
         """Called when a daemon is gone, with the reason."""
         self.on_ownership: Callable[[], None] = lambda: None
         """Called when somebody's ring may have changed."""
+        self.forgetful = False
+        """Whether a daemon has lost what it knew."""
         self.given_count = 0
         self.failures: dict[str, int] = {}
         """Requests for addresses that got none, by reason."""
@@ -160,8 +178,11 @@ class World:
         number = self.next_request()
         key = request.key or ""
         give = isinstance(request, Allocate)
-        durable = isinstance(request, Allocate) and request.durable
-        self.hear(Asked(self.now, number, machine.name, machine.life, key, give, durable))
+        durable, size = False, 1
+        if isinstance(request, Allocate):
+            durable = request.durable
+            size = max((1 << _block_bits(one) for one in request.wants), default=1)
+        self.hear(Asked(self.now, number, machine.name, machine.life, key, give, durable, size))
         machine.ask(number, request, lambda answered: self._answered(number, give, answered, then))
         return number
 
@@ -176,6 +197,7 @@ class World:
 
     def forgot(self, machine: Machine) -> None:
         """State that a machine's disk is not what it was."""
+        self.forgetful = True
         self.hear(Forgot(self.now, machine.name))
 
     def _answered(self, number: int, give: bool, answered: Answered | None, then: Heard) -> None:

@@ -11,8 +11,9 @@ Does not know sockets, disks or clocks: time and chance are handed in.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from random import Random
 
 from ring.ring import Peer
@@ -122,6 +123,7 @@ class Node:
         self._formation = Formation(me, wish, settings.allocation.inquiry_s, rng, now)
         self._birth: Birth | None = None
         self._cluster_id = UNFORMED
+        self._head = codec.encode_header(Header(UNFORMED, me, settings.endpoint))
         self._restored: list[Step] = []
         self._sync_at = math.inf
         self._serve_at = math.inf
@@ -359,6 +361,7 @@ class Node:
     def _bind(self, birth: Birth) -> None:
         self._birth = birth
         self._cluster_id = codec.cluster_id(birth)
+        self._head = codec.encode_header(Header(self._cluster_id, self.me, self._settings.endpoint))
         self._formation.settle()
 
     def _serve(self, now: float) -> list[Step]:
@@ -382,9 +385,8 @@ class Node:
             return []
         members = self._gossip.members
         self._sync_at = now + (REJOIN_S if self._allocator.serving else self._settings.allocation.inquiry_s)
-        if self._allocator.serving and members.alive():
-            listening = {one.endpoint for one in members.all()}
-            missed = [one for one in self._formation.endpoints() if one not in listening]
+        if self._allocator.serving and members.alive_count:
+            missed = self._formation.missing_from(members.endpoints())
             return [Tell(self._rng.choice(missed), members.me.rumour())] if missed else []
         return [Tell(one, self._everything(), stream=True) for one in self._formation.endpoints()]
 
@@ -398,28 +400,44 @@ class Node:
 
     def _effects(self, steps: Iterable[Step]) -> tuple[Effect, ...]:
         effects: list[Effect] = []
-        for step in steps:
-            match step:
-                case Tell():
-                    effects.append(self._send(step))
-                case Publish():
-                    self._gossip.push(step.ownership)
-                case Persist() | Reply() | Report():
-                    effects.append(step)
+        for target, group in groupby(steps, _datagram_to):
+            if target is not None:
+                effects += self._datagrams(target, (one.message for one in group if isinstance(one, Tell)))
+                continue
+            for step in group:
+                match step:
+                    case Tell():
+                        entries = [self._head, codec.encode_message(step.message)]
+                        effects.append(Send(step.target, codec.join_packet(entries), Channel.STREAM))
+                    case Publish():
+                        self._gossip.push(step.ownership)
+                    case Persist() | Reply() | Report():
+                        effects.append(step)
         return tuple(effects)
 
-    def _send(self, tell: Tell) -> Send:
-        header = Header(self._cluster_id, self.me, self._settings.endpoint)
-        told: tuple[Message, ...] = (tell.message,)
-        if not tell.stream:
-            packet = codec.encode_packet(header, told)
-            budget = DATAGRAM_BYTES_MAX - len(packet)
-            more = self._gossip.piggyback(budget) if self._birth is not None and budget > 0 else ()
-            if more:
-                packet = codec.encode_packet(header, (*told, *more))
-            if len(packet) <= DATAGRAM_BYTES_MAX:
-                return Send(tell.target, packet, Channel.DATAGRAM)
-        return Send(tell.target, codec.encode_packet(header, told), Channel.STREAM)
+    def _datagrams(self, target: Endpoint, messages: Iterable[Message]) -> Iterator[Send]:
+        """What is said to one target at once, in as few datagrams as hold it in order."""
+        entries: list[bytes] = []
+        for message in messages:
+            entry = codec.encode_message(message)
+            if entries and self._room(entries) < len(entry):
+                yield self._datagram(target, entries)
+                entries = []
+            entries.append(entry)
+        yield self._datagram(target, entries)
+
+    def _datagram(self, target: Endpoint, entries: list[bytes]) -> Send:
+        """Encoded messages, and what rides along; on a stream, if they are too many bytes."""
+        room = self._room(entries)
+        if room < 0:
+            return Send(target, codec.join_packet([self._head, *entries]), Channel.STREAM)
+        if self._birth is not None:
+            entries += map(codec.encode_message, self._gossip.piggyback(room))
+        return Send(target, codec.join_packet([self._head, *entries]), Channel.DATAGRAM)
+
+    def _room(self, entries: list[bytes]) -> int:
+        """The bytes that a datagram with these messages still has room for; below 0 if they do not fit."""
+        return DATAGRAM_BYTES_MAX - codec.FRAME_BYTES - len(self._head) - sum(map(len, entries))
 
     # Answers to questions
 
@@ -490,3 +508,8 @@ class Node:
                 for one in rows
             )
         )
+
+
+def _datagram_to(step: Step) -> Endpoint | None:
+    """Where a step wants to send a datagram; None if it wants anything else."""
+    return step.target if isinstance(step, Tell) and not step.stream else None

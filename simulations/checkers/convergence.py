@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulations.facts import Fact, Observed
+from simulations.facts import Fact, Forgot, Observed
 
 
 class Convergence:
@@ -16,8 +16,13 @@ class Convergence:
 
     name = "convergence"
 
+    def __init__(self) -> None:
+        self._forgetful = False
+        """Whether a daemon has lost what it knew: a grant to that life is never acknowledged."""
+
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
+        self._forgetful = self._forgetful or isinstance(fact, Forgot)
         if not isinstance(fact, Observed) or not fact.settled:
             return
         serving = {name: one for name, one in fact.views.items() if one.serving}
@@ -31,7 +36,7 @@ class Convergence:
                 missing = sorted(serving.keys() - view.alive)
                 beyond = sorted(view.alive - serving.keys())
                 yield f"{name} does not see {missing} alive, and sees {beyond} who are not"
-            if view.outgoing:
+            if view.outgoing and not fact.gone and not self._forgetful:
                 yield f"{name} has {view.outgoing} grants that nobody has acknowledged"
             if view.conflicts:
                 yield f"{name} reports conflicts: {'; '.join(view.conflicts)}"

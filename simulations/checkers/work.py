@@ -34,7 +34,7 @@ class Work:
         match fact:
             case Asked(give=True):
                 self._asked_count += 1
-            case Refused(reason="exhausted") if asked is not None:
+            case Refused(reason="exhausted") if asked is not None and asked.size == 1:
                 self._refused.append((asked, fact))
             case Observed():
                 if self._before is not None:

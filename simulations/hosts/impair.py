@@ -1,5 +1,5 @@
 """
-Trouble between hosts: directed cuts and loss by nftables, delay and bandwidth by netem or, without it, by wires.
+Trouble between hosts: directed cuts and loss by nftables, delay and bandwidth by netem or else by wires.
 
 Everything is done to the switch's ports and the hosts' uplinks, so it goes when their namespaces go.
 Does not know daemons, nor when trouble is due.
@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterable
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -70,11 +71,7 @@ class Segment:
 
     def sent_bytes(self) -> dict[str, int]:
         """By host, the bytes of all frames that it has sent since it was added."""
-        with within(self.lab.switch, IPRoute) as route:
-            received = {
-                link.get_attr("IFLA_IFNAME"): link.get_attr("IFLA_STATS64")["rx_bytes"]
-                for link in route.get_links()
-            }
+        received = within(self.lab.switch, _received_bytes)
         return {name: received.get(port_of(name), 0) for name in self.names}
 
     def cut(self, pairs: Iterable[tuple[str, str]]) -> None:
@@ -124,11 +121,8 @@ class Segment:
             self._wires.slow(port_of(host), delay_s=delay_s, bytes_per_s=bytes_per_s)
             return
         # An interface delays what leaves it: what goes to the host at the switch, what comes from it there.
-        for namespace, interface in (
-            (self.lab.switch, port_of(host)),
-            (self.lab.place(host).namespace, UPLINK),
-        ):
-            within(namespace, lambda name=interface: _netem(name, delay_s, bytes_per_s))  # type: ignore[misc]
+        within(self.lab.switch, partial(_netem, port_of(host), delay_s, bytes_per_s))
+        within(self.lab.place(host).namespace, partial(_netem, UPLINK, delay_s, bytes_per_s))
 
     def _close_wires(self) -> None:
         if self._wires is not None:
@@ -166,8 +160,9 @@ def ruleset(cuts: Iterable[tuple[str, str]], losses: dict[str, float]) -> str:
     for host, loss in sorted(losses.items()):
         share = round(loss * _LOSS_STEPS)
         if share:
-            draw = f"numgen random mod {_LOSS_STEPS} < {share} drop"
-            lines += [f'    {way} "{port_of(host)}" {draw}' for way in ("iifname", "oifname")]
+            # nft refuses a comparison that is always true.
+            draw = f"numgen random mod {_LOSS_STEPS} < {share} " if share < _LOSS_STEPS else ""
+            lines += [f'    {way} "{port_of(host)}" {draw}drop' for way in ("iifname", "oifname")]
     return "\n".join([*lines, "  }", "}"])
 
 
@@ -183,6 +178,15 @@ def has_netem() -> bool:
 
     with Lab() as lab:
         return within(lab.switch, probe)
+
+
+def _received_bytes() -> dict[str, int]:
+    """By interface of this namespace."""
+    with IPRoute() as route:
+        return {
+            link.get_attr("IFLA_IFNAME"): link.get_attr("IFLA_STATS64")["rx_bytes"]
+            for link in route.get_links()
+        }
 
 
 def _netem(interface: str, delay_s: float, bytes_per_s: float) -> None:

@@ -30,7 +30,8 @@ class Journal:
         """Held while a fact is written; whoever must write several as one holds it around them."""
         # On real hosts nothing says how many addresses a daemon had free when it took a request, so that
         # nobody can tell whether one of them should have rested longer.
-        self.court = Court(all_checkers(cooldown_s=0.0), self._on_first)
+        self.court = Court(all_checkers(cooldown_s=0.0))
+        self.court.on_first = self._on_first
         self.given_count = 0
         self.failures: Counter[str] = Counter()
         """Requests for addresses that got none, by reason."""

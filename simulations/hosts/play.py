@@ -6,21 +6,23 @@ Does not know how anything is done to hosts; cares for the run as a whole, and t
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
 import shlex
 import shutil
 import signal
-import statistics
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from simulations import scenarios
+from simulations import landmarks, scenarios
 from simulations.hosts.impair import Segment
 from simulations.hosts.namespaces import remove_leftovers, why_unavailable
 from simulations.hosts.processes import DaemonError
@@ -28,6 +30,7 @@ from simulations.hosts.stage import HostStage, Setting
 from simulations.outcome import Outcome
 from simulations.sources import commit
 from simulations.stage import CannotError
+from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.config.pools import parse_pool
 from weaveipam.errors import ConfigError
 
@@ -38,10 +41,13 @@ MINUTES_MAX = 1.0
 """How long a scenario takes unless longer is asked for."""
 
 POOL = "10.32.0.0/24"
-"""Unless the scenario says another."""
+"""Of scenarios that name none."""
 
-_PREFIX = "weaveipam-hosts-"
-_DIRECTORY = re.compile(_PREFIX + r"(\d+)-")
+PRESET = "test"
+"""Of the daemons, whatever the scenario says: these are minutes, on one machine."""
+
+_RUNNING = re.compile(r"weaveipam-hosts-(\d+)-")
+"""How the name of a directory begins while it is in use, with the id of the process."""
 
 
 def play(
@@ -53,17 +59,17 @@ def play(
     watch: Callable[[float], None] = lambda _: None,
 ) -> Outcome:
     """
-    What comes of a scenario on real hosts, when all is settled afterwards.
+    What comes of a scenario on real hosts, once all is settled afterwards.
 
-    Nothing of it is left, also when it is interrupted; only if something was violated, the daemons' logs and
+    Nothing of it is left, also when it is interrupted.  Only if something was violated the daemons' logs and
     data stay, and the last line of `Outcome.tail` says where.
 
     Args:
         scenario: Its name.
         nodes: None: as many as the scenario says, but no more than `NODES_MAX`.
-        minutes: As above, and `MINUTES_MAX`.
+        minutes: As above, but `MINUTES_MAX`; forming and settling take longer.
         seed: Of what clients do; real runs do not repeat.
-        watch: Is told the share of the time that has passed, 0 to 1.
+        watch: Is told the share of the scenario's time that has passed, 0 to 1.
 
     Raises:
         CannotError: there is no such scenario, or it cannot be played here; says why.
@@ -72,16 +78,155 @@ def play(
     module = _load(scenario)
     reason = why_unavailable()
     if reason is not None:
-        raise CannotError(f"real hosts cannot be had: {reason}")
+        raise CannotError(f"real hosts cannot be had here: {reason}")
     remove_leftovers()
     _remove_directories()
-    directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-    kept = False
-    with _interruptible(), ExitStack() as stack:
-        stack.callback(lambda: kept or shutil.rmtree(directory))
-        began = time.monotonic()
+    began = time.monotonic()
+    with _tidy() as stack:
+        directory = Path(tempfile.mkdtemp(prefix=f"weaveipam-hosts-{os.getpid()}-"))
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        segment = stack.enter_context(Segment())
+        stage = HostStage(_setting(module, nodes, minutes, seed, directory), segment, watch)
+        stack.callback(stage.close)
+        _shorter(stage, module, nodes, minutes)
+        _perform(stage, module)
+        stage.close()
+        reached, tail = _reached(directory), stage.journal.tail
+        if stage.journal.court.violations:
+            tail = (*tail, f"the daemons' logs and data are in {_keep(directory)}")
+        return _outcome(stage, scenario, seed, reached, tail, time.monotonic() - began)
+
+
+def _load(scenario: str) -> ModuleType:
+    try:
+        module = scenarios.load(scenario)
+    except LookupError as error:
+        raise CannotError(str(error.args[0])) from None
+    missing = scenarios.missing(module)
+    if missing is not None:
+        raise CannotError(f"{scenario} {missing}")
+    return module
+
+
+def _setting(
+    module: ModuleType, nodes: int | None, minutes: float | None, seed: int, directory: Path
+) -> Setting:
+    allocation = AllocationSettings.preset(PRESET)
+    pool = getattr(module, "POOL", POOL)
+    return Setting(
+        nodes=nodes or min(module.NODES, NODES_MAX),
+        seconds=60 * (minutes or min(module.MINUTES, MINUTES_MAX)),
+        pool=parse_pool({"name": "default", "ranges": [pool]}),
+        pool_text=f"default={pool}",
+        preset=PRESET,
+        rest_s=allocation.cooldown_s + 2 * allocation.coalesce_s,
+        seed=seed,
+        directory=directory,
+    )
+
+
+def _shorter(stage: HostStage, module: ModuleType, nodes: int | None, minutes: float | None) -> None:
+    """Say where the run is smaller than its scenario without anybody having asked for that."""
+    if nodes is None and module.NODES > NODES_MAX:
+        stage.lack(f"the scenario is written for {module.NODES} daemons, here there were {NODES_MAX}")
+    if minutes is None and module.MINUTES > MINUTES_MAX:
+        stage.lack(f"the scenario is written for {module.MINUTES:g} minutes, here it had {MINUTES_MAX:g}")
+
+
+def _perform(stage: HostStage, module: ModuleType) -> None:
+    try:
+        stage.open()
+        module.play(stage)
+        stage.judge()
+    except DaemonError as error:  # it ended by itself, or never served
+        stage.journal.accuse("liveness", str(error).partition(";")[0])
+    except ConfigError as error:
+        raise CannotError(str(error)) from None
+
+
+def _outcome(
+    stage: HostStage, scenario: str, seed: int, reached: dict[str, int], tail: tuple[str, ...], wall_s: float
+) -> Outcome:
+    chart, journal = stage.watcher.chart(), stage.journal
+    nodes, seconds = len(stage.names), stage.journal.now
+    last = chart.samples[-1] if chart.samples else None
+    sent = sum(last.sent_bytes) if last is not None else 0
+    minutes = f"{stage.seconds / 60:g}"
+    words = ["python", "-m", "simulations", "hosts", "--scenario", scenario, "--seed", str(seed)]
+    return Outcome(
+        seed=seed,
+        scenario=scenario,
+        nodes=nodes,
+        virtual_seconds=round(seconds, 3),
+        wall_seconds=round(wall_s, 3),
+        events=journal.facts_count,
+        violations=tuple(journal.court.violations),
+        trace_hash="",
+        allocations=journal.given_count,
+        failures_by_reason=dict(sorted(journal.failures.items())),
+        gossip_bytes_per_node_per_second=round(sent / nodes / seconds, 1),
+        convergence_seconds=_percentiles(stage.watcher.spells),
+        ring_runs_max=stage.watcher.runs_max,
+        ring_runs_final=last.runs if last is not None else 0,
+        reached=reached,
+        faults={},
+        unavailable=tuple(stage.unavailable),
+        replay=shlex.join([*words, "--nodes", str(stage.nodes), "--minutes", minutes]),
+        commit=commit(),
+        tail=tail,
+        chart=chart,
+    )
+
+
+def _reached(directory: Path) -> dict[str, int]:
+    """The landmarks that the daemons' logs tell of; what only a simulation can tell is left out."""
+    counts: Counter[str] = Counter()
+    for log in sorted(directory.glob("*/agent.log")):
+        for line in log.read_text(errors="replace").splitlines():
+            try:
+                counts[json.loads(line)["event"]] += 1
+            except (ValueError, KeyError, TypeError):
+                continue  # a traceback, or half a line of a daemon that was killed
+    return {name: number for name, number in landmarks.reached(counts).items() if number}
+
+
+def _percentiles(seconds: Sequence[float]) -> dict[str, float]:
+    """Nearest ranks; empty for none."""
+    ordered = sorted(seconds)
+    at = {"p50": 0.5, "p99": 0.99, "max": 1.0} if ordered else {}
+    return {name: round(ordered[math.ceil(len(ordered) * part) - 1], 3) for name, part in at.items()}
+
+
+@contextmanager
+def _tidy() -> Iterator[ExitStack]:
+    """A stack that is wound up for certain: SIGINT and SIGTERM raise KeyboardInterrupt, but not meanwhile."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread():
+        with ExitStack() as stack:  # signals are others' business
+            yield stack
+        return
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    stack = ExitStack()
+    try:
+        yield stack
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
         try:
-            stage = _build(stack, module, Setting_of(module, nodes, minutes, seed, directory), watch)
-            _perform(module, stage)
+            stack.close()
         finally:
-            _ignore_signals()
+            for number in numbers:
+                signal.signal(number, before[number])
+
+
+def _keep(directory: Path) -> Path:
+    """Gives the directory a name that no later run takes for a leftover."""
+    return directory.rename(directory.with_name(directory.name.replace("-hosts-", "-kept-")))
+
+
+def _remove_directories() -> None:
+    """Those of runs that were killed."""
+    for found in Path(tempfile.gettempdir()).glob("weaveipam-hosts-*"):
+        match = _RUNNING.match(found.name)
+        if match is not None and not Path("/proc", match[1]).exists():
+            shutil.rmtree(found, ignore_errors=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from ipaddress import IPv4Address
 from itertools import permutations
 from pathlib import Path
 from random import Random
@@ -24,7 +25,7 @@ from simulations.hosts.host import Host, Pod
 from simulations.hosts.impair import Segment
 from simulations.hosts.journal import Journal
 from simulations.hosts.load import Clients
-from simulations.hosts.processes import READY_TIMEOUT_S, DaemonError, DaemonPlan, HttpError
+from simulations.hosts.processes import DaemonError, DaemonPlan, HttpError
 from simulations.hosts.watcher import Reach, Watcher, disagreements
 from simulations.stage import CannotError
 from weaveipam.protocol.values import Pool
@@ -41,11 +42,13 @@ SETTLE_S = 30.0
 DRAIN_MAX = 1024
 """Addresses that are asked for, at the end, to see whether all can be had."""
 
-_SUBNET = "172.30.{}.{}/16"
+_NETWORK = IPv4Address("172.30.0.0")
+"""Of the hosts."""
 _HOSTS_ADRAIN_MAX = 1024
 """Addresses that are asked for, at the end, to see whether all can be had."""
 
-_SUBNET = 250
+_NETWORK = IPv4Address("172.30.0.0")
+"""Of the hosts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class Setting:
     pool: Pool
     pool_text: str
     """The same, as on the daemon's command line."""
+    preset: str
     rest_s: float
     """How long all addresses must rest before all can be had."""
     seed: int
@@ -67,12 +71,7 @@ class HostStage:
     """See `simulations.stage.Stage`, which says what each method does; to be closed in the end."""
 
     def __init__(self, setting: Setting, segment: Segment, watch: Callable[[float], None]) -> None:
-        """
-        Prepares hosts, and starts nothing.
-
-        Raises:
-            ConfigError: the CNI program has not been built.
-        """
+        """An empty stage; `watch` is told the share of `Setting.seconds` that has passed."""
         self.seconds = setting.seconds
         self.unavailable: dict[str, None] = {}
         """Sentences, in order, each once."""
@@ -85,21 +84,24 @@ class HostStage:
         self._saved: dict[str, list[Pod]] = {}
         has_bridge = (DEBIAN_PLUGINS / "bridge").is_file()
         if not has_bridge:
-            self._lacking("pods are no namespaces: the bridge plugin is not installed")
+            self.lack("pods are no namespaces: the bridge plugin is not installed")
         self.watcher = Watcher(self._hosts, (setting.pool,), self.journal, segment.sent_bytes)
         lab = segment.lab if has_bridge else None
         self.clients = Clients(self._hosts, self.journal, Random(f"{setting.seed}/clients"), lab)
-        names = [self._plug_in() for _ in range(setting.nodes)]
-        for plan in plan_cluster(names, segment.lab, setting.directory, (setting.pool_text,)):
-            self._hosts[plan.name] = Host(plan.name, plan)
+        self.nodes = setting.nodes
+        """As many as there are at first."""
 
     def open(self) -> None:
         """
-        Start the daemons, and wait until they serve.
+        Make the first hosts, start their daemons, and wait until they serve and agree.
 
         Raises:
-            DaemonError: one did not, in time.
+            DaemonError: one did not serve, in time.
+            ConfigError: the CNI program has not been built.
         """
+        setting, names = self._setting, [self._plug_in() for _ in range(self.nodes)]
+        for plan in plan_cluster(names, self._segment.lab, setting.directory, (setting.pool_text,)):
+            self._hosts[plan.name] = Host(plan.name, replace(plan, preset=setting.preset))
         for host in self._hosts.values():
             host.daemon.start()
         for host in self._hosts.values():
@@ -227,12 +229,13 @@ class HostStage:
     def start(self, *names: str) -> None:
         """As of `Stage`."""
         down = [name for name in names if self._hosts[name].daemon.pid is None]
-        self.journal.mark("start", down, "started again")
-        self._start(down)
+        if down:
+            self.journal.mark("start", down, "started again")
+            self._start(down)
 
     def power_cut(self, *names: str) -> None:
         """As of `Stage`."""
-        self._lacking(
+        self.lack(
             "a power cut ends all processes and pods of a host, but what they wrote without syncing survives"
         )
         self._end(names, "power-cut", "power cut", self.clients.lose_power)
@@ -252,7 +255,7 @@ class HostStage:
 
     def snapshot(self, name: str) -> None:
         """As of `Stage`."""
-        self._lacking(
+        self.lack(
             "a snapshot is a copy of the data directory and the spool, taken while the daemon stands still; "
             "when it is put back, pods made since are gone, and those deleted since are deleted once more"
         )
@@ -319,6 +322,10 @@ class HostStage:
                 self.journal.accuse("coverage", text)
         self.journal.close()
 
+    def lack(self, sentence: str) -> None:
+        """Note what cannot be done here, or only in part."""
+        self.unavailable.setdefault(sentence)
+
     # Means
 
     def _observe(self, *, settled: bool = False) -> dict[str, View]:
@@ -349,7 +356,8 @@ class HostStage:
     def _end(self, names: Sequence[str], kind: str, text: str, how: Callable[[Host], object]) -> None:
         """End daemons in some way and state that they are down."""
         running = [name for name in names if self._hosts[name].daemon.pid is not None]
-        self.journal.mark(kind, running, text)
+        if running:
+            self.journal.mark(kind, running, text)
         for name in running:
             self.journal.end("pause", (name,))
             how(self._hosts[name])
@@ -386,7 +394,7 @@ class HostStage:
         """A new host in the network; its name."""
         number = len(self._segment.names) + 1
         name = f"n{number}"
-        self._segment.add_host(name, _SUBNET.format(number // _HOSTS_A_SUBNET, number % _HOSTS_A_SUBNET + 1))
+        self._segment.add_host(name, f"{_NETWORK + number}/16")
         return name
 
     def _plan_alike(self, name: str) -> DaemonPlan:
@@ -397,12 +405,9 @@ class HostStage:
     def _saved_at(self, name: str) -> Path:
         return self._setting.directory / f"{name}.snapshot"
 
-    def _lacking(self, sentence: str) -> None:
-        self.unavailable.setdefault(sentence)
-
     @contextmanager
     def _if_possible(self) -> Iterator[None]:
         try:
             yield
         except CannotError as error:
-            self._lacking(str(error))
+            self.lack(str(error))

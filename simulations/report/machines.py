@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from simulations.outcome import Chart, Mark
 from simulations.report.markup import Child, Markup, el, many
 from simulations.report.palette import Palette
-from simulations.report.plot import WIDTH, Area, draw, percent, shape, stairs, stairs_between, thinned
+from simulations.report.plot import WIDTH, Area, draw, percent, shape, stairs_between, thinned
 from simulations.report.scene import Scene
 from simulations.report.words import count, duration, moment, noun
 
@@ -102,14 +102,16 @@ def draw_timeline(chart: Chart, scene: Scene, palette: Palette) -> Markup:
         data=(("plot", "machines"), ("end", f"{scene.axis.end:g}")),
         kind="lanes",
     )
-    return many([_key(seen, grouped=len(chart.machines) > MACHINES_LANES_MAX), draw(area), _table(chart.marks)])
+    return many(
+        [_key(seen, grouped=len(chart.machines) > MACHINES_LANES_MAX), draw(area), _table(chart.marks)]
+    )
 
 
 # Bars
 
 
 def bar_rows(marks: Sequence[Mark], end: float) -> dict[str, list[Bar]]:
-    """Marks that are bars, by the name of their rows; bars of one row do not overlap while there are rows left."""
+    """Marks that are bars, by the name of their rows; those of one row do not overlap while rows are left."""
     by_group: dict[str, list[Bar]] = {}
     for kind in _LASTING:
         until = end
@@ -203,12 +205,12 @@ def lanes_of(machines: Sequence[str], top: float) -> list[Lane]:
     for row, first in enumerate(range(0, len(machines), each)):
         members = tuple(range(first, min(first + each, len(machines))))
         ends = dict.fromkeys((machines[members[0]], machines[members[-1]]))
-        lanes.append(Lane("–".join(ends), members, top + row * height, height))
+        lanes.append(Lane(" to ".join(ends), members, top + row * height, height))
     return lanes
 
 
 def running_spans(chart: Chart, place: int, end: float) -> list[tuple[float, float]]:
-    """When this machine ran; a change between two samples is put where a mark explains it, else at the later."""
+    """When this machine ran; a change is put where a mark explains it, or at the sample that shows it."""
     name = chart.machines[place]
     mine = [mark for mark in chart.marks if name in mark.machines or not mark.machines]
     ends = [mark.at for mark in mine if mark.kind in _ENDS_RUN]
@@ -306,9 +308,7 @@ def _signs(chart: Chart, lanes: Sequence[Lane], scene: Scene) -> tuple[Markup, l
         if is_bar(mark):
             continue
         kind = mark.kind if mark.kind in SIGNS else "other"
-        where = dict.fromkeys(
-            rows[name].middle for name in mark.machines or chart.machines if name in rows
-        )
+        where = dict.fromkeys(rows[name].middle for name in mark.machines or chart.machines if name in rows)
         for middle in where:
             place = scene.axis.x(mark.at) * SIGN_PLACES // WIDTH
             together.setdefault((middle, kind, place), []).append(mark)
@@ -360,7 +360,9 @@ def _key(kinds: Sequence[str], *, grouped: bool) -> Markup:
         states.append(("held", "paused"))
     entries = [el("span", el("i", class_=f"state {name}"), text) for name, text in states]
     for kind in kinds:
-        sign = el("svg", el("use", href=f"#sign-{kind}", x=8, y=8, class_=f"sign {kind}"), width=16, height=16)
+        sign = el(
+            "svg", el("use", href=f"#sign-{kind}", x=8, y=8, class_=f"sign {kind}"), width=16, height=16
+        )
         entries.append(el("span", sign, SIGNS[kind]))
     return el("div", many(entries), class_="key", aria_hidden="true")
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 VOID = frozenset({"br", "meta"})
 """Elements without an end, as HTML has them."""
 
-_UNPRINTABLE = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(9), 11, 12, *range(14, 32), 127)}
+_UNPRINTABLE = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "\N{REPLACEMENT CHARACTER}")
 
 
 class Markup(str):
@@ -22,12 +22,14 @@ class Markup(str):
     __slots__ = ()
 
 
+NOTHING = Markup()
+
 Child: TypeAlias = "Markup | str | int | None"
 """What an element may contain: text is escaped, None is nothing."""
 
 
 def escape(text: str) -> Markup:
-    """The markup that shows this text, in an element or in a quoted attribute; of what no page can say, a sign."""
+    """The markup that shows this text, in an element or a quoted attribute; signs for what none can say."""
     sound = text.translate(_UNPRINTABLE).encode("utf-8", "replace").decode("utf-8")
     return Markup(html.escape(sound, quote=True))
 
@@ -37,7 +39,7 @@ def many(children: Iterable[Child]) -> Markup:
     return Markup("".join(_shown(child) for child in children))
 
 
-def el(name: str, *children: Child, **attributes: str | int | None) -> Markup:
+def el(name: str, /, *children: Child, **attributes: str | int | None) -> Markup:
     """
     One element.
 

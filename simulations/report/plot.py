@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from simulations.report.markup import Child, Markup, el, many
+from simulations.report.markup import NOTHING, Child, Markup, el, many
 from simulations.report.words import number
 
 WIDTH = 2000
@@ -108,11 +108,11 @@ class Area:
     """Along x."""
     stretched: Markup
     """Geometry in units by pixels; only shapes."""
-    upright: Markup = Markup()
+    upright: Markup = NOTHING
     """What keeps its size: x in percentages, y in pixels."""
     values: Sequence[tuple[float, str]] = ()
     """Lines along x: pixels from the top, and what the gutter says of them."""
-    names: Markup = Markup()
+    names: Markup = NOTHING
     """More for the gutter."""
     data: tuple[tuple[str, str], ...] = ()
     """Attributes by which the page's script finds what it tells under the pointer."""
@@ -187,7 +187,7 @@ def short(value: float) -> str:
 
 
 def stairs(points: Sequence[tuple[int, float]], end: int) -> str:
-    """A path along values that hold until the next one: x in units, y in pixels; the last holds until `end`."""
+    """A path along values that hold until the next, the last until `end`: x in units, y in pixels."""
     if not points:
         return ""
     x, y = points[0]

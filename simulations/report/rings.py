@@ -61,12 +61,12 @@ class Rectangle:
 
 
 def columns_of(chart: Chart, ring: str, axis: TimeAxis, most: int = COLUMNS_MAX) -> list[Column]:
-    """What the samples say of one ring, each until the next; at most so many and one, where nobody saw it none."""
+    """What the samples say of one ring, each until the next; at most so many and one."""
     picked = [chart.samples[index] for index in thinned([sample.at for sample in chart.samples], most)]
     edges = [axis.x(sample.at) for sample in picked] + [WIDTH]
     return [
         Column(left, right, sample.bands[ring])
-        for sample, left, right in zip(picked, edges, edges[1:], strict=True)
+        for sample, left, right in zip(picked, edges[:-1], edges[1:], strict=True)
         if right > left and ring in sample.bands
     ]
 
@@ -106,16 +106,21 @@ def _runs(cells: Sequence[int]) -> list[tuple[int, int, int]]:
 
 
 def draw_rings(chart: Chart, scene: Scene, palette: Palette) -> Markup:
-    """A heading and a chart for each ring, by name, below one key of all owners; nothing if there is no ring."""
+    """A chart for each ring, by name, below one key of all owners; nothing if there is no ring."""
     if not chart.rings or not chart.samples:
         return Markup()
     most = COLUMNS_MAX
     found = {ring: rectangles(columns_of(chart, ring, scene.axis, most)) for ring in sorted(chart.rings)}
-    while most > COLUMNS_MIN and sum(len(r) for by_owner in found.values() for r in by_owner.values()) > RECTANGLES_MAX:
+    while (
+        most > COLUMNS_MIN
+        and sum(len(r) for by_owner in found.values() for r in by_owner.values()) > RECTANGLES_MAX
+    ):
         most //= 2
         found = {ring: rectangles(columns_of(chart, ring, scene.axis, most)) for ring in found}
     seen = sorted({owner for by_owner in found.values() for owner in by_owner})
-    key = el("div", many(_key(chart, owner, palette) for owner in seen), class_="key owners", aria_hidden="true")
+    key = el(
+        "div", many(_key(chart, owner, palette) for owner in seen), class_="key owners", aria_hidden="true"
+    )
     charts = (
         _draw(chart, ring, place, by_owner, scene, palette)
         for place, (ring, by_owner) in enumerate(found.items())
@@ -125,9 +130,7 @@ def draw_rings(chart: Chart, scene: Scene, palette: Palette) -> Markup:
 
 def _key(chart: Chart, owner: int, palette: Palette) -> Markup:
     name = chart.owners[owner]
-    return el(
-        "span", el("i", class_=f"swatch {palette.of_owner(name)}"), name, data_owner=machine_of(name)
-    )
+    return el("span", el("i", class_=f"swatch {palette.of_owner(name)}"), name, data_owner=machine_of(name))
 
 
 def _draw(
@@ -221,7 +224,7 @@ class _Span:
     @classmethod
     def of(cls, text: str) -> _Span:
         """From its first and last address, whatever stands between them."""
-        words = text.replace("-", " ").replace("–", " ").split()
+        words = text.replace("-", " ").split()
         try:
             first, last = ip_address(words[0]), ip_address(words[-1])
         except (IndexError, ValueError):
@@ -241,4 +244,6 @@ class _Span:
             return []
         family = type(ip_address("::" if self.version == 6 else "0.0.0.0"))  # noqa: PLR2004, S104
         offsets = [self.size * quarter // 4 for quarter in range(4)] + [self.size - 1]
-        return [(height * place / 4, str(family(self.first + offset))) for place, offset in enumerate(offsets)]
+        return [
+            (height * place / 4, str(family(self.first + offset))) for place, offset in enumerate(offsets)
+        ]

@@ -7,6 +7,7 @@ from simulations.stage import Stage
 
 NODES = 5
 MINUTES = 1.0
+POOL = "10.32.0.0/22"
 
 
 def play(stage: Stage) -> None:

@@ -19,6 +19,7 @@ from typing import Protocol
 
 import pytest
 
+import simulations.disk
 from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
 from weaveipam.daemon.store import Store
@@ -93,7 +94,28 @@ class SqliteDisk:
             store.close()
 
 
-@pytest.fixture(params=[SqliteDisk])
+class SimulatedDisk:
+    """The simulator's store on a simulated disk."""
+
+    def __init__(self, root: Path) -> None:
+        del root  # it is in memory
+        self._disk = simulations.disk.Disk(random.Random(1))
+
+    def open(self) -> tuple[Journal, tuple[Record, ...]]:
+        """The store, and the records in it."""
+        opened = self._disk.open()
+        assert not opened.damage
+        return self._disk, opened.records
+
+    def die(self) -> None:
+        """Kill the process that has it open."""
+        self._disk.die()
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+@pytest.fixture(params=[SqliteDisk, SimulatedDisk])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
     """A disk of every kind there is."""
     made = request.param(tmp_path)
@@ -508,6 +530,38 @@ def many(number: int) -> tuple[Outgoing, ...]:
     """The records of transaction `number`: enough that their commit takes a while and some pages."""
     runs = tuple(RUN._replace(start=index, stop=index + 1) for index in range(50))
     return tuple(Outgoing(8 * number + index, ME, RING, runs) for index in range(8))
+
+
+OPENER = """
+import sys
+from pathlib import Path
+from weaveipam.daemon.store import Store
+sys.addaudithook(lambda event, args: print(event, *args[:1]) if event in ("open", "sqlite3.connect") else None)
+Store.open(Path(sys.argv[1])).store.close()
+"""
+
+
+class TestInheritance:
+    """What a process left that died while the disk was at work."""
+
+    @pytest.mark.slow
+    def test_is_synced_before_it_is_believed(self, path: Path) -> None:
+        """The WAL of an earlier process, which perhaps only the kernel holds, is synced before it is read."""
+        opened = Store.open(path)
+        opened.store.write([put(*RECORDS)])
+        copy = path.parent.with_name("life-2")
+        shutil.copytree(path.parent, copy)
+        opened.store.close()
+        ran = subprocess.run(
+            [sys.executable, "-c", OPENER, copy / NAME],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+        events = ran.stdout.splitlines()
+        assert events.index(f"open {copy / NAME}-wal") < events.index(f"sqlite3.connect {copy / NAME}")
 
 
 WRITER = """

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import AsyncIterator
+from random import Random
 from typing import Protocol
 
 import pytest
 
+from simulations import network as simulated
+from simulations.timeline import Timeline
 from weaveipam.daemon import transport as module
 from weaveipam.daemon.driver import Inbox
 from weaveipam.daemon.resolve import Lookup, system_lookup
@@ -107,12 +111,52 @@ class _Loopback:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-@pytest.fixture(params=["127.0.0.1", "::1"])
+class _SimulatedStation:
+    def __init__(self, network: simulated.Network, timeline: Timeline, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.timeline = timeline
+        self.received: deque[tuple[bytes, Endpoint]] = deque()
+        self.port = network.attach(
+            endpoint.host, endpoint, lambda packet, source: self.received.append((packet, source))
+        )
+
+    def send(self, target: Endpoint, packet: bytes, channel: Channel) -> None:
+        self.port.send(Send(target, packet, channel))
+
+    async def next(self) -> tuple[bytes, Endpoint]:
+        until = self.timeline.now + PATIENCE_S
+        while not self.received and self.timeline.now < until:
+            self.timeline.run(self.timeline.now + 0.001)
+        return self.received.popleft()
+
+    async def close(self) -> None:
+        self.port.close()
+
+
+class _Simulated:
+    """Simulated machines in virtual time; its datagrams do not overtake each other, as on loopback."""
+
+    def __init__(self) -> None:
+        self.timeline = Timeline()
+        self.network = simulated.Network(self.timeline, Random(1), simulated.Quality(jitter_s=0.0))
+        self.endpoints = (Endpoint(f"10.0.0.{number}", 6783) for number in range(1, 255))
+
+    async def station(self) -> _SimulatedStation:
+        return _SimulatedStation(self.network, self.timeline, self.nobody())
+
+    def nobody(self) -> Endpoint:
+        return next(self.endpoints)
+
+    async def close(self) -> None:
+        """Nothing of it outlives the test."""
+
+
+@pytest.fixture(params=["127.0.0.1", "::1", "simulated"])
 async def network(request: pytest.FixtureRequest) -> AsyncIterator[Network]:
     """Each network that the suite is passed by."""
-    loopback = _Loopback(request.param)
-    yield loopback
-    await loopback.close()
+    opened = _Simulated() if request.param == "simulated" else _Loopback(request.param)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TypeVar, get_type_hints
+from zlib import crc32
 
 import msgpack
 import pytest
@@ -147,7 +148,12 @@ RAW_PING = [1, 7, ["node-2", 3], 11, []]
 
 def packet(*raw: object, version: int = codec.WIRE_VERSION) -> bytes:
     """A packet of anything, as a daemon with other classes would make it."""
-    return bytes((version, *msgpack.packb(raw)))
+    return framed(msgpack.packb(raw), version)
+
+
+def framed(body: bytes, version: int = codec.WIRE_VERSION) -> bytes:
+    """A packet whose checksum is right, whatever is in it."""
+    return bytes((version,)) + crc32(body).to_bytes(4, "big") + body
 
 
 def record(body: bytes) -> bytes:
@@ -207,7 +213,8 @@ class TestPackets:
     def test_bytes_are_stable(self) -> None:
         """The bytes of version 1 are these, so that daemons of different builds understand each other."""
         expected = (
-            "01dc0002"  # version, an array of two
+            "015813f381"  # version, checksum,
+            "dc0002"  # an array of two
             "93c4080000000000000000"  # the header: the cluster id,
             "92a66e6f64652d31cf1000000000000000"  # the sender,
             "92a93139322e302e322e31cd1a80"  # its endpoint
@@ -267,28 +274,29 @@ WIDE = (1 << 64).to_bytes(9, "big")
 HOSTILE = {
     "nothing": b"",
     "version only": b"\x01",
-    "no array": packet()[:1] + msgpack.packb(5),
+    "no array": framed(msgpack.packb(5)),
     "empty array": packet(),
-    "trailing bytes": packet(RAW_HEADER) + b"\x00",
+    "trailing bytes": framed(msgpack.packb([RAW_HEADER]) + b"\x00"),
+    "other checksum": packet(RAW_HEADER)[:-1] + b"\x00",
     "no header": packet(5),
     "message is no array": packet(RAW_HEADER, 5),
     "message is empty": packet(RAW_HEADER, []),
     "tag is text": packet(RAW_HEADER, ["Ping"]),
     "tag is a boolean": packet(RAW_HEADER, [True, *RAW_PING[1:]]),
-    "nested 100,000 deep": b"\x01" + nested(100_000),
-    "nested in an unknown message": b"\x01\x92" + msgpack.packb(RAW_HEADER) + b"\x92\x63" + nested(5000),
-    "array of 4 billion": b"\x01\xdd\xff\xff\xff\xff",
-    "arrays of a million in each other": b"\x01" + nested(300, b"\xdd\x00\x0f\xff\xff"),
-    "map of 4 billion": b"\x01\xdf\xff\xff\xff\xff",
-    "text of 4 GiB": b"\x01\x91\xdb\xff\xff\xff\xff",
-    "bytes of 4 GiB": b"\x01\x91\xc6\xff\xff\xff\xff",
-    "extension of 4 GiB": b"\x01\x91\xc9\xff\xff\xff\xff\x01",
+    "nested 100,000 deep": framed(nested(100_000)),
+    "nested in an unknown message": framed(b"\x92" + msgpack.packb(RAW_HEADER) + b"\x92\x63" + nested(5000)),
+    "array of 4 billion": framed(b"\xdd\xff\xff\xff\xff"),
+    "arrays of a million in each other": framed(nested(300, b"\xdd\x00\x0f\xff\xff")),
+    "map of 4 billion": framed(b"\xdf\xff\xff\xff\xff"),
+    "text of 4 GiB": framed(b"\x91\xdb\xff\xff\xff\xff"),
+    "bytes of 4 GiB": framed(b"\x91\xc6\xff\xff\xff\xff"),
+    "extension of 4 GiB": framed(b"\x91\xc9\xff\xff\xff\xff\x01"),
     "timestamp": packet(RAW_HEADER, [99, msgpack.Timestamp(1, 2)]),
     "extension": packet(RAW_HEADER, [99, msgpack.ExtType(3, b"x")]),
     "map": packet(RAW_HEADER, [99, {1: 2}]),
-    "reserved byte": b"\x01\x91\xc1",
-    "text that is not UTF-8": b"\x01\x91\xa2\xff\xfe",
-    "surrogate": b"\x01\x91\xa3\xed\xa0\x80",
+    "reserved byte": framed(b"\x91\xc1"),
+    "text that is not UTF-8": framed(b"\x91\xa2\xff\xfe"),
+    "surrogate": framed(b"\x91\xa3\xed\xa0\x80"),
     "float for an integer": packet(RAW_HEADER, [9, 1.0]),
     "boolean for an integer": packet(RAW_HEADER, [9, True]),
     "negative": packet(RAW_HEADER, [9, -1]),
@@ -341,20 +349,29 @@ class TestHostilePackets:
     @given(st.binary(max_size=200))
     def test_random_bytes(self, content: bytes) -> None:
         """Random bytes, with and without the right version, raise nothing but a peer's error."""
-        for attempt in (content, bytes((codec.WIRE_VERSION,)) + content):
+        for attempt in (content, bytes((codec.WIRE_VERSION,)) + content, framed(content)):
             with pytest.raises(PeerError):
                 codec.decode_packet(attempt)
 
     @pytest.mark.slow
     @given(damaged(PACKETS))
     def test_damaged_packets(self, content: bytes) -> None:
-        """A damaged packet is refused, or says something that is within all limits and can be said again."""
+        """A damaged packet, its checksum made right, is refused or says something that can be said again."""
         try:
-            header, said = codec.decode_packet(content)
+            header, said = codec.decode_packet(framed(content[1 + codec.CHECKSUM_BYTES :]))
         except PeerError:
             return
 
         assert (header, said) == codec.decode_packet(codec.encode_packet(header, said))
+
+    @pytest.mark.slow
+    @given(PACKETS, st.data())
+    def test_flipped_packets(self, whole: bytes, data: st.DataObject) -> None:
+        """A packet in which any one bit has changed is refused."""
+        content = bytearray(whole)
+        content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        with pytest.raises(PeerError):
+            codec.decode_packet(bytes(content))
 
     @pytest.mark.slow
     @given(PACKETS, st.data())

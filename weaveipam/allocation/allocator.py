@@ -132,6 +132,8 @@ class Allocator:
 
     def learn(self, ownership: Ownership, now: float) -> list[Step]:
         """Merge statements; what is new here is passed on."""
+        if self.holdings.rings.knows(ownership):
+            return []
         theirs = self.holdings.checked(ownership)
         if theirs is None:
             return [Report(Level.WARNING, "bad-statement", (("ring", str(ownership.ring)),))]
@@ -208,7 +210,7 @@ class Allocator:
     @property
     def wake_at(self) -> float:
         """Seconds on the monotonic clock: when `wake` has something to do."""
-        refill_at = min((at for _, at in self._refill.values()), default=math.inf)
+        refill_at = min([at for _, at in self._refill.values()]) if self._refill else math.inf
         # What is only done while serving must not be due before, or it would be due for ever.
         tidy_at = self.holdings.tidy_at if self.serving else math.inf
         machines = (self.pending, self._searches, self.grants)

@@ -113,7 +113,7 @@ class Searches:
     @property
     def wake_at(self) -> float:
         """Seconds on the monotonic clock: when the next search must go on."""
-        return min((one.wake_at for one in self._searches.values()), default=math.inf)
+        return min([one.wake_at for one in self._searches.values()]) if self._searches else math.inf
 
     def get(self, goal: Goal) -> Search | None:
         """The search for a goal, failed or under way."""

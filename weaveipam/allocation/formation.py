@@ -56,6 +56,8 @@ class Formation:
         self._answers: dict[str, tuple[Header, Standing]] = {}
         self._asked: dict[Endpoint, int] = {}
         self._known: dict[Peer, Endpoint] = {}
+        self._names: set[str] = set()
+        """Of all that are known, so that a new name costs no search for earlier lives."""
         self._reported: set[str] = set()
         self.wake_at = now
         """Seconds on the monotonic clock: when to ask again."""
@@ -63,6 +65,7 @@ class Formation:
     def restore(self, known: Iterable[Acquaintance]) -> None:
         """Take over what the disk remembers of other daemons."""
         self._known = {one.peer: one.endpoint for one in known}
+        self._names = {one.name for one in self._known}
 
     def settle(self) -> None:
         """The daemon belongs to a cluster: nothing is asked any more."""
@@ -74,24 +77,37 @@ class Formation:
         told = dict.fromkeys((*self._wish.join, *met))
         return tuple(one for one in told if one != self._wish.endpoint)
 
+    def missing_from(self, listening: frozenset[Endpoint]) -> list[Endpoint]:
+        """Which of `endpoints` are not among these, sorted; mostly none, and then it sorts nothing."""
+        return sorted({*self._wish.join, *self._known.values()} - listening - {self._wish.endpoint})
+
     def meet(self, peer: Peer, endpoint: Endpoint) -> list[Persist]:
         """Remember a life, durably, before it is answered; nothing to do when it is known there already."""
         if peer == self._me or self._known.get(peer) == endpoint:
             return []
-        lives = sorted(one for one in self._known if one.name == peer.name and one != peer)
+        lives = self._other_lives(peer)
         outdated = [one for one in lives[:-1] if one < peer]  # the latest but one is enough to say `earlier`
         if peer not in self._known and len(self._known) - len(outdated) >= ACQUAINTANCES_MAX:
             return []
         for one in outdated:
             del self._known[one]
         self._known[peer] = endpoint
+        self._names.add(peer.name)
         forgotten = tuple(Acquaintance(one, endpoint).record_key for one in outdated)
         return [Persist((Acquaintance(peer, endpoint),), forgotten, Durability.HOST)]
 
     def earlier(self, peer: Peer) -> Peer | None:
         """The latest other life with that name that this daemon has known, or is."""
-        others = [one for one in (self._me, *self._known) if one.name == peer.name and one != peer]
+        others = self._other_lives(peer)
+        if self._me.name == peer.name and self._me != peer:
+            others.append(self._me)
         return max(others, default=None)
+
+    def _other_lives(self, peer: Peer) -> list[Peer]:
+        """All others that are known with that name, sorted."""
+        if peer.name not in self._names:
+            return []
+        return sorted(one for one in self._known if one.name == peer.name and one != peer)
 
     def wake(self, now: float) -> list[Tell]:
         """Ask everybody where they stand."""

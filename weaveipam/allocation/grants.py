@@ -46,7 +46,7 @@ class Grants:
     @property
     def wake_at(self) -> float:
         """Seconds on the monotonic clock: when the next one is repeated."""
-        return min((one.wake_at for one in self._parcels.values()), default=math.inf)
+        return min([one.wake_at for one in self._parcels.values()]) if self._parcels else math.inf
 
     def restore(self, records: Iterable[Outgoing], now: float) -> None:
         """Take over what the disk remembers; all of it is repeated at once."""

@@ -208,7 +208,7 @@ class Holdings:
     @property
     def tidy_at(self) -> float:
         """Seconds on the monotonic clock: when `tidy` has something to do."""
-        return min(self._untidy.values(), default=math.inf)
+        return min(self._untidy.values()) if self._untidy else math.inf
 
     def checked(self, ownership: Ownership) -> Ring | None:
         """Peers' runs as a ring; None for what no daemon of ours would say."""

@@ -46,7 +46,7 @@ class Pending:
     @property
     def wake_at(self) -> float:
         """The earliest deadline."""
-        return min((one.deadline for one in self._waiting.values()), default=math.inf)
+        return min([one.deadline for one in self._waiting.values()]) if self._waiting else math.inf
 
     def add(self, waiting: Waiting) -> None:
         """Let a request wait; one that waits already keeps its place."""

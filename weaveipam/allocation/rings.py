@@ -64,6 +64,21 @@ class Rings:
             self._rings[ring] = Ring.of(its)
             self._count(ring, (), tuple(its))
 
+    def knows(self, ownership: Ownership) -> bool:
+        """
+        Whether learning this plainly changes nothing; False may be wrong, and merging then finds out.
+
+        Most of what is told has been told before, and this is many times as fast as merging it.
+        """
+        mine = self[ownership.ring]
+        for run in ownership.runs:
+            held = mine.at(run.start)
+            if held is None or held.stop < run.stop:
+                return False
+            if held[2:] != run[2:] and held.token <= run.token:
+                return False
+        return True
+
     def merge(self, ring: RingId, theirs: Ring) -> Change:
         """The change that learning `theirs` makes; durable on the host if it moves what this node owns."""
         mine = self[ring]

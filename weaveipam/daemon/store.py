@@ -108,6 +108,7 @@ class Store:
         try:
             _make_directory(path.parent)
             if path.exists():
+                _settle(path)
                 try:
                     connection, records = _load(path)
                     return Opened(cls(path, connection), records, None)
@@ -143,7 +144,7 @@ class Store:
         durability = max(persist.durability for persist in persists)
         try:
             self._commit(puts, deletes, durability)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             # After a failed sync a later one may succeed although data is lost, so there is no second try.
             self._failed = True
             with suppress(sqlite3.Error):
@@ -162,10 +163,13 @@ class Store:
             execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
             execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES[durability]}")
             self._durability = durability
+        changes_before = self._connection.total_changes
         execute("BEGIN IMMEDIATE")
         self._connection.executemany("DELETE FROM records WHERE kind = ? AND key = ?", deletes)
         self._connection.executemany("REPLACE INTO records VALUES (?, ?, ?)", puts)
         execute("COMMIT")
+        if durability is Durability.HOST and self._connection.total_changes == changes_before:
+            _settle(self._path)  # SQLite syncs nothing then, not even the commits before
 
 
 def _last_words(persists: Sequence[Persist]) -> tuple[list[tuple[str, str, bytes]], list[RecordKey]]:
@@ -254,6 +258,18 @@ def _create(path: Path) -> None:
     _sync(fresh)
     fresh.rename(path)
     _sync(path.parent)
+
+
+def _settle(path: Path) -> None:
+    """
+    What is about to be read is on stable storage.
+
+    A process that is killed while its last commit waits for the disk leaves that commit in the kernel's memory,
+    where the next process reads it, and answers by it; without this a loss of power would still take it.
+    """
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists():
+        _sync(wal)
 
 
 def _set_aside(path: Path) -> Path | None:

@@ -97,7 +97,8 @@ class Gossip:
             for verdict in self._probe.verdicts(now):
                 effects += self._believe(verdict, now)
             effects += self._probe.pings(digest, now)
-        effects += self._push.burst(self.members.alive(), now)
+        if self._push.wake_at <= now:
+            effects += self._push.burst(self.members.alive(), now)
         return effects
 
     def heard(self, header: Header, now: float) -> list[Effect]:

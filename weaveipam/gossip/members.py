@@ -25,6 +25,7 @@ Does not know when to suspect anybody, nor how rumours travel.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -125,8 +126,8 @@ class Members:
         self._me = Member(me, endpoint, MemberState.ALIVE, 0, now)
         self._others: dict[str, Member] = {}
         self._hints: dict[str, tuple[FreeHint, ...]] = {}
-        self._alive: tuple[Member, ...] | None = None
-        self._alive_count = 0
+        self._present: list[Member] = []
+        """Those of the others that are alive or suspect, sorted by name: kept so, as every rumour changes it."""
 
     @property
     def me(self) -> Member:
@@ -146,18 +147,20 @@ class Members:
 
     def alive(self) -> tuple[Member, ...]:
         """The others that are alive or suspect, sorted by name."""
-        if self._alive is None:
-            self._alive = tuple(member for member in self.all() if member.present)
-        return self._alive
+        return tuple(self._present)
 
     @property
     def alive_count(self) -> int:
         """How many there are in `alive`, at no cost."""
-        return self._alive_count
+        return len(self._present)
 
     def all(self) -> tuple[Member, ...]:
         """The others in any state, sorted by name."""
         return tuple(self._others[name] for name in sorted(self._others))
+
+    def endpoints(self) -> frozenset[Endpoint]:
+        """Where the others listen, in any state."""
+        return frozenset(member.endpoint for member in self._others.values())
 
     def rumours(self) -> tuple[Rumour, ...]:
         """Everything that is believed, of this daemon too; sorted by name."""
@@ -197,8 +200,9 @@ class Members:
         if before is not None and before.peer != after.peer:
             self._hints.pop(rumour.peer.name, None)
         self._others[rumour.peer.name] = after
-        self._alive = None
-        self._alive_count += after.present - (before is not None and before.present)
+        at = bisect_left(self._present, after.peer.name, key=lambda one: one.peer.name)
+        stop = at + (before is not None and before.present)
+        self._present[at:stop] = [after] if after.present else []
         return Change(before, after)
 
     def leave(self, now: float) -> None:

@@ -69,7 +69,9 @@ class Push:
     @property
     def wake_at(self) -> float:
         """When the next burst is due; in the past if it is overdue, infinity if there is none."""
-        due = min((item.due for item in self._items), default=math.inf)
+        if not self._items:
+            return math.inf
+        due = min([item.due for item in self._items])
         return max(due, self._last_burst + self._settings.push_coalesce_s)
 
     def add(self, message: Ownership) -> None:

@@ -1,7 +1,8 @@
 """
 Bytes to and from what peers say and what a disk remembers; the only importer of msgpack.
 
-A packet is one version byte and a msgpack array `[header, message, ...]`; a message is `[tag, field, ...]`.
+A packet is one version byte, four bytes of checksum and a msgpack array `[header, message, ...]`; a message
+is `[tag, field, ...]`.
 A record is one version byte, eight bytes of digest and a msgpack array `[tag, field, ...]`.
 
 To extend a class, append a field with a default: older daemons ignore it, newer ones fill it in.  A new
@@ -12,9 +13,12 @@ Does not know sockets, disks, or whether what was said is true.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any, get_args
+from zlib import crc32
 
 import msgpack
 
@@ -30,6 +34,14 @@ from weaveipam.protocol.values import Birth, Endpoint, RingId
 WIRE_VERSION = 1
 """First byte of every packet; another one is refused whole."""
 
+CHECKSUM_BYTES = 4
+"""
+Of CRC-32, over all that follows, in network order.
+
+Against accidents, which UDP's 16 bits and a network adapter's short-cuts let through: a flipped bit in a run
+or in a peer's incarnation would be believed by everybody, and for ever.  Against malice it is nothing.
+"""
+
 RECORD_VERSION = 1
 """First byte of every record."""
 
@@ -38,6 +50,15 @@ RECORD_DIGEST_BYTES = 8
 
 MESSAGES_MAX = (1 << 16) - 2
 """Messages of one packet: what a two-byte count holds beside the header."""
+
+FRAME_BYTES = 1 + CHECKSUM_BYTES + 3
+"""Of a packet: version, checksum, and the head of the array of its entries."""
+
+SHARED_MAX = 1 << 14
+"""Messages that are kept as bytes, and bytes that are kept as messages; some 10 MB if all are used."""
+
+_SHARED_BYTES_MAX = 256
+"""Of a message that is kept: room for any rumour but the longest names, and for a few runs."""
 
 _MESSAGES: Mapping[int, type] = {
     1: messages.Ping,
@@ -76,6 +97,9 @@ def _tagged(classes: Mapping[int, type], union: Any) -> tuple[Mapping[type, int]
 
 _MESSAGE_TAGS, _MESSAGE_CODECS = _tagged(_MESSAGES, Message)
 _RECORD_TAGS, _RECORD_CODECS = _tagged(_RECORDS, Record)
+_SHARED = (messages.Rumour, messages.Ownership)
+"""What is heard from many and told to many, so that it pays to remember what the bytes say."""
+_SHARED_TAGS = frozenset(bytes((_MESSAGE_TAGS[of],)) for of in _SHARED)
 _HEADER = codec_of(Header)
 _BIRTH = codec_of(Birth)
 
@@ -99,9 +123,32 @@ def _unpack(packed: bytes | memoryview) -> tuple[Any, ...]:
     return raw
 
 
-def _message(message: Message) -> list[Any]:
+def _encode(message: Message) -> bytes:
     tag = _MESSAGE_TAGS[type(message)]
-    return [tag, *_MESSAGE_CODECS[tag].encode(message)]
+    return _pack([tag, *_MESSAGE_CODECS[tag].encode(message)])
+
+
+_encode_shared = lru_cache(SHARED_MAX)(_encode)
+
+
+def encode_message(message: Message) -> bytes:
+    """
+    The bytes that a message adds to a packet, exactly, whatever else the packet carries.
+
+    Invariant: as of `encode_packet`.
+    """
+    if type(message) is messages.Rumour or (type(message) is messages.Ownership and len(message.runs) == 1):
+        return _encode_shared(message)
+    return _encode(message)
+
+
+def encode_header(header: Header) -> bytes:
+    """
+    The first entry of a packet.
+
+    Invariant: as of `encode_packet`.
+    """
+    return _pack(_HEADER.encode(header))
 
 
 def encode_packet(header: Header, messages: Sequence[Message]) -> bytes:
@@ -113,11 +160,14 @@ def encode_packet(header: Header, messages: Sequence[Message]) -> bytes:
     """
     if len(messages) > MESSAGES_MAX:
         raise ValueError(f"more than {MESSAGES_MAX} messages")
+    return join_packet([encode_header(header), *map(encode_message, messages)])
+
+
+def join_packet(entries: Sequence[bytes]) -> bytes:
+    """The packet of an encoded header and then encoded messages: `FRAME_BYTES` more than they are."""
     # The count has two bytes even if it is small, so that a message adds the same bytes to every packet.
-    count = (1 + len(messages)).to_bytes(2, "big")
-    parts = [bytes((WIRE_VERSION, 0xDC)), count, _pack(_HEADER.encode(header))]
-    parts.extend(_pack(_message(message)) for message in messages)
-    return b"".join(parts)
+    body = b"".join((b"\xdc", len(entries).to_bytes(2, "big"), *entries))
+    return bytes((WIRE_VERSION,)) + _checksum(body) + body
 
 
 def decode_packet(packet: bytes) -> tuple[Header, tuple[Message, ...]]:
@@ -133,26 +183,66 @@ def decode_packet(packet: bytes) -> tuple[Header, tuple[Message, ...]]:
         raise PeerError(f"packet of {len(packet)} bytes")
     if packet[0] != WIRE_VERSION:
         raise PeerError(f"wire version {packet[0]}; this daemon speaks {WIRE_VERSION}")
+    body = packet[1 + CHECKSUM_BYTES :]
+    if packet[1 : 1 + CHECKSUM_BYTES] != _checksum(body):
+        raise PeerError("the checksum does not match the content")
     try:
-        header, *tail = _unpack(memoryview(packet)[1:])
-        return _HEADER.decode(header), tuple(_known_messages(tail))
+        first, *rest = _entries(body)
+        header = _decode_header(first)
+        return header, tuple(message for one in rest if (message := _decode_message(one)) is not None)
     except (ValueError, msgpack.UnpackException) as error:
         raise PeerError(f"malformed packet: {error}") from error
 
 
-def _known_messages(raw: Iterable[Any]) -> Iterable[Message]:
-    """The messages with known tags."""
-    for one in raw:
-        if type(one) is not tuple or not one or type(one[0]) is not int:
-            raise ValueError("a message is not an array with a tag")
-        codec = _MESSAGE_CODECS.get(one[0])
-        if codec is not None:
-            yield codec.decode(one[1:])
+def _checksum(body: bytes) -> bytes:
+    return crc32(body).to_bytes(CHECKSUM_BYTES, "big")
+
+
+def _entries(body: bytes) -> list[bytes]:
+    """
+    The bytes of each entry of a packet's array, which are not looked into.
+
+    Raises:
+        ValueError, msgpack.UnpackException: the body is not one array of something.
+    """
+    unpacker = msgpack.Unpacker(max_buffer_size=len(body))
+    unpacker.feed(body)
+    count = unpacker.read_array_header()
+    ends = [unpacker.tell()]
+    for _ in range(count):
+        unpacker.skip()
+        ends.append(unpacker.tell())
+    if ends[-1] != len(body):
+        raise ValueError("bytes behind the last message")
+    return [body[start:stop] for start, stop in pairwise(ends)]
+
+
+@lru_cache(SHARED_MAX)
+def _decode_header(entry: bytes) -> Header:
+    header: Header = _HEADER.decode(_unpack(entry))
+    return header
+
+
+def _decode(entry: bytes) -> Message | None:
+    """A message; None if its tag is not known."""
+    tag, *fields = _unpack(entry)
+    if type(tag) is not int:
+        raise ValueError("a message is not an array with a tag")
+    codec = _MESSAGE_CODECS.get(tag)
+    return None if codec is None else codec.decode(tuple(fields))
+
+
+_decode_shared = lru_cache(SHARED_MAX)(_decode)
+
+
+def _decode_message(entry: bytes) -> Message | None:
+    shared = entry[1:2] in _SHARED_TAGS and len(entry) <= _SHARED_BYTES_MAX
+    return _decode_shared(entry) if shared else _decode(entry)
 
 
 def encoded_size(message: Message) -> int:
-    """The bytes that a message adds to a packet, exactly, whatever else the packet carries."""
-    return len(_pack(_message(message)))
+    """The length of `encode_message`."""
+    return len(encode_message(message))
 
 
 def encode_record(record: Record) -> bytes:

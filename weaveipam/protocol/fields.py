@@ -12,12 +12,12 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from ring.address import Family, Range
-from ring.ring import Run
+from ring.ring import Peer, Run, Token
 from weaveipam.protocol import messages, records, values
 
 # Limits, all of them checked in both directions, so that nothing is sent or stored that cannot be read back.
@@ -92,6 +92,13 @@ _RULES: Mapping[type, Callable[..., bool]] = {
     records.Outgoing: lambda _grant, _heir, ring, runs: _inside(ring.family, runs),
 }
 """What the fields of a class, in their order, must satisfy together."""
+
+
+_SHARED = frozenset((Peer, Token, Run, values.Endpoint, values.RingId, messages.Rumour))
+"""What is decoded again and again, and then kept: equal ones are one object, for memory and for speed."""
+
+_SHARED_MAX = 1 << 15
+"""Values of one class that are remembered to be shared, those least recently decoded forgotten first."""
 
 
 class Codec(NamedTuple):
@@ -251,6 +258,8 @@ def _array(of: type, parts: Sequence[Codec], required: int, where: str, names: S
     decoders = [part.decode for part in parts]
     rule = _RULES.get(of)
     build: Callable[..., Any] = (lambda *entries: entries) if of is tuple else of
+    if of in _SHARED:
+        build = lru_cache(_SHARED_MAX)(build)  # entries are checked, so that equal ones are of one type too
     entries_of: Callable[[Any], tuple[Any, ...]]
     if issubclass(of, tuple):
         entries_of = lambda value: value  # noqa: E731  # as below

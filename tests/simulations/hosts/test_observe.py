@@ -1,0 +1,104 @@
+"""What daemons show, how it is drawn, and what they disagree on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from ring.address import Family, Range
+from ring.ring import Peer, Run, Token
+from simulations.facts import View
+from simulations.hosts.host import Host
+from simulations.hosts.journal import Journal
+from simulations.hosts.load import Clients
+from simulations.hosts.observe import bands, look, spans
+from simulations.hosts.watcher import disagreements
+from simulations.outcome import BAND_CELLS
+from weaveipam.config.pools import parse_pool
+from weaveipam.protocol.values import RingId
+
+RING = RingId("default", Family.V4)
+POOL = parse_pool({"name": "default", "ranges": ["10.32.0.0/26"]})
+FIRST, LAST = spans([POOL])[RING]
+ONE, TWO = Peer("n1", 1), Peer("n2", 2)
+
+
+def view(*runs: Run, alive: str = "n1 n2") -> View:
+    """Of a daemon that is well and holds this ring."""
+    return View(
+        life=ONE,
+        serving=True,
+        rings={RING: runs},
+        free={},
+        used={},
+        size=62,
+        unreachable=0,
+        keys=frozenset(),
+        alive=frozenset(alive.split()),
+        outgoing=0,
+        conflicts=(),
+    )
+
+
+WHOLE = Run(FIRST, LAST + 1, Token(0, 0), ONE, ONE)
+UPPER = Run(FIRST + 32, LAST + 1, Token(0, 1), TWO, ONE)
+
+
+@pytest.mark.slow
+def test_a_daemon_shows_what_it_has(host: Host) -> None:
+    """A view has the daemon's life, its ring, and where its addresses are."""
+    clients = Clients({"n1": host}, Journal(), Random(1))
+    clients.burst(2, ["n1"])
+    clients.close()
+    views, at_once = look([host], (RING,))
+
+    (shown,) = views.values()
+    (run,) = shown.rings[RING]
+    assert at_once
+    assert (run.start, run.stop, run.owner) == (FIRST, LAST + 1, shown.life)
+    assert (shown.free, shown.used, shown.size, len(shown.keys)) == ({"default": 60}, {"default": 2}, 62, 2)
+    assert (shown.serving, shown.alive, shown.outgoing, shown.unreachable) == (True, {"n1"}, 0, 0)
+
+
+@pytest.mark.slow
+def test_a_dead_daemon_shows_nothing(host: Host) -> None:
+    """A daemon that does not answer has no view."""
+    host.kill()
+
+    assert look([host], (RING,)) == ({}, True)
+
+
+def test_a_band_shows_the_latest_statement() -> None:
+    """Of two rings the higher token is drawn; where nobody says anything, nobody owns."""
+    owners: list[Peer] = []
+    lower = WHOLE.clipped(FIRST, FIRST + 32)
+    cells = bands([view(lower, UPPER), view(WHOLE)], [POOL], owners)["default/v4"]
+    empty = bands([], [POOL], owners)["default/v4"]
+
+    assert owners == [ONE, TWO]
+    assert cells == (0,) * (BAND_CELLS // 2) + (1,) * (BAND_CELLS // 2)
+    assert empty == (-1,) * BAND_CELLS
+
+
+def test_the_span_of_a_ring_is_that_of_its_pools() -> None:
+    """Pools of one network share a ring, from the first to the last address of all."""
+    other = parse_pool({"name": "other", "ranges": ["10.40.0.16-10.40.0.47"]})
+
+    assert spans([other, POOL]) == {RING: (FIRST, other.ranges[0].range.stop - 1)}
+    assert Range(FIRST, LAST + 1).size == 64
+
+
+def test_agreement_is_about_all() -> None:
+    """Daemons agree if they serve, hold one ring, see exactly each other, and wait for nobody."""
+    well = {"n1": view(WHOLE), "n2": view(WHOLE)}
+    wrong = {
+        "ring": view(UPPER),
+        "alive": view(WHOLE, alive="n2"),
+        "serving": replace(view(WHOLE), serving=False),
+        "outgoing": replace(view(WHOLE), outgoing=1),
+    }
+
+    assert disagreements(well) == []
+    assert all(len(disagreements({**well, "n2": one})) == 1 for one in wrong.values())

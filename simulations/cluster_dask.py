@@ -11,20 +11,21 @@ import queue
 import sys
 import threading
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from simulations.many import Runner, attempt, failed
 from simulations.outcome import Outcome
 from simulations.plan import Plan
-from simulations.sources import identity
+from simulations.sources import commit, identity
 
 REQUIREMENT = "distributed>=2024.8"
 """As in pyproject.toml."""
 
 CONNECT_TIMEOUT_S = 5
-WORKERS_TIMEOUT_S = 60.0
-"""How long a cluster may have no worker at all before what it has not done is given up."""
+PATIENCE_S = 60.0
+"""How long a cluster may have no worker at all; one that grows with its work has none at first."""
 
 _POLL_S = 1.0
 
@@ -35,7 +36,9 @@ class ClusterError(Exception):
     """The cluster cannot be used; the message is a sentence that says why."""
 
 
-def run_on(scheduler: str, plans: Sequence[Plan], run: Runner, *, draw: bool = False) -> Generator[Outcome]:
+def run_on(
+    scheduler: str, plans: Sequence[Plan], run: Runner, *, draw: bool = False, patience_s: float = PATIENCE_S
+) -> Generator[Outcome]:
     """
     The outcomes of all plans, each as soon as it is there.
 
@@ -46,14 +49,15 @@ def run_on(scheduler: str, plans: Sequence[Plan], run: Runner, *, draw: bool = F
         plans: In the order in which they are handed over.
         run: A function at the top of a module that workers can import.
         draw: As for `attempt`.
+        patience_s: As `PATIENCE_S`; what has not been done by then are failed outcomes.
 
     Raises:
-        ClusterError: there is no such scheduler, it has no workers, or some part has other sources.
+        ClusterError: there is no such scheduler, it never has a worker, or some part has other sources.
     """
     client = _connect(scheduler)
     try:
         _check(client)
-        yield from _results(client, plans, partial(attempt, run=run, draw=draw))
+        yield from _results(client, plans, partial(attempt, run=run, draw=draw), patience_s)
     finally:
         client.close()
 
@@ -76,8 +80,6 @@ def _connect(scheduler: str) -> Any:
 def _check(client: Any) -> None:
     """Refuses a cluster whose runs would not be ours; the scheduler unpickles what it passes on, too."""
     answers: dict[str, object] = client.run(identity, on_error="return")
-    if not answers:
-        raise ClusterError(f"the Dask cluster at {client.scheduler.address} has no workers")
     try:
         scheduler = client.run_on_scheduler(identity)
     except Exception as error:  # noqa: BLE001 - whatever came of importing our modules there
@@ -89,22 +91,24 @@ def _check(client: Any) -> None:
             raise ClusterError(f"the Dask cluster's {place} has {answer}; here are {identity()}")
 
 
-def _results(client: Any, plans: Sequence[Plan], job: Runner) -> Generator[Outcome]:
+def _results(client: Any, plans: Sequence[Plan], job: Runner, patience_s: float) -> Generator[Outcome]:
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
     left = {client.submit(_run_there, plan, job, identity(), pure=False): plan for plan in plans}
     try:
         for future in list(left):
             future.add_done_callback(ended.put)
         idle_s = 0.0
-        while left and idle_s < WORKERS_TIMEOUT_S:
+        while left and idle_s < patience_s:
             try:
                 future = ended.get(timeout=_POLL_S)
             except queue.Empty:
                 idle_s = 0.0 if _has_workers(client) else idle_s + _POLL_S
                 continue
             yield _outcome(future, left.pop(future))
+        if len(left) == len(plans):
+            raise ClusterError(f"the Dask cluster has had no worker for {patience_s:g} s")
         for plan in left.values():
-            yield failed(plan, f"the Dask cluster had no worker for {WORKERS_TIMEOUT_S:g} s")
+            yield failed(plan, f"the Dask cluster had no worker for {patience_s:g} s")
     finally:
         client.cancel(list(left))
 
@@ -120,8 +124,12 @@ def _outcome(future: Any, plan: Plan) -> Outcome:
     if future.status == "finished":
         outcome = future.result()
         assert isinstance(outcome, Outcome)
-        return outcome
-    reason = future.exception() if future.status == "error" else f"it was {future.status}"
+        return replace(outcome, commit=commit())  # of the same sources, whatever is known of them there
+    reason = (
+        future.exception()
+        if future.status == "error"
+        else f"it was {future.status}, as when the scheduler ends"
+    )
     return failed(plan, f"the Dask cluster has no outcome: {reason}")
 
 

@@ -92,6 +92,8 @@ class Forgot:
 
     when: float
     machine: str
+    older: bool = False
+    """It remembers an earlier time: a snapshot was restored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ LANDMARKS: Mapping[str, str] = {
     "member-joined": "a member appeared, or came back",
     "serving-alone": "a restarted daemon met nobody and served all the same",
     "space-granted": "space moved between daemons",
+    "space-drifted": "a small free island went to a neighbour",
     "bad-packet": "bytes were refused",
     "death-before-persist": "a daemon died just before it remembered",
     "death-before-send": "a daemon died with something remembered and not sent",

@@ -7,6 +7,7 @@ Changes nothing: questions to daemons are not part of the run.  Does not know wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from ring.address import Range, format_address, union
@@ -18,8 +19,10 @@ from simulations.views import runs_of, view_of
 from simulations.world import World
 from weaveipam.protocol.values import Pool, RingId
 
-SMALL, MIDDLING = 12, 60
-"""Machines of a world that is looked at many times a second, and once a second; a larger one more rarely."""
+SMALL = 12
+"""Machines up to which rings are compared whenever ownership may have changed."""
+MACHINES_PER_S = 10
+"""Of a larger world, those looked at in each virtual second on average."""
 COMPARE_S, COMPARE_S_MAX = 0.005, 0.5
 """Seconds until rings that differ are compared again, at first and at most."""
 SAMPLES_MAX = 600
@@ -36,12 +39,10 @@ class Observer:
         self.spells: list[float] = []
         """Seconds of every spell of disagreement that has ended."""
         self.runs_max = 0
-        many = len(world.machines)
-        self._interval_s = 1.0 if many <= MIDDLING else many / 100
-        self._quick = many <= SMALL
+        self._seconds = seconds
+        self._quick, self._interval_s, self._sample_s = True, 1.0, 1.0
         self._comparing = False
-        self._sample_s = max(self._interval_s, seconds / SAMPLES_MAX)
-        self._sampled_at = -self._sample_s
+        self._sampled_at = -math.inf
         self._samples: list[Sample] = []
         self._owners: dict[Peer, int] = {}
         self._reach: dict[str, frozenset[str]] = {}
@@ -49,7 +50,11 @@ class Observer:
         self._hulls = _hulls(world.layout.pools)
 
     def start(self) -> None:
-        """Look from now on."""
+        """Look from now on, the more rarely the more machines there are."""
+        many = len(self.world.machines)
+        self._quick = many <= SMALL
+        self._interval_s = 1.0 if self._quick else many / MACHINES_PER_S
+        self._sample_s = max(self._interval_s, self._seconds / SAMPLES_MAX)
         self.world.on_ownership = self.ownership_changed
         self._look()
 

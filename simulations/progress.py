@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 _STEP = 0.002
 """Of the whole: smaller ones are not drawn."""
 
-_QUIET_S = 10.0
+QUIET_S = 10.0
 """Without a terminal, what is done sooner has no lines at all; and there is a line for every quarter."""
 
 
 class Meter:
     """Shows a share of the whole until the `with` block ends; on a terminal nothing of it stays."""
 
-    def __init__(self, text: str, screen: TextIO) -> None:
+    def __init__(self, text: str, screen: TextIO, quiet_s: float = QUIET_S) -> None:
         self._text = text
         self._screen = screen
+        self._quiet_s = quiet_s
         self._drawn = 0.0
         self._quarters = 0
         self._began = time.monotonic()
@@ -62,7 +63,7 @@ class Meter:
             return
         quarters = int(share * 4)
         passed_s = time.monotonic() - self._began
-        if quarters > self._quarters and passed_s > _QUIET_S and share < 1:
+        if quarters > self._quarters and passed_s > self._quiet_s and share < 1:
             self._quarters = quarters
             words = f"{self._text}: {share:.0%} after {passed_s:.0f} s" + (f"; {note}" if note else "")
             print(words, file=self._screen, flush=True)

@@ -33,6 +33,8 @@ CLOCKS = frozenset({"clock-jump"})
 """Faults after which nobody can say how long an address has rested."""
 DRIFT_MARGIN = 0.9
 """Of the cooldown that is demanded: the slowest clock takes five hundredths more, the fastest less."""
+QUICK_MAX = 12
+"""Machines up to which a run may have the quick preset, which is for few daemons; more have that of a network."""
 STEPWISE = 0.3
 """Chance of a machine to perform one effect after the other."""
 CORES = 0.4
@@ -94,9 +96,10 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
     seconds = rng.uniform(30.0, 60.0)
     pools, size = _draw_pools(rng)
     habits = _draw_habits(rng, size)
-    layout = Layout(pools=pools, preset=preset, seeds=rng.choice((1, 2, 3, 3)))
     seconds = seconds if plan.minutes is None else 60 * plan.minutes
     nodes = nodes if plan.nodes is None else plan.nodes
+    preset = preset if nodes <= QUICK_MAX else "lan"
+    layout = Layout(pools=pools, preset=preset, seeds=rng.choice((1, 2, 3, 3)))
     drawn = faults.draw(seed, plan.faults)
     cooldown_s = 0.0 if CLOCKS & set(drawn) else DRIFT_MARGIN * _cooldown_s(preset)
     stage = _stage(seed, layout, seconds, watch, cooldown_s=cooldown_s)

@@ -11,6 +11,7 @@ from functools import partial
 from random import Random
 
 from simulations import faults
+from simulations.checkers.bounded import quiet_s
 from simulations.checkers.court import Court
 from simulations.clients import Client, Clients, Habits
 from simulations.disk import Snapshot
@@ -28,6 +29,8 @@ SLICE_S = 1.0
 """Virtual seconds between two looks at whether something has come about."""
 DRAIN_MAX = 4096
 """Addresses that are asked for, at the end, to see whether all can be had."""
+ASKERS_MAX = 8
+"""Daemons that are asked for them."""
 SETTLE_ROUNDS = 150.0
 """
 Rounds of probes within which a healed cluster agrees.
@@ -212,7 +215,7 @@ class SimulatedStage:
         self.world.hear(Emptied(self.world.now, name))
         machine.lose_power()
         machine.disk.roll_back(snapshot)
-        self.world.forgot(machine)
+        self.world.forgot(machine, older=True)
         for client in here:
             if not client.leaving:
                 self.clients.here[client.key] = client
@@ -243,7 +246,7 @@ class SimulatedStage:
         self.observer.mark("phase", "all is healed")
         began = self.world.now
         wait_s = SETTLE_ROUNDS * self.world.gossip.probe_interval_s
-        if not self._wait(self._agreed, wait_s):
+        if not self._wait(self._agreed, wait_s, self.world.gossip.probe_interval_s):
             trouble = "; ".join(self._open_ends()) or "they go on changing"
             self.court.accuse(
                 "convergence", self.world.now, f"no agreement within {wait_s:g} s after healing: {trouble}"
@@ -255,7 +258,7 @@ class SimulatedStage:
         """At the end: settle, let all rest, look at everything, and use up all there is."""
         self.clients.stay()
         self.settle()
-        self.run(self.world.allocation.cooldown_s + 2 * self.world.allocation.coalesce_s)
+        self.run(quiet_s(self.world.allocation))
         self.observer.observe(settled=True, gone=frozenset(self.trouble.gone))
         self._drain()
 
@@ -277,7 +280,7 @@ class SimulatedStage:
         expected = first.size - first.unreachable - used
         if expected > DRAIN_MAX:
             return
-        given = self._use_up(list(views))
+        given = self._use_up(self._rng.sample(list(views), min(len(views), ASKERS_MAX)))
         if given != expected and not self.court.violations:
             text = f"{given} of {expected} addresses could be had in the end; {held} are held, {used} in use"
             self.court.accuse("work", self.world.now, text)

@@ -38,7 +38,7 @@ def of_one(outcome: Outcome) -> list[str]:
     )
     drawn = "; ".join(f"{name} {strength}".strip() for name, strength in outcome.faults.items())
     lines += _row("drawn", drawn)
-    lines += _reached(outcome.reached, "")
+    lines += _reached(outcome.reached)
     for sentence in outcome.unavailable:
         lines += _row("not done", sentence)
     lines += _row("trace", outcome.trace_hash)
@@ -70,7 +70,7 @@ def of_many(outcomes: Sequence[Outcome], wall_s: float) -> list[str]:
     drawn = Counter(name for one in outcomes for name in one.faults)
     lines += _row("drawn", ", ".join(f"{name} {count(runs)}" for name, runs in sorted(drawn.items())))
     reached = _sums(one.reached for one in outcomes)
-    lines += _reached(reached, " - these seeds prove nothing about them")
+    lines += _reached(reached) + _never_reached(reached)
     lines += _row(
         "failed by", ", ".join(f"{name} {count(runs)}" for name, runs in _checkers(failures).items())
     )
@@ -109,12 +109,16 @@ def _runs(number: int) -> str:
     return noun(number, "run")
 
 
-def _reached(reached: Mapping[str, int], remark: str) -> list[str]:
-    """The rare situations, those that came about and those that did not."""
+def _reached(reached: Mapping[str, int]) -> list[str]:
+    """The rare situations that came about, and of how many."""
     often = [f"{name} {count(times)}" for name, times in sorted(reached.items()) if times]
+    return _row("reached", f"{len(often)} of {len(reached)}: {', '.join(often) or 'none'}" if reached else "")
+
+
+def _never_reached(reached: Mapping[str, int]) -> list[str]:
     never = [name for name, times in sorted(reached.items()) if not times]
-    lines = _row("reached", ", ".join(often))
-    return lines + _row("never reached", ", ".join(never) + remark) if never else lines
+    warning = ", ".join(never) + " - these seeds prove nothing about them"
+    return _row("never reached", warning if never else "")
 
 
 def _sums(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -305,7 +305,9 @@ class Node:
             lacking = self._holdings.rings.beyond(
                 [(ring, held) for ring, held in checked if held is not None]
             )
-            answer = Sync(False, None, lacking, self._gossip.members.rumours())
+            said = frozenset(told.members)
+            members = tuple(one for one in self._gossip.members.rumours() if one not in said)
+            answer = Sync(False, None, lacking, members)
             steps.append(Tell(header.endpoint, answer, stream=True))
         elif not self._allocator.serving:
             steps += self._serve(now)

@@ -19,10 +19,14 @@ class Convergence:
     def __init__(self) -> None:
         self._forgetful = False
         """Whether a daemon has lost what it knew: a grant to that life is never acknowledged."""
+        self._restored = False
+        """Whether a daemon went back in time: then conflicts are found, and stay until an operator decides."""
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
-        self._forgetful = self._forgetful or isinstance(fact, Forgot)
+        if isinstance(fact, Forgot):
+            self._forgetful = True
+            self._restored = self._restored or fact.older
         if not isinstance(fact, Observed) or not fact.settled:
             return
         serving = {name: one for name, one in fact.views.items() if one.serving}
@@ -38,5 +42,5 @@ class Convergence:
                 yield f"{name} does not see {missing} alive, and sees {beyond} who are not"
             if view.outgoing and not fact.gone and not self._forgetful:
                 yield f"{name} has {view.outgoing} grants that nobody has acknowledged"
-            if view.conflicts:
+            if view.conflicts and not self._restored:
                 yield f"{name} reports conflicts: {'; '.join(view.conflicts)}"

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,16 +47,6 @@ class Pod:
         """Those that were printed."""
         return addresses_of(self.result)
 
-    def held(self) -> tuple[str, ...]:
-        """
-        The IPv4 addresses that its namespace holds, of a pod that has one.
-
-        Raises:
-            OSError: the namespace is gone.
-        """
-        assert self.namespace is not None
-        return within(self.namespace, _addresses_here)
-
 
 class Host:
     """A host in its namespace; nothing runs on it at first."""
@@ -76,6 +67,8 @@ class Host:
         self.life = Peer(plan.name, 0)
         """The latest that the daemon has shown."""
         self.paused = False
+        self.expected = False
+        """Whether the daemon was started and nobody has ended it."""
         self.lost: list[Pod] = []
         """Pods that went with the host's power; the runtime deletes them when it is back."""
         self.powers_count = 0
@@ -168,8 +161,25 @@ class Host:
         self._signal(signal.SIGCONT)
         self.paused = False
 
+    def start(self) -> None:
+        """Start the daemon, which must not run."""
+        self.daemon.start()
+        self.expected = True
+
+    def stop(self) -> None:
+        """
+        SIGTERM, and wait until the daemon has ended.
+
+        Raises:
+            DaemonError: it did not, in time; it is killed then.
+        """
+        self.resume()
+        self.expected = False
+        self.daemon.terminate()
+
     def kill(self) -> None:
         """`kill -9` the daemon; nothing if it does not run."""
+        self.expected = False
         if self.daemon.pid is not None:
             self.daemon.kill()
         self.paused = False
@@ -178,8 +188,10 @@ class Host:
         """End all processes of the host at once: the daemon, and the runtime's calls."""
         namespace = self.daemon.plan.place.namespace
         assert namespace is not None
+        self.expected = False
         for pid in processes_in([namespace]):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.kill()
         self.powers_count += 1
 
@@ -208,6 +220,16 @@ class Host:
     def _signal(self, number: signal.Signals) -> None:
         if self.daemon.pid is not None:
             os.kill(self.daemon.pid, number)
+
+
+def addresses_in(namespace: str) -> tuple[str, ...]:
+    """
+    The IPv4 addresses that a pod's namespace holds, sorted.
+
+    Raises:
+        OSError: the namespace is gone.
+    """
+    return within(namespace, _addresses_here)
 
 
 def _addresses_here() -> tuple[str, ...]:

@@ -81,6 +81,7 @@ class Segment:
         Raises:
             CannotError: nftables is missing.
         """
+        self._demand_nft()
         self.cuts |= set(pairs)
         self._filter()
 
@@ -94,29 +95,35 @@ class Segment:
         for host in hosts:
             self._slow(host, delay_s, bytes_per_s)
             self._losses[host] = loss
+        if loss:
+            self._demand_nft()
         self._filter()
 
     def heal(self) -> None:
         """Everything passes again, at once."""
         for host in sorted(self._slowed):
             self._slow(host, 0.0, 0.0)
-        self._slowed.clear()
         self.cuts.clear()
         self._losses.clear()
         self._filter()
 
+    def _demand_nft(self) -> None:
+        if not self._has_nft:
+            raise CannotError("cuts and loss need the program nft (apt-get install nftables)")
+
     def _filter(self) -> None:
         if self._has_nft:
             rules = ruleset(self.cuts, self._losses)
-            within(
-                self.lab.switch,
-                lambda: subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True),
-            )
-        elif self.cuts or any(self._losses.values()):
-            raise CannotError("cuts and loss need the program `nft` (apt-get install nftables)")
+            run = partial(subprocess.run, ["nft", "-f", "-"], input=rules, text=True, check=True)
+            within(self.lab.switch, run)
 
     def _slow(self, host: str, delay_s: float, bytes_per_s: float) -> None:
-        self._slowed.add(host)
+        if delay_s or bytes_per_s:
+            self._slowed.add(host)
+        elif host in self._slowed:
+            self._slowed.remove(host)
+        else:
+            return
         if self._wires is not None:
             self._wires.slow(port_of(host), delay_s=delay_s, bytes_per_s=bytes_per_s)
             return

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
@@ -21,7 +22,7 @@ from cni.codes import Code
 from ring.address import Range, parse_address
 from simulations.facts import Asked, Emptied, Given, Refused, Taken, Vanished
 from simulations.hosts.conflist import PluginError
-from simulations.hosts.host import Host, Pod
+from simulations.hosts.host import Host, Pod, addresses_in
 from simulations.hosts.journal import Journal
 from simulations.hosts.namespaces import Lab
 from weaveipam.protocol.requests import Reason
@@ -35,6 +36,9 @@ REPEATED = 0.05
 
 PLUGGED_MAX = 6
 """Pods at one time that are real namespaces, plugged in by the bridge plugin; each call takes far longer."""
+
+DELETIONS_MAX = 3
+"""Attempts; the program succeeds if the daemon is away, too, so that only its own death makes it fail."""
 
 _REASONS = {
     Code.EXHAUSTED: Reason.EXHAUSTED,
@@ -101,8 +105,9 @@ class Clients:
             self._changed.notify()
 
     def burst(self, number: int, at: Sequence[str]) -> int:
-        """As of `Stage.burst`; what they are given they hold until it is released."""
-        hosts = [self._hosts[at[turn % len(at)]] for turn in range(number)]
+        """As of `Stage.burst`, at daemons that are not down; pods hold what they get until it is released."""
+        up = [self._hosts[name] for name in at if self._hosts[name].daemon.pid is not None]
+        hosts = [up[turn % len(up)] for turn in range(number if up else 0)]
         return sum(self._workers.map(partial(self._add, hold_s=None), hosts))
 
     def release(self, at: Sequence[str]) -> None:
@@ -145,13 +150,17 @@ class Clients:
     def misled(self) -> list[str]:
         """A sentence for each pod whose namespace holds other addresses than were printed for it."""
         with self._changed:
-            plugged = [pod for _, pod in self._pods.values() if pod.namespace is not None]
-        found = [(pod, pod.held()) for pod in plugged]
-        return [
-            f"{pod.container} holds {held}, and was told {pod.addresses}"
-            for pod, held in found
-            if held != tuple(sorted(pod.addresses))
-        ]
+            pods = [(pod, pod.namespace) for _, pod in self._pods.values() if pod.namespace is not None]
+        found = []
+        for pod, namespace in pods:
+            with suppress(OSError):  # it has just been removed
+                found.append((pod, addresses_in(namespace)))
+        with self._changed:  # of those that are being deleted nobody knows what they should hold
+            return [
+                f"{pod.container} holds {held}, and was told {pod.addresses}"
+                for pod, held in found
+                if pod.container in self._pods and held != tuple(sorted(pod.addresses))
+            ]
 
     def stop(self) -> None:
         """Begin no more calls."""
@@ -223,13 +232,15 @@ class Clients:
         if pod.namespace is None and self._chance.random() < REPEATED:
             self._ask_for(host, pod, powers)
         with self._changed:
-            if host.powers_count != powers:
-                return False
-            self._pods[pod.container] = host, pod
-            if hold_s is not None:
-                heappush(self._due, (self._journal.now + hold_s, pod.container))
-                self._changed.notify()
-        return True
+            lives = host.powers_count == powers
+            if lives:
+                self._pods[pod.container] = host, pod
+                if hold_s is not None:
+                    heappush(self._due, (self._journal.now + hold_s, pod.container))
+                    self._changed.notify()
+        if not lives:
+            self._end(host, pod)
+        return lives
 
     def _make_pod(self, *, may_plug: bool) -> Pod:
         container = f"pod{next(self._numbers)}"
@@ -262,12 +273,14 @@ class Clients:
             return False
         addresses = _addresses(pod.addresses)
         with self._changed:
-            if host.powers_count != powers:  # whoever asked is gone, and so is the pod
+            lives = host.powers_count == powers
+            if lives:
+                self._journal.state(partial(Given, request=number, addresses=addresses, immediate=False))
+            else:  # whoever asked is gone, and so is the pod
                 self._journal.state(partial(Vanished, request=number))
-                host.lost.append(pod)
-                return False
-            self._journal.state(partial(Given, request=number, addresses=addresses, immediate=False))
-        return True
+        if not lives:
+            self._end(host, pod)
+        return lives
 
     def _fail(self, host: Host, pod: Pod, number: int, reason: Reason | None, detail: str) -> None:
         with self._changed:
@@ -292,15 +305,18 @@ class Clients:
     def _end(self, host: Host, pod: Pod, *, checked: bool = False) -> None:
         """Delete a pod; `checked`: the daemon is asked beforehand whether it still has what it gave."""
         shown = self._checked(host, pod) if checked else None
-        number = self._ask(host, pod, give=False)
-        try:
-            host.delete(pod)
-        except PluginError:
-            shown = None
-        if shown is None:
-            self._journal.state(partial(Vanished, request=number))
-        else:
-            self._journal.state(partial(Taken, request=number, addresses=shown))
+        for _ in range(DELETIONS_MAX):
+            number = self._ask(host, pod, give=False)
+            try:
+                host.delete(pod)
+            except PluginError:  # it was killed, with its host, and comes again
+                self._journal.state(partial(Vanished, request=number))
+                continue
+            if shown is None:
+                self._journal.state(partial(Vanished, request=number))
+            else:
+                self._journal.state(partial(Taken, request=number, addresses=shown))
+            break
         self._unplug(pod)
 
     def _checked(self, host: Host, pod: Pod) -> Addresses | None:

@@ -33,6 +33,11 @@ from weaveipam.protocol.values import Pool
 OBSERVE_S = 0.5
 """From one look at the daemons to the next."""
 
+OBSERVE_CLOSELY_S = 0.05
+"""While daemons that reach each other hold different rings, and for a while after something was healed."""
+
+CLOSELY_S = 2.0
+
 START_S = 5.0
 """How long a start waits for the daemon to serve; after that it goes on starting by itself."""
 
@@ -80,6 +85,8 @@ class HostStage:
         self._segment = segment
         self._watch = watch
         self._ends_at = time.monotonic() + setting.seconds
+        self._closely_until = 0.0
+        self._looked_at = 0.0
         self._hosts: dict[str, Host] = {}
         self._saved: dict[str, list[Pod]] = {}
         has_bridge = (DEBIAN_PLUGINS / "bridge").is_file()
@@ -103,7 +110,7 @@ class HostStage:
         for plan in plan_cluster(names, self._segment.lab, setting.directory, (setting.pool_text,)):
             self._hosts[plan.name] = Host(plan.name, replace(plan, preset=setting.preset))
         for host in self._hosts.values():
-            host.daemon.start()
+            host.start()
         for host in self._hosts.values():
             host.daemon.wait_ready()
         self.settle()
@@ -111,6 +118,7 @@ class HostStage:
 
     def close(self) -> None:
         """End all daemons, clients and namespaces, whatever they are doing; harmless when repeated."""
+        self.journal.close()
         self.clients.stop()
         self._segment.close()
         self.clients.close()
@@ -139,7 +147,8 @@ class HostStage:
             self._watch(min(max(fraction, 0.0), 1.0))
             if left_s <= 0:
                 return
-            time.sleep(min(left_s, OBSERVE_S))
+            closely = self.watcher.differ or time.monotonic() < self._closely_until
+            time.sleep(min(left_s, OBSERVE_CLOSELY_S if closely else OBSERVE_S))
             self._observe()
 
     # Clients
@@ -187,7 +196,9 @@ class HostStage:
         self._segment.heal()
         self.journal.end("cut")
         self.journal.end("slow")
-        self.watcher.passes(self._reach())
+        self._closely_until = time.monotonic() + CLOSELY_S
+        if self._hosts:
+            self._observe()
 
     def impair(
         self, at: Sequence[str], *, delay_s: float = 0.0, loss: float = 0.0, bytes_per_s: float = 0.0
@@ -268,7 +279,7 @@ class HostStage:
         """As of `Stage`."""
         self._end((name,), "disk", "rolled back", partial(self.clients.roll_back, pods=self._saved[name]))
         self._hosts[name].restore(self._saved_at(name))
-        self.journal.state(partial(Forgot, machine=name))
+        self.journal.state(partial(Forgot, machine=name, older=True))
         self._start((name,))
 
     def clone(self, name: str) -> str:
@@ -303,7 +314,7 @@ class HostStage:
                 text = f"no agreement within {SETTLE_S:g} s after healing: {'; '.join(problems)}"
                 self.journal.accuse("convergence", text)
                 return
-            time.sleep(OBSERVE_S / 2)
+            time.sleep(OBSERVE_CLOSELY_S)
 
     def judge(self) -> None:
         """At the end: all is given back, agrees, rests, and can be handed out again to the last address."""
@@ -320,7 +331,7 @@ class HostStage:
             if given != self.pool_size:
                 text = f"{given} of {self.pool_size} addresses could be had in the end"
                 self.journal.accuse("coverage", text)
-        self.journal.close()
+        self._observe()
 
     def lack(self, sentence: str) -> None:
         """Note what cannot be done here, or only in part."""
@@ -329,8 +340,15 @@ class HostStage:
     # Means
 
     def _observe(self, *, settled: bool = False) -> dict[str, View]:
+        self._looked_at = time.monotonic()
         for text in self.clients.misled():
             self.journal.accuse("uniqueness", text)
+        for name, host in self._hosts.items():
+            if host.expected and host.daemon.pid is None:
+                said = host.daemon.log_tail(1)
+                self.journal.accuse("liveness", f"the daemon of {name} has ended by itself; it said: {said}")
+                self.journal.state(partial(Down, machine=name))
+                host.expected = False
         return self.watcher.observe(self._reach(), settled=settled)
 
     def _problems(self, views: dict[str, View]) -> list[str]:
@@ -365,15 +383,14 @@ class HostStage:
         self.watcher.passes(self._reach())
 
     def _stop(self, host: Host) -> None:
-        host.resume()
         try:
-            host.daemon.terminate()
+            host.stop()
         except DaemonError as error:
             self.journal.accuse("claim", str(error).partition(";")[0])
 
     def _start(self, names: Sequence[str]) -> None:
         for name in names:
-            self._hosts[name].daemon.start()
+            self._hosts[name].start()
         deadline = time.monotonic() + START_S
         for name in names:
             host = self._hosts[name]
@@ -386,6 +403,8 @@ class HostStage:
             try:
                 host.daemon.ask("GET", "/readyz")
             except (HttpError, OSError):
+                if time.monotonic() > self._looked_at + OBSERVE_S:
+                    self._observe()
                 time.sleep(0.05)
             else:
                 return

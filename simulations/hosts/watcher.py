@@ -57,6 +57,11 @@ class Watcher:
         self._reach: Reach = {}
         journal.state(partial(Began, pools=tuple(pools)))
 
+    @property
+    def differ(self) -> bool:
+        """Whether daemons that reach each other held different rings when they were last looked at."""
+        return self._differ_since is not None
+
     def passes(self, reach: Reach) -> None:
         """From now on packets pass between these; facts tell who reached whom all the while."""
         self._reach = {name: others & self._reach.get(name, others) for name, others in reach.items()}

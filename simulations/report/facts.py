@@ -13,9 +13,9 @@ from simulations.report.markup import Markup, el, many
 from simulations.report.words import count, duration, moment, noun, number, size, times
 
 
-def verdict(violations: int) -> Markup:
-    """The badge: whether all held."""
-    text = noun(violations, "violation") if violations else "all invariants held"
+def verdict(violations: int, held: str = "all invariants held") -> Markup:
+    """The badge: how many violations, or that all held."""
+    text = noun(violations, "violation") if violations else held
     return el("span", text, class_="verdict bad" if violations else "verdict good")
 
 
@@ -109,26 +109,25 @@ def tail(lines: Sequence[str]) -> Markup | None:
 
 
 def lists(outcome: Outcome) -> Markup:
-    """Side by side: the faults that were drawn, the rare states, and why clients got nothing."""
+    """The faults that were drawn and why clients got nothing, side by side; below, the rare states."""
     columns = [
         el("div", el("h3", "Faults drawn"), _pairs(sorted(outcome.faults.items()), "None: a calm run.")),
-        el("div", el("h3", "Rare states reached"), reached(outcome.reached)),
         el("div", el("h3", "Refusals"), failures(outcome.failures_by_reason)),
     ]
     missing = many(el("li", sentence) for sentence in outcome.unavailable)
     if missing:
         columns.append(el("div", el("h3", "Could not be done here"), el("ul", missing)))
-    return el("div", many(columns), class_="columns")
+    states = el("div", el("h3", "Rare states reached"), reached(outcome.reached), class_="wide")
+    return many([el("div", many(columns), class_="columns"), states])
 
 
-def reached(states: Mapping[str, int], runs: Mapping[str, int] | None = None, of: int = 0) -> Markup:
+def reached(states: Mapping[str, int], runs: Mapping[str, int] | None = None) -> Markup:
     """
     Rare states and how often each came about, then those that never did.
 
     Args:
         states: By name.
         runs: In how many runs each came about, if there were several.
-        of: How many runs there were.
     """
     if not states:
         return el("p", "None are counted.", class_="note")
@@ -137,7 +136,7 @@ def reached(states: Mapping[str, int], runs: Mapping[str, int] | None = None, of
     rows = [
         (
             name,
-            times(states[name]) + (f" in {count(runs[name])} of {noun(of, 'run')}" if runs else ""),
+            f"{count(states[name])} in {noun(runs[name], 'run')}" if runs else times(states[name]),
             "came",
         )
         for name in came

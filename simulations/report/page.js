@@ -17,6 +17,7 @@ for (const title of document.querySelectorAll("svg.area > title")) {
 const pad = n => String(n).padStart(2, "0");
 function moment(s) {
   if (s < 120) return s.toFixed(2) + " s";
+  s = Math.round(10 * s) / 10;
   const d = Math.floor(s / 86400), h = Math.floor(s % 86400 / 3600), m = Math.floor(s % 3600 / 60);
   const rest = (s % 60).toFixed(1).padStart(4, "0");
   return (d ? d + " d " : "") + (d || h ? h + ":" + pad(m) : m) + ":" + rest;

@@ -12,12 +12,13 @@ from importlib.resources import files
 
 from simulations.outcome import Outcome
 from simulations.report import facts, palette
-from simulations.report.machines import draw_timeline, sign_shapes
+from simulations.report.machines import draw_timeline
 from simulations.report.markup import Markup, el, many
 from simulations.report.measures import Measures
 from simulations.report.palette import Palette
 from simulations.report.rings import draw_rings
 from simulations.report.scene import Scene
+from simulations.report.signs import sign_shapes
 from simulations.report.spreads import draw_convergences, draw_totals
 from simulations.report.summary import draw_summary, headline
 

@@ -49,7 +49,9 @@ class Palette:
         return self.of_machine(machine) if owner == machine else f"{self.of_machine(machine)} pale"
 
     def ink_on(self, owner: str) -> str:
-        """`on-dark` or `on-light`: what writing on that owner's colour has to stand out from."""
+        """`on-dark`, `on-light` or `on-pale`: what writing on that owner's colour has to stand out from."""
+        if owner != machine_of(owner):
+            return "on-pale"
         red, green, blue = rgb(COLOURS[self._places[machine_of(owner)]])
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 140  # noqa: PLR2004 - the eye's weights, of 255
         return "on-dark" if dark else "on-light"

@@ -27,6 +27,9 @@ _STEPS_S = (
 )  # fmt: skip
 _TICKS_MAX = 12
 
+EDGE = 0.96
+"""Share of the width behind which the name of a tick would stand over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -58,7 +61,7 @@ class TimeAxis:
     @property
     def ticks(self) -> tuple[Tick, ...]:
         """At most a dozen round times."""
-        step = next((step for step in _STEPS_S if self.end / step <= _TICKS_MAX), self.end / _TICKS_MAX)
+        step = next((step for step in _STEPS_S if 1 <= self.end / step <= _TICKS_MAX), self.end / _TICKS_MAX)
         places = (place * step for place in range(int(self.end / step) + 1))
         return tuple(Tick(seconds / self.end, _clock(seconds, step)) for seconds in places)
 
@@ -126,7 +129,9 @@ def draw(area: Area) -> Markup:
     whole = height + (AXIS_PX if area.ticks else 0)
     gutter = el(
         "svg",
-        many(el("text", text, x="100%", dx=-6, y=_px(y + 3.5), class_="end") for y, text in area.values),
+        many(
+            el("text", text, x="100%", dx=-6, y=_px(max(y + 3.5, 9)), class_="end") for y, text in area.values
+        ),
         area.names,
         class_="gutter",
         height=whole,
@@ -164,7 +169,7 @@ def _ticks(ticks: Sequence[Tick], height: int) -> Markup:
     drawn: list[Child] = []
     for place, tick in enumerate(ticks):
         x = percent(tick.share)
-        side = "start" if tick.share == 0 else "end" if tick.share > 0.96 else "middle"  # noqa: PLR2004
+        side = "start" if tick.share == 0 else "end" if tick.share > EDGE else "middle"
         odd = " odd" if place % 2 else ""
         drawn += [
             el("line", x1=x, x2=x, y2=height, class_="rule" + odd),
@@ -223,8 +228,9 @@ def thinned(times: Sequence[float], most: int) -> list[int]:
     if len(times) <= most:
         return list(range(len(times)))
     first, span = times[0], times[-1] - times[0]
-    picked = {bisect_left(times, first + span * place / most) for place in range(most + 1)}
-    return sorted(min(index, len(times) - 1) for index in picked)
+    # Rounding may put the last moment behind the last time.
+    last = len(times) - 1
+    return sorted({min(bisect_left(times, first + span * place / most), last) for place in range(most + 1)})
 
 
 def _px(value: float) -> str:

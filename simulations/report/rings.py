@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import groupby
 
 from simulations.outcome import BAND_CELLS, Chart
 from simulations.report.markup import Markup, el, many
 from simulations.report.palette import Palette, machine_of
-from simulations.report.plot import WIDTH, Area, TimeAxis, draw, percent, thinned
+from simulations.report.plot import WIDTH, Area, TimeAxis, draw, percent, shape, thinned
 from simulations.report.scene import Scene
 from simulations.report.words import noun
 
@@ -28,6 +28,7 @@ HEIGHT_PX = 256
 RINGS_TALL_MAX = 4
 """With more rings than these their charts are half as high."""
 NOBODY = -1
+IPV4 = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,11 @@ def draw_rings(chart: Chart, scene: Scene, palette: Palette) -> Markup:
     ):
         most //= 2
         found = {ring: rectangles(columns_of(chart, ring, scene.axis, most)) for ring in found}
-    seen = sorted({owner for by_owner in found.values() for owner in by_owner})
+    machines = {name: place for place, name in enumerate(chart.machines)}
+    seen = sorted(
+        {owner for by_owner in found.values() for owner in by_owner},
+        key=lambda owner: (machines.get(machine_of(chart.owners[owner]), len(machines)), owner),
+    )
     key = el(
         "div", many(_key(chart, owner, palette) for owner in seen), class_="key owners", aria_hidden="true"
     )
@@ -147,7 +152,14 @@ def _draw(
         )
         for owner in sorted(found)
     )
-    scaled = el("g", paths, transform=f"scale(1 {height / BAND_CELLS:g})")
+    # Runs of equal cells are as tall as can be: upper edges are borders of owners; left ones need not be.
+    borders = "".join(
+        f"M{rectangle.left} {rectangle.top}H{rectangle.right}"
+        for owner in sorted(found)
+        for rectangle in found[owner]
+        if rectangle.top
+    )
+    scaled = el("g", paths, shape(borders, "border"), transform=f"scale(1 {height / BAND_CELLS:g})")
     labels = many(_label(chart.owners[owner], found[owner], height, palette) for owner in sorted(found))
     context = scene.context(height, shaded=False)
     span = _Span.of(chart.rings[ring])
@@ -165,7 +177,9 @@ def _draw(
             kind="ring",
         )
     )
-    return el("figure", el("figcaption", el("b", ring), " ", el("span", chart.rings[ring])), body)
+    return el(
+        "figure", el("figcaption", el("b", ring), " ", el("span", span.shown or chart.rings[ring])), body
+    )
 
 
 def _background(chart: Chart, ring: str, scene: Scene, height: int) -> Markup:
@@ -219,7 +233,7 @@ class _Span:
 
     first: int = 0
     size: int = 0
-    version: int = 4
+    version: int = IPV4
 
     @classmethod
     def of(cls, text: str) -> _Span:
@@ -232,6 +246,15 @@ class _Span:
         return cls(int(first), int(last) - int(first) + 1, first.version)
 
     @property
+    def shown(self) -> str:
+        """For people."""
+        return f"{self._address(0)} to {self._address(self.size - 1)}" if self.size else ""
+
+    def _address(self, offset: int) -> str:
+        number = self.first + offset
+        return str(IPv4Address(number) if self.version == IPV4 else IPv6Address(number))
+
+    @property
     def data(self) -> tuple[tuple[str, str], ...]:
         """For the page's script."""
         if not self.size:
@@ -242,8 +265,5 @@ class _Span:
         """Addresses at the top, at each quarter and at the bottom."""
         if not self.size:
             return []
-        family = type(ip_address("::" if self.version == 6 else "0.0.0.0"))  # noqa: PLR2004, S104
         offsets = [self.size * quarter // 4 for quarter in range(4)] + [self.size - 1]
-        return [
-            (height * place / 4, str(family(self.first + offset))) for place, offset in enumerate(offsets)
-        ]
+        return [(height * place / 4, self._address(offset)) for place, offset in enumerate(offsets)]

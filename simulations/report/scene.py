@@ -8,7 +8,7 @@ Does not know what the charts show.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from simulations.outcome import Mark, Outcome
@@ -31,22 +31,24 @@ class Scene:
     ident: str
     """Unique in the page; begins every id of the run."""
     axis: TimeAxis
+    marks: tuple[Mark, ...]
+    """As `ended` makes them."""
     cuts: tuple[tuple[float, float], ...]
     """When anything was cut, in order and apart; in seconds."""
-    violations: tuple[tuple[float, str], ...]
+    violations: tuple[tuple[float, tuple[int, ...]], ...]
     """When something was violated, and the numbers of those violations, from 1; one a place of the axis."""
 
     @classmethod
     def of(cls, outcome: Outcome, ident: str) -> Scene:
         """The scene of a run, long enough for all that is in it."""
         chart = outcome.chart
-        marks = chart.marks if chart else ()
         moments = [outcome.virtual_seconds, *(violation.at for violation in outcome.violations)]
-        moments += [mark.until if mark.until is not None else mark.at for mark in marks]
-        if chart and chart.samples:
-            moments.append(chart.samples[-1].at)
+        if chart:
+            moments += [sample.at for sample in chart.samples[-1:]]
+            moments += [mark.at for mark in chart.marks]
         axis = TimeAxis(max(moments) if max(moments) > 0 else 1.0)
-        return cls(ident, axis, _together(marks, axis), _places(outcome, axis))
+        marks = ended(chart.marks if chart else (), axis.end)
+        return cls(ident, axis, marks, _together(marks), _places(outcome, axis))
 
     def context(self, height_px: int, *, shaded: bool = True) -> Context:
         """For a chart of that height; cuts are shaded, or only their edges are drawn."""
@@ -64,11 +66,31 @@ class Scene:
         return Context(stretched, lines)
 
 
-def _together(marks: Sequence[Mark], axis: TimeAxis) -> tuple[tuple[float, float], ...]:
+def ended(marks: Sequence[Mark], end: float) -> tuple[Mark, ...]:
+    """
+    The same, but no trouble of the network lasts longer than the network's healing, and none has no end.
+
+    A `cut` that names no machines and has no end is such a healing; it is left out.
+    """
+    healings = sorted(mark.at for mark in marks if _heals(mark))
+    kept = []
+    for mark in marks:
+        if mark.kind in ("cut", "slow") and not _heals(mark):
+            healed = next((at for at in healings if at > mark.at), end)
+            until = healed if mark.until is None else min(mark.until, healed)
+            kept.append(replace(mark, until=until))
+        elif not _heals(mark):
+            kept.append(mark)
+    return tuple(kept)
+
+
+def _heals(mark: Mark) -> bool:
+    return mark.kind == "cut" and not mark.machines and mark.until is None
+
+
+def _together(marks: Sequence[Mark]) -> tuple[tuple[float, float], ...]:
     """The times of all cuts, those that touch or overlap as one."""
-    times = sorted(
-        (mark.at, axis.end if mark.until is None else mark.until) for mark in marks if mark.kind == "cut"
-    )
+    times = sorted((mark.at, mark.until) for mark in marks if mark.kind == "cut" and mark.until is not None)
     joined: list[tuple[float, float]] = []
     for begin, end in times:
         if joined and begin <= joined[-1][1]:
@@ -78,12 +100,11 @@ def _together(marks: Sequence[Mark], axis: TimeAxis) -> tuple[tuple[float, float
     return tuple(joined)
 
 
-def _places(outcome: Outcome, axis: TimeAxis) -> tuple[tuple[float, str], ...]:
+def _places(outcome: Outcome, axis: TimeAxis) -> tuple[tuple[float, tuple[int, ...]], ...]:
     """Violations that fall on one unit of the axis are one line."""
     numbered = sorted((violation.at, number) for number, violation in enumerate(outcome.violations, 1))
     places = []
     for _, same in groupby(numbered, key=lambda pair: axis.x(pair[0])):
         group = list(same)
-        first, last = min(number for _, number in group), max(number for _, number in group)
-        places.append((group[0][0], str(first) if first == last else f"{first}-{last}"))
+        places.append((group[0][0], tuple(number for _, number in group)))
     return tuple(places)

@@ -77,12 +77,12 @@ def _lists(outcomes: Sequence[Outcome]) -> Markup:
         missing.update(outcome.unavailable)
     columns = [
         el("div", el("h3", "Violations by checker"), failures(broken)) if broken else None,
-        el("div", el("h3", "Rare states reached"), reached(states, in_runs, len(outcomes))),
         el("div", el("h3", "Faults, by runs that had them"), failures(faults)) if faults else None,
         el("div", el("h3", "Refusals"), failures(reasons)),
         _missing(missing) if missing else None,
     ]
-    return el("div", many(columns), class_="columns")
+    wide = el("div", el("h3", "Rare states reached"), reached(states, in_runs), class_="wide")
+    return many([el("div", many(columns), class_="columns"), wide])
 
 
 def _missing(sentences: Counter[str]) -> Markup:
@@ -133,7 +133,7 @@ def _row(outcome: Outcome, ident: str | None) -> Markup:
         "tr",
         _number(seed, outcome.seed),
         el("td", outcome.scenario),
-        el("td", verdict(len(outcome.violations)), data_v=len(outcome.violations)),
+        el("td", verdict(len(outcome.violations), "held"), data_v=len(outcome.violations)),
         _number(count(outcome.nodes), outcome.nodes),
         _number(count(outcome.allocations), outcome.allocations),
         _number(count(refusals), refusals),

@@ -50,7 +50,7 @@ def moment(seconds: float) -> str:
     """When, since the beginning: as seconds for two minutes, and as a clock from then on."""
     if seconds < 2 * _MINUTE_S:
         return f"{seconds:.2f} s"
-    days, rest = divmod(seconds, _DAY_S)
+    days, rest = divmod(round(seconds, 1), _DAY_S)
     hours, rest = divmod(rest, _HOUR_S)
     minutes, rest = divmod(rest, _MINUTE_S)
     clock = (
@@ -62,7 +62,7 @@ def moment(seconds: float) -> str:
 def size(size_bytes: float) -> str:
     """Bytes, by thousands."""
     for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000:  # noqa: PLR2004 - thousands
+        if round(size_bytes) < 1000:  # noqa: PLR2004 - thousands
             return f"{number(size_bytes)} {unit}"
         size_bytes /= 1000
     return f"{number(size_bytes)} TB"

@@ -71,7 +71,7 @@ class World:
             case 4:
                 given = holdings.pools.stocks[BLUE].space.donate(1, [Range(at, min(at + size, SIZE))])
                 if given is not None:
-                    self.persist([holdings.give_away(BLUE, given, OTHER).persist])
+                    self.persist([holdings.give_away(V4, given, OTHER).persist])
             case _:
                 run = holdings.rings[V4].at(at)
                 if run is not None and run.owner == OTHER:
@@ -213,7 +213,7 @@ def test_durable_allocations_and_ownership_reach_stable_storage() -> None:
     assert [process, process, host, host] == found
     given = world.holdings.pools.stocks[BLUE].space.donate(1)
     assert given is not None
-    persist = world.holdings.give_away(BLUE, given, OTHER).persist
+    persist = world.holdings.give_away(V4, given, OTHER).persist
     assert persist is not None
     assert Durability.HOST is persist.durability
 

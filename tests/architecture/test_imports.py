@@ -80,6 +80,9 @@ def test_rules_hold(copy: Path) -> None:
         ),
         pytest.param("weaveipam/cli/agent.py", "import sqlite3", "sqlite3 lives", id="second-sqlite3"),
         pytest.param("weaveipam/daemon/udp.py", "import pyroute2", "pyroute2 lives", id="second-pyroute2"),
+        pytest.param(
+            "simulations/many.py", "import distributed", "distributed lives", id="second-distributed"
+        ),
     ],
 )
 def test_planted_violation_is_found(copy: Path, module: str, line: str, contract: str) -> None:

@@ -18,7 +18,9 @@ if shutil.which("make") is None:
     pytest.skip("make is not installed", allow_module_level=True)
 
 
-def make(directory: Path, target: str, path: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+def make(
+    directory: Path, target: str, path: Path, *variables: str, **environ: str
+) -> subprocess.CompletedProcess[str]:
     """Runs a target in an empty copy of the project, with only the programs of one directory."""
     shutil.copy(ROOT / "Makefile", directory)
     (directory / "requirements").mkdir()
@@ -26,7 +28,7 @@ def make(directory: Path, target: str, path: Path, **environ: str) -> subprocess
     program = shutil.which("make")
     assert program is not None
     return subprocess.run(
-        [program, target],
+        [program, target, *variables],
         cwd=directory,
         env={"PATH": str(path), **environ},
         capture_output=True,
@@ -84,3 +86,27 @@ def test_missing_ensurepip_is_mended_by_one_line(tmp_path: Path, path: Path) -> 
     assert outcome.returncode != 0
     assert "apt-get install python3-venv" in outcome.stderr.splitlines()[1]
     assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments"),
+    [((), "run"), (("ARGS=list",), "list"), (("ARGS=run --seeds 1-9 --json -",), "run --seeds 1-9 --json -")],
+)
+def test_sim_hands_on_its_arguments(
+    tmp_path: Path, path: Path, variables: tuple[str, ...], arguments: str
+) -> None:
+    """`make sim` runs a seed, and `make sim ARGS=...` whatever else is asked for; its status is handed on."""
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").touch()
+    python = programs / "python"
+    python.write_text('#!/bin/sh\necho "$@"\nexit 1\n')
+    python.chmod(0o755)
+    for name in ("locked", "installed"):  # newer than all that they depend on
+        (programs.parent / name).touch()
+        os.utime(programs.parent / name, (2**32, 2**32))
+
+    outcome = make(tmp_path, "sim", path, *variables)
+
+    assert f"-m simulations {arguments}\n" == outcome.stdout
+    assert outcome.returncode != 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -141,6 +143,16 @@ def test_one_made_elsewhere(doubles: ModuleType, tmp_path: Path) -> None:
     assert [5] == [one["seed"] for one in objects(file)]
 
 
+def test_every_field_is_documented() -> None:
+    """The table of the reference names each field of a run's object once, and no other."""
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "simulator.md").read_text()
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", text.partition("## JSON")[2], re.MULTILINE)
+
+    assert sorted({one.name for one in fields(Outcome)} - {"chart"}) == sorted(
+        name.strip("`") for row in rows for name in row.split(", ")
+    )
+
+
 def test_no_runs_are_an_empty_array(tmp_path: Path) -> None:
     """JSON is valid when there was no time for a single run."""
     file = tmp_path / "none.json"
@@ -187,4 +199,6 @@ def test_interrupted(tmp_path: Path, seeds: str, begun: int) -> None:
     assert f"interrupted: {seeds.count('1')} of " in told
     assert ("held: 1 run" in said) == ("1" in seeds)
     assert [1] * seeds.count("1") == [one["seed"] for one in objects(tmp_path / "runs.json")]
-    assert [] == [one for one in processes_of(process.pid) if Path(f"/proc/{one}").exists()]
+    while left := processes_of(process.pid):  # what forks the workers goes when it sees that we have gone
+        assert time.monotonic() < limit, f"{left} are left"
+        time.sleep(0.02)

@@ -16,8 +16,9 @@ from random import Random
 from ring.address import Range, format_range
 from ring.ring import Peer
 from weaveipam.allocation.donors import Goal, Neighbour, Neighbours, Search, Searches
+from weaveipam.allocation.drift import GIFTS_MAX, Timer, islands
 from weaveipam.allocation.explain import why_late, why_none
-from weaveipam.allocation.grants import Grants, grant_message, outgoing
+from weaveipam.allocation.grants import UNASKED, Grants, grant_message, outgoing
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.orders import Line, resolve, satisfies
 from weaveipam.allocation.pending import Pending, Waiting
@@ -50,7 +51,7 @@ from weaveipam.protocol.requests import (
     Released,
     Want,
 )
-from weaveipam.protocol.values import Allocation, Assigned, Birth, RingId
+from weaveipam.protocol.values import Allocation, Assigned, Birth, Endpoint, RingId
 
 REFILL_DOUBLINGS_MAX = 4
 
@@ -70,6 +71,9 @@ class Allocator:
         """Whether allocations are answered; before, they wait."""
         self._searches = Searches(settings, rng)
         self._refill: dict[Part, tuple[int, float]] = {}
+        self._drift = Timer(settings, rng)
+        self._content: dict[Part, int] = {}
+        """By part what was free after islands went from it: no refill is wanted before it is less."""
 
     def restore(self, birth: Birth, cluster_id: bytes, records: Sequence[Record], now: float) -> list[Step]:
         """Take over what the disk remembers; grants that were under way are repeated."""
@@ -79,6 +83,7 @@ class Allocator:
     def serve(self, now: float) -> list[Step]:
         """Answer allocations from now on."""
         self.serving = True
+        self._drift.arm(now)
         return [*self.holdings.forget_stale(), *self._retry(None, now), *self._refill_all(now)]
 
     # The clients' side
@@ -121,6 +126,7 @@ class Allocator:
 
     def _give_back(self, request_id: int, given: tuple[Allocation, ...], now: float) -> list[Step]:
         steps = [*self.holdings.give_back(given, now), Reply(request_id, Released(given))]
+        self._drift.arm(now)
         return [*steps, *self._retry(None, now)] if given and self.serving else steps
 
     def cancel(self, request_id: int) -> list[Step]:
@@ -142,6 +148,8 @@ class Allocator:
 
     def _settle(self, change: Change, now: float) -> list[Step]:
         steps = self.holdings.settle(change, now)
+        if change.gained or change.lost:
+            self._drift.arm(now)
         if not change.gained or not self.serving:
             return steps
         helped = [one for one in self.pending if one.goal is None or _helps(change, one.goal)]
@@ -160,14 +168,10 @@ class Allocator:
         if what is None:
             reason = Refused.TAKEN if self._all_leased(asked) else Refused.NONE_FREE
             return [Tell(header.endpoint, SpaceRefusal(asked.request, reason))]
-        change = self.holdings.give_away(part, what, header.sender)
-        record = outgoing(self._rng.getrandbits(63), header.sender, asked.ring, change.won)
-        self.grants.add(record, asked.request, now)
+        self._drift.arm(now)
         text = format_range(asked.ring.family, what)
         return [
-            *_persisted(change, record),
-            Tell(header.endpoint, grant_message(record, asked.request)),
-            Publish(Ownership(asked.ring, change.won)),
+            *self._hand_over(asked.ring, what, header.sender, header.endpoint, asked.request, now),
             Report(Level.INFO, "space-granted", (("peer", str(header.sender)), ("range", text))),
         ]
 
@@ -213,8 +217,9 @@ class Allocator:
         refill_at = min([at for _, at in self._refill.values()]) if self._refill else math.inf
         # What is only done while serving must not be due before, or it would be due for ever.
         tidy_at = self.holdings.tidy_at if self.serving else math.inf
-        machines = (self.pending, self._searches, self.grants)
-        return min(refill_at, tidy_at, self.holdings.thaw_at, *(one.wake_at for one in machines))
+        drift_at = self._drift.wake_at if self.serving else math.inf
+        machines_at = min(self.pending.wake_at, self._searches.wake_at, self.grants.wake_at)
+        return min(refill_at, tidy_at, drift_at, self.holdings.thaw_at, machines_at)
 
     def wake(self, now: float) -> list[Step]:
         """Whatever is due: late donors, deadlines, repeats, rested addresses, refills, tidying."""
@@ -232,10 +237,13 @@ class Allocator:
         steps += self.grants.wake(self._neighbours, now)
         thawed = self.holdings.thaw(now)
         steps += thawed
+        if thawed:
+            self._drift.arm(now)
         if self.serving:
             steps += self._retry(None, now) if thawed else []
             steps += self._refill_all(now)
             steps += self.holdings.tidy(now)
+            steps += self._give_islands(now) if self._drift.wake_at <= now else []
         return steps
 
     # Allocating
@@ -280,6 +288,7 @@ class Allocator:
     def _lease(self, waiting: Waiting, addresses: tuple[Assigned, ...], now: float) -> list[Step]:
         request = waiting.request
         allocation = Allocation(request.key, request.network, addresses, request.durable, request.labels)
+        self._drift.put_off(now)
         steps: list[Step] = [self.holdings.lease(allocation)]
         steps += self._answer(waiting, allocation)
         for one in addresses:
@@ -422,9 +431,11 @@ class Allocator:
     def _refill_one(self, part: Part, now: float) -> list[Step]:
         """Ask for space ahead of need when this node runs low of a part, but not too often."""
         stock = self.holdings.pools.stocks[part]
-        if stock.space.free_count >= self._watermark(stock):
+        watermark = self._watermark(stock)
+        if stock.space.free_count >= min(watermark, self._content.get(part, watermark)):
             self._refill.pop(part, None)
             return []
+        self._content.pop(part, None)
         goal = Goal(part, (), 1)
         doublings, at = self._refill.get(part, (-1, now))
         if self._searches.get(goal) is not None:
@@ -448,6 +459,39 @@ class Allocator:
         if asked.need is Need.REFILL and stock.space.free_count < 2 * self._watermark(stock):
             return None
         return stock.space.donate(asked.size, asked.within, cooling=asked.need is Need.COOLING)
+
+    def _give_islands(self, now: float) -> list[Step]:
+        """Grant small islands to neighbours; see `drift`."""
+        self._drift.restart(now)
+        if self.pending or self._searches:
+            return []
+        there = {one.peer: one.endpoint for one in self._neighbours.alive()}
+        found = islands(self.holdings, self._me, there)
+        if not found:
+            self._drift.stop()
+        steps: list[Step] = []
+        gifts = [(ring, what, heir) for ring, what, heir in found if heir is not None]
+        for ring, what, heir in gifts[:GIFTS_MAX]:
+            steps += self._hand_over(ring, what, heir, there[heir], UNASKED, now)
+            text = format_range(ring.family, what)
+            steps.append(Report(Level.INFO, "space-drifted", (("peer", str(heir)), ("range", text))))
+            for part, stock in self.holdings.pools.stocks.items():
+                if part.ring == ring and stock.meet(what):
+                    self._content[part] = stock.space.free_count
+        return steps
+
+    def _hand_over(
+        self, ring: RingId, what: Range, heir: Peer, target: Endpoint, request: int, now: float
+    ) -> list[Step]:
+        """Own a range no longer, and let its heir know until it does."""
+        change = self.holdings.give_away(ring, what, heir)
+        record = outgoing(self._rng.getrandbits(63), heir, ring, change.won)
+        self.grants.add(record, request, now)
+        return [
+            *_persisted(change, record),
+            Tell(target, grant_message(record, request)),
+            Publish(Ownership(ring, change.won)),
+        ]
 
     def _all_leased(self, asked: SpaceRequest) -> bool:
         """Whether particular addresses were asked for and all of them are in use."""

@@ -20,6 +20,8 @@ from weaveipam.protocol.records import Outgoing
 from weaveipam.protocol.values import RingId
 
 REPEAT_DOUBLINGS_MAX = 5
+UNASKED = 0
+"""In place of a space request's number: nobody asked for this grant."""
 ANSWERED_MAX = 1024
 """Space requests whose answer is remembered, so that a doubled datagram is not granted twice."""
 
@@ -51,12 +53,13 @@ class Grants:
     def restore(self, records: Iterable[Outgoing], now: float) -> None:
         """Take over what the disk remembers; all of it is repeated at once."""
         for record in records:
-            self._parcels[record.grant] = _Parcel(record, 0, 0, now)
+            self._parcels[record.grant] = _Parcel(record, UNASKED, 0, now)
 
     def add(self, record: Outgoing, request: int, now: float) -> None:
         """A grant that is about to be persisted and sent for the first time."""
         self._parcels[record.grant] = _Parcel(record, request, 0, now + self._settings.repeat_s)
-        self._answered[record.heir, request] = record.grant
+        if request != UNASKED:
+            self._answered[record.heir, request] = record.grant
         while len(self._answered) > ANSWERED_MAX:
             del self._answered[next(iter(self._answered))]
 

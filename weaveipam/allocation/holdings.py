@@ -69,7 +69,10 @@ class Holdings:
         self.rings = Rings(self._me, cluster_id)
         self.rings.restore(record for record in records if isinstance(record, Owned))
         for ring, run in self.rings.owned():
-            self.pools.gain(ring, Range(run.start, run.stop))
+            what = Range(run.start, run.stop)
+            self.pools.gain(ring, what)
+            if self._neighbourhood(ring, what) != what:
+                self._untidy[ring, what] = now + self._settings.coalesce_s
         split = self._split(birth)
         for record in records:
             if isinstance(record, Leased):
@@ -210,6 +213,10 @@ class Holdings:
         """Seconds on the monotonic clock: when `tidy` has something to do."""
         return min(self._untidy.values()) if self._untidy else math.inf
 
+    def frozen(self, ring: RingId) -> tuple[Range, ...]:
+        """What two own with one token, by this node's knowledge; sorted, disjoint."""
+        return self._frozen.get(ring, ())
+
     def checked(self, ownership: Ownership) -> Ring | None:
         """Peers' runs as a ring; None for what no daemon of ours would say."""
         if any(run.token.epoch > EPOCH_MAX for run in ownership.runs):
@@ -255,11 +262,11 @@ class Holdings:
         self.pools.freeze(ring, what)
         self._frozen[ring] = union((*self._frozen.get(ring, ()), what))
 
-    def give_away(self, part: Part, what: Range, heir: Peer) -> Change:
-        """Hand over addresses that `Space.donate` has taken out already."""
-        delta = grant(self.rings[part.ring], what, self._me, heir)
-        self.pools.stocks[part].owned -= what.size
-        change = self.rings.merge(part.ring, delta)
+    def give_away(self, ring: RingId, what: Range, heir: Peer) -> Change:
+        """Hand over addresses that are free, or that `Space.donate` has taken out already."""
+        delta = grant(self.rings[ring], what, self._me, heir)
+        self.pools.lose(ring, what)
+        change = self.rings.merge(ring, delta)
         assert change.persist is not None, "a grant raises epochs, so it always changes the ring"
         return change
 

@@ -49,6 +49,12 @@ class Stock:
             self.space.remove(one)
             self.owned -= one.size
 
+    def free_of(self, what: Range) -> int | None:
+        """How many addresses of `what` are assignable; None unless all of them are free here."""
+        pieces = self.meet(what)
+        count = sum(one.size for one in pieces)
+        return count if sum(self.space.free_within(one) for one in pieces) == count else None
+
     def meet(self, what: Range) -> list[Range]:
         """The assignable addresses of `what`."""
         return [both for one in self.assignable if (both := one.meet(what))]

@@ -36,6 +36,8 @@ class AllocationSettings:
     """How often a daemon in no cluster asks its peers for one."""
     coalesce_s: float = 1.0
     """How long after gaining ranges the neighbouring ones are joined."""
+    drift_s: float = 5.0
+    """How long nothing was asked of a node's space before it gives small free islands to neighbours."""
     watermark_min: int = 4
     """Addresses: a pool here with fewer free asks for more ahead of need."""
     watermark_max: int = 256
@@ -56,5 +58,5 @@ class AllocationSettings:
         return {
             "lan": lan,
             "wan": replace(lan, donor_timeout_s=2.0, repeat_s=1.0, inquiry_s=2.0),
-            "test": replace(quick, repeat_s=0.1, inquiry_s=0.1, coalesce_s=0.3),
+            "test": replace(quick, repeat_s=0.1, inquiry_s=0.1, coalesce_s=0.3, drift_s=0.5),
         }[name]

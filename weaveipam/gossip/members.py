@@ -103,15 +103,15 @@ class Change:
     after: Member
 
 
-def supersedes(rumour: Rumour, held: Rumour) -> bool:
+def supersedes(rumour: Rumour, held: Rumour | Member) -> bool:
     """Whether the first of two rumours about one name is to be believed instead of the second."""
     mine = (held.peer.incarnation, held.refutation)
     theirs = (rumour.peer.incarnation, rumour.refutation)
+    if theirs == mine and rumour.state is held.state:  # first, as most of what is told has been told before
+        return rumour.endpoint > held.endpoint
     age = Age((theirs > mine) - (theirs < mine))
     if rumour.peer.incarnation != held.peer.incarnation:
         return age is Age.NEWER
-    if age is Age.SAME and rumour.state is held.state:
-        return rumour.endpoint > held.endpoint
     return age >= OVERRIDES[rumour.state, held.state]
 
 
@@ -192,7 +192,7 @@ class Members:
         if rumour.peer.name == self._me.peer.name:
             return self._hear_of_me(rumour)
         before = self._others.get(rumour.peer.name)
-        if before is not None and not supersedes(rumour, before.rumour()):
+        if before is not None and not supersedes(rumour, before):
             return None
         same = before is not None and (before.peer, before.state) == (rumour.peer, rumour.state)
         since = before.since if before is not None and same else now
@@ -212,7 +212,7 @@ class Members:
     def _hear_of_me(self, rumour: Rumour) -> Change | None:
         """Contradict, unless the rumour is of another life, outdated, or true."""
         before = self._me
-        if rumour.peer != before.peer or not supersedes(rumour, before.rumour()):
+        if rumour.peer != before.peer or not supersedes(rumour, before):
             return None
         true = (rumour.state, rumour.endpoint) == (before.state, before.endpoint)
         refutation = rumour.refutation if true else rumour.refutation + 1

@@ -84,4 +84,9 @@ class Rumours:
     def _forget(self, name: str) -> tuple[Rumour, int] | None:
         """Take out the rumour about a name, if there is one."""
         times = self._told.pop(name, None)
-        return None if times is None else self._queues[times].pop(name)
+        if times is None:
+            return None
+        entry = self._queues[times].pop(name)
+        if not self._queues[times]:
+            self._queues[times] = {}  # as a dictionary that was large once never shrinks by itself
+        return entry

@@ -285,4 +285,6 @@ def _array(of: type, parts: Sequence[Codec], required: int, where: str, names: S
             raise ValueError(f"{where} contradicts itself")
         return build(*entries)
 
+    if of in _SHARED:
+        return Codec(lru_cache(_SHARED_MAX, typed=True)(encode), decode)
     return Codec(encode, decode)

@@ -58,7 +58,7 @@ def arrivals(segment: Segment, count: int, size_bytes: int) -> list[float]:
     """When each of so many datagrams from a arrives at b, of those that do; `time.monotonic`."""
     places = [segment.lab.place(name).namespace for name in "ab"]
     source, target = (within(place, partial(socket.socket, type=socket.SOCK_DGRAM)) for place in places)
-    found = []
+    found: list[float] = []
     with source, target:
         target.bind((ADDRESSES["b"], 9))
         target.settimeout(0.5)

@@ -23,7 +23,7 @@ def give(journal: Journal, key: str, address: int) -> None:
 
 
 def test_a_planted_duplicate_is_found() -> None:
-    """A false fact that gives one address to two keys is a violation of uniqueness, told with what led to it."""
+    """A false fact that gives one address to two keys violates uniqueness, and what led to it is kept."""
     journal = Journal()
     give(journal, "one", 7)
     give(journal, "two", 8)

@@ -59,7 +59,7 @@ def test_a_daemon_shows_what_it_has(host: Host) -> None:
     assert at_once
     assert (run.start, run.stop, run.owner) == (FIRST, LAST + 1, shown.life)
     assert (shown.free, shown.used, shown.size, len(shown.keys)) == ({"default": 60}, {"default": 2}, 62, 2)
-    assert (shown.serving, shown.alive, shown.outgoing, shown.unreachable) == (True, {"n1"}, 0, 0)
+    assert (shown.serving, shown.alive, shown.outgoing, shown.unreachable) == (True, frozenset({"n1"}), 0, 0)
 
 
 @pytest.mark.slow

@@ -58,7 +58,9 @@ class _Story:
         for place, runs in enumerate(running):
             if runs:
                 self._sent[place] += self._random.randint(300, 900) * (3 if apart else 1)
-                self._used[place] = min(owned[place], max(0, self._used[place] + self._random.randint(-8, 10)))
+                self._used[place] = min(
+                    owned[place], max(0, self._used[place] + self._random.randint(-20, 36))
+                )
         self._given += self._random.randint(8, 20)
         self._refused += self._random.randint(0, 5) if apart else 0
         return Sample(
@@ -69,7 +71,8 @@ class _Story:
             sent_bytes=tuple(self._sent),
             bands={name: tuple(band) for name, band in self._bands.items()},
             opinions=self._random.randint(2, 3) if apart else 1 + (self._random.random() < 0.15),
-            runs=sum(a != b for a, b in zip(band_of(self._bands), band_of(self._bands)[1:], strict=False)) + 1,
+            runs=sum(a != b for a, b in zip(band_of(self._bands), band_of(self._bands)[1:], strict=False))
+            + 1,
             given=self._given,
             refused=self._refused,
         )

@@ -12,12 +12,20 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, NamedTuple
 
-from simulations.clients import Clients
+from simulations.clients import Client, Clients
+from simulations.disk import Snapshot
 from simulations.facts import Emptied
 from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
 from simulations.world import World
+
+
+class Restorable(NamedTuple):
+    """A host at an earlier time."""
+
+    disk: Snapshot
+    clients: list[Client]
 
 
 @dataclass(slots=True)
@@ -67,6 +75,7 @@ class Trouble:
     def settle_down(self, machine: Machine) -> None:
         """Start a daemon that has ended, as service managers do, unless it is to stay down."""
         if not machine.running and machine.name not in self.gone:
+            self.observer.mark("start", f"{machine.name} starts", [machine.name])
             machine.start()
 
     def cut_power(self, machines: Sequence[Machine]) -> None:
@@ -81,6 +90,21 @@ class Trouble:
         for machine in machines:
             self.settle_down(machine)
             self.clients.rebooted(machine)
+
+    def snapshot(self, machine: Machine) -> Restorable:
+        """The host as it is: its disk, and the pods that hold something there."""
+        here = [one for one in self.clients.here.values() if one.machine is machine and one.size]
+        return Restorable(machine.disk.snapshot(), here)
+
+    def roll_back(self, machine: Machine, then: Restorable) -> None:
+        """Make a host what it was, and start its daemon: pods that came after the snapshot never were."""
+        self.cut_power([machine])
+        machine.disk.roll_back(then.disk)
+        self.world.forgot(machine, older=True)
+        for client in then.clients:
+            if not client.leaving:
+                self.clients.here[client.key] = client
+        self.power_on([machine])
 
     def count(self, landmark: str) -> None:
         """One more of those."""
@@ -363,6 +387,24 @@ def _slow_disk(trouble: Trouble, rng: Random) -> str:
     return f"{slowness:g} times as slow as usual"
 
 
+def _roll_back(trouble: Trouble, rng: Random) -> str:
+    mean_s, old_s = rng.choice((5.0, 15.0)), rng.choice((1.0, 5.0))
+
+    def remember() -> None:
+        machine = trouble.some(rng)
+        if machine is not None and machine.name != trouble.seeds[0] and trouble.all_served:
+            then = trouble.snapshot(machine)
+            trouble.world.timeline.after(rng.expovariate(1 / old_s), restore, machine, then)
+
+    def restore(machine: Machine, then: Restorable) -> None:
+        if not trouble.over:
+            trouble.observer.mark("disk", f"{machine.name} is restored from a snapshot", [machine.name])
+            trouble.roll_back(machine, then)
+
+    trouble.every(mean_s, rng, remember)
+    return f"by {old_s:g} s, every {mean_s:g} s"
+
+
 FAULTS: dict[str, Fault] = {
     "loss": Fault(0.4, _loss),
     "delay": Fault(0.3, _delay),
@@ -385,14 +427,22 @@ FAULTS: dict[str, Fault] = {
     "disk-loss": Fault(0.2, _disk_loss),
     "disk-full": Fault(0.15, _disk_full),
     "slow-disk": Fault(0.2, _slow_disk),
+    "roll-back": Fault(0.0, _roll_back),
 }
-"""Every kind of trouble, in the order in which they are set going."""
+"""
+Every kind of trouble, in the order in which they are set going.
+
+No seed draws `roll-back` by itself: a daemon that went back in time is not recognised as such yet, so what it
+does while it is cut off breaks promises.  It is there when it is named.
+"""
 
 
 def draw(seed: str, only: Sequence[str] | None) -> list[str]:
-    """The names of the faults that a run has, of those in `only` if given."""
+    """The names of the faults that a run has, of those in `only` if given; those without chance if named."""
     drawn = [name for name, fault in FAULTS.items() if Random(f"{seed}/draw/{name}").random() < fault.chance]
-    return drawn if only is None else [name for name in drawn if name in only]
+    if only is None:
+        return drawn
+    return [name for name in FAULTS if name in only and (name in drawn or not FAULTS[name].chance)]
 
 
 def begin(names: Sequence[str], trouble: Trouble, seed: str) -> dict[str, str]:

@@ -14,9 +14,8 @@ from simulations import faults
 from simulations.checkers.bounded import quiet_s
 from simulations.checkers.court import Court
 from simulations.clients import Client, Clients, Habits
-from simulations.disk import Snapshot
-from simulations.facts import Emptied, View
-from simulations.faults import Trouble
+from simulations.facts import View
+from simulations.faults import Restorable, Trouble
 from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
@@ -54,7 +53,7 @@ class SimulatedStage:
         self._rng = rng
         self._seconds = seconds
         self._watch = watch
-        self._snapshots: dict[str, tuple[Snapshot, list[Client]]] = {}
+        self._snapshots: dict[str, Restorable] = {}
         self._drained: list[Client] = []
 
     # What there is
@@ -203,24 +202,12 @@ class SimulatedStage:
     def snapshot(self, name: str) -> None:
         """As `Stage.snapshot`."""
         self.observer.mark("disk", "a snapshot", [name])
-        here = [one for one in self.clients.here.values() if one.machine.name == name and one.size]
-        self._snapshots[name] = (self.world.machines[name].disk.snapshot(), here)
+        self._snapshots[name] = self.trouble.snapshot(self.world.machines[name])
 
     def roll_back(self, name: str) -> None:
-        """As `Stage.roll_back`: pods that came after the snapshot are gone."""
-        machine = self.world.machines[name]
-        snapshot, here = self._snapshots[name]
+        """As `Stage.roll_back`."""
         self.observer.mark("disk", "back to the snapshot", [name])
-        self.clients.emptied(machine)
-        self.world.hear(Emptied(self.world.now, name))
-        machine.lose_power()
-        machine.disk.roll_back(snapshot)
-        self.world.forgot(machine, older=True)
-        for client in here:
-            if not client.leaving:
-                self.clients.here[client.key] = client
-        machine.start()
-        self.clients.rebooted(machine)
+        self.trouble.roll_back(self.world.machines[name], self._snapshots[name])
 
     def clone(self, name: str) -> str:
         """As `Stage.clone`."""
@@ -240,6 +227,7 @@ class SimulatedStage:
     def settle(self) -> None:
         """As `Stage.settle`; the deadline is `SETTLE_ROUNDS` rounds of probes."""
         faults.end(self.trouble)
+        self.observer.mark("cut", "healed")
         for machine in self.world.machines.values():
             if not machine.running and machine.name not in self.trouble.gone:
                 self._boot(machine)

@@ -15,6 +15,9 @@ from weaveipam.protocol.values import RingId
 
 Address = tuple[RingId, Range]
 
+CLIENTS_OWN = frozenset({"conflict", "in-use", "invalid", "no-such-pool", "not-found", "not-owner"})
+"""Why a request is refused whatever state the daemon is in: it asks for what cannot be."""
+
 
 class Checker(Protocol):
     """Judges one property by the facts, in order."""

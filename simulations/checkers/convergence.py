@@ -20,7 +20,7 @@ class Convergence:
         self._forgetful = False
         """Whether a daemon has lost what it knew: a grant to that life is never acknowledged."""
         self._restored = False
-        """Whether a daemon went back in time: then conflicts are found, and stay until an operator decides."""
+        """Whether a daemon went back in time: conflicts are found then, and stay until an operator decides."""
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
@@ -30,9 +30,8 @@ class Convergence:
         if not isinstance(fact, Observed) or not fact.settled:
             return
         serving = {name: one for name, one in fact.views.items() if one.serving}
-        if not serving:
-            return
-        first = next(iter(serving))
+        yield from (f"{name} runs, and does not serve" for name in fact.views if name not in serving)
+        first = next(iter(serving), "")
         for name, view in serving.items():
             if view.rings != serving[first].rings:
                 yield f"{name} holds another ring than {first}"

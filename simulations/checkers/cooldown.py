@@ -1,18 +1,35 @@
 """
 A released address rests before somebody else gets it, as long as others are free.
 
+Not so after its machine has lost its power or its disk: what rests is not on stable storage.
 Does not know clocks that run wrong: whoever sets up the run allows for them.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from simulations.checkers.base import Address, Questions, shown
-from simulations.facts import Fact, Given, Taken
+from simulations.checkers.spans import Spans
+from simulations.facts import Asked, Emptied, Fact, Forgot, Given, Taken
 
-FREE_ENOUGH = 4
-"""Free addresses at the daemon itself that leave no excuse for giving away one that rests."""
+FREE_ENOUGH = 8
+"""
+Free addresses at the daemon itself that leave no excuse for giving away one that rests.
+
+With fewer they may be a block, resting at a peer, that was granted as nobody had anything else.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Release:
+    machine: str
+    asked: float
+    """The earliest time at which it may have happened."""
+    taken: float
+    """The latest."""
 
 
 class Cooldown:
@@ -23,25 +40,48 @@ class Cooldown:
     def __init__(self, cooldown_s: float) -> None:
         self._cooldown_s = cooldown_s
         self._questions = Questions()
-        self._rested: dict[Address, float] = {}
-        """When each address was last given back."""
+        self._resting: Spans[_Release] = Spans()
+        self._releases: deque[tuple[Address, _Release]] = deque()
+        """All in `_resting`, oldest first."""
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
         asked = self._questions.hear(fact)
         match fact:
-            case Taken():
-                self._rested.update(dict.fromkeys(fact.addresses, fact.when))
-            case Given() if asked is not None:
+            case Taken() if asked is not None:
+                release = _Release(asked.machine, asked.when, fact.when)
                 for address in fact.addresses:
-                    since = self._rested.get(address)
-                    if since is None or (fact.free_before or 0) <= FREE_ENOUGH:
-                        continue
-                    # An answer may be one that the key was given before.
-                    if since <= asked.when and fact.when < since + self._cooldown_s:
-                        yield (
-                            f"{shown(address)} was given to {asked.key} at {asked.machine} "
-                            f"{fact.when - since:.3f} s after its release, with {fact.free_before} free"
-                        )
+                    self._resting.put(address, release)
+                    self._releases.append((address, release))
+            case Given() if asked is not None:
+                self._thaw(fact.when)
+                yield from self._judge(asked, fact)
+            case Emptied() | Forgot():
+                self._forget(fact.machine)
             case _:
                 pass
+
+    def _judge(self, asked: Asked, given: Given) -> Iterator[str]:
+        if (given.free_before or 0) <= FREE_ENOUGH:
+            return
+        for address in given.addresses:
+            for release in self._resting.meeting(address):
+                rested_s = given.when - release.asked
+                # An answer may be one that the key was given before.
+                if release.taken <= asked.when and rested_s < self._cooldown_s:
+                    yield (
+                        f"{shown(address)} was given to {asked.key} at {asked.machine} "
+                        f"{rested_s:.3f} s after its release, with {given.free_before} free"
+                    )
+
+    def _thaw(self, now: float) -> None:
+        """Forget what has rested; the order is that of the answers, so some stay a little longer."""
+        while self._releases and self._releases[0][1].taken + self._cooldown_s <= now:
+            self._resting.remove(*self._releases.popleft())
+
+    def _forget(self, machine: str) -> None:
+        kept = [one for one in self._releases if one[1].machine != machine]
+        for address, release in self._releases:
+            if release.machine == machine:
+                self._resting.remove(address, release)
+        self._releases = deque(kept)

@@ -6,11 +6,12 @@ Does not know what is allocated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ring.address import Range, format_range, union
+from ring.address import Range, format_range, subtract, union
 from ring.invariants import violations
-from simulations.facts import Began, Fact, Observed, View
+from ring.ring import Peer, Run
+from simulations.facts import Began, Fact, Observed
 from weaveipam.protocol.values import RingId
 
 
@@ -30,25 +31,35 @@ class Coverage:
                 for pool in fact.pools:
                     for one in pool.ranges:
                         spans.setdefault(RingId(pool.network, one.family), []).append(one.range)
-                self._domains = {ring: tuple(union(ranges)) for ring, ranges in spans.items()}
+                self._domains = {ring: union(ranges) for ring, ranges in spans.items()}
             case Observed(settled=True):
-                for machine, view in fact.views.items():
-                    if view.serving:
-                        yield from self._judge(machine, view, fact)
+                for ring, domain in self._domains.items():
+                    yield from _judge(ring, domain, fact)
             case _:
                 pass
 
-    def _judge(self, machine: str, view: View, observed: Observed) -> Iterator[str]:
-        for ring, domain in self._domains.items():
-            runs = view.rings.get(ring, ())
-            yield from (f"{machine}, ring {ring}: {one}" for one in violations(runs, domain))
-            for run in runs:
-                owner = observed.views.get(run.owner.name)
-                if owner is None or owner.life != run.owner or not owner.serving:
-                    continue  # it is down, or that life is over: nobody else has it, and nobody can ask
-                if not any(
-                    theirs.owner == run.owner and theirs.start <= run.start and run.stop <= theirs.stop
-                    for theirs in owner.rings.get(ring, ())
-                ):
-                    text = format_range(ring.family, Range(run.start, run.stop))
-                    yield f"{machine} believes that {text} is {run.owner.name}'s, who does not know of it"
+
+def _judge(ring: RingId, domain: Sequence[Range], observed: Observed) -> Iterator[str]:
+    serving = {name: view for name, view in observed.views.items() if view.serving}
+    own = {
+        view.life: _owned(view.rings.get(ring, ())).get(view.life, [])
+        for view in serving.values()  # who is down, or over, nobody can ask
+    }
+    judged: list[tuple[Run, ...]] = []
+    for machine, view in serving.items():
+        runs = view.rings.get(ring, ())
+        if runs in judged:  # as nearly all are
+            continue
+        judged.append(runs)
+        yield from (f"{machine}, ring {ring}: {one}" for one in violations(runs, domain))
+        for owner, ranges in _owned(runs).items():
+            for lost in subtract(ranges, own[owner]) if owner in own else ():
+                text = format_range(ring.family, lost)
+                yield f"{machine} believes that {text} is {owner.name}'s, who does not know of it"
+
+
+def _owned(runs: Sequence[Run]) -> dict[Peer, list[Range]]:
+    owned: dict[Peer, list[Range]] = {}
+    for run in runs:
+        owned.setdefault(run.owner, []).append(Range(run.start, run.stop))
+    return owned

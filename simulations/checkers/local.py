@@ -1,14 +1,14 @@
 """
 A daemon with a free address gives it at once, whatever the network does.
 
-Does not know what the network does.
+It need not where the request itself is wrong.  Does not know what the network does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulations.checkers.base import Questions
+from simulations.checkers.base import CLIENTS_OWN, Questions
 from simulations.facts import Fact, Given, Refused
 
 
@@ -30,9 +30,10 @@ class Local:
                     f"and yet {asked.key} had to wait {fact.when - asked.when:.3f} s for others"
                 )
             case Refused() if asked is not None and asked.give and fact.free_before:
-                yield (
-                    f"{asked.machine} had {fact.free_before} free addresses, and refused {asked.key}: "
-                    f"{fact.reason}, {fact.detail}"
-                )
+                if fact.reason not in CLIENTS_OWN:
+                    yield (
+                        f"{asked.machine} had {fact.free_before} free addresses, and refused {asked.key}: "
+                        f"{fact.reason}, {fact.detail}"
+                    )
             case _:
                 pass

@@ -1,22 +1,18 @@
 """
 No address is held by two keys at once, by what clients were told.
 
-A key holds what it was given from the answer on, until its client asks to take it back: from then on the
-address may be another's at any moment.  Does not know who owns what.
+After a machine's disk is lost its pods live on, and hold what they were given as before.
+Does not know who owns what.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Iterator
 
-from ring.address import Range
-from simulations.checkers.base import Address, Questions, shown
-from simulations.facts import Asked, Emptied, Fact, Given, Taken
-from weaveipam.protocol.values import RingId
-
-Holder = tuple[str, str]
-"""Machine and key."""
+from simulations.checkers.base import Address, shown
+from simulations.checkers.spans import Spans
+from simulations.checkers.told import Holder, Told
+from simulations.facts import Asked, Emptied, Fact, Forgot
 
 
 class Uniqueness:
@@ -25,69 +21,39 @@ class Uniqueness:
     name = "uniqueness"
 
     def __init__(self) -> None:
-        self._questions = Questions()
-        self._held: dict[Holder, list[Address]] = {}
-        self._durable: set[Holder] = set()
-        self._holders: dict[RingId, list[tuple[int, int, Holder]]] = {}
-        """Sorted by first address; disjoint as long as nothing is violated."""
-        self._leaving: dict[Holder, int] = {}
-        """Requests under way that take back what a key holds."""
+        self._told = Told()
+        self._noted: dict[Holder, tuple[Address, ...]] = {}
+        """What `_holders` says of each key."""
+        self._holders: Spans[Holder] = Spans()
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
-        asked = self._questions.hear(fact)
-        match fact:
-            case Asked(give=False):
-                holder = fact.machine, fact.key
-                self._leaving[holder] = self._leaving.get(holder, 0) + 1
-                self._drop(holder)
-            case Given() if asked is not None:
-                holder = asked.machine, asked.key
-                if not self._leaving.get(holder):
-                    yield from self._give(holder, asked, fact)
-            case Taken() if asked is not None:
-                self._left(asked)
-            case Emptied():
-                for holder in [one for one in self._held if one[0] == fact.machine]:
-                    if holder not in self._durable:
-                        self._drop(holder)
-            case _ if asked is not None and not asked.give:
-                self._left(asked)
-            case _:
-                pass
+        if isinstance(fact, Forgot):
+            return
+        question = self._told.hear(fact)
+        if isinstance(fact, Asked):
+            yield from self._update((fact.machine, fact.key))
+        elif isinstance(fact, Emptied):
+            for holder in [one for one in self._noted if one[0] == fact.machine]:
+                yield from self._update(holder)
+        elif question is not None:
+            yield from self._update(question.holder)
 
-    def _give(self, holder: Holder, asked: Asked, given: Given) -> Iterator[str]:
-        if asked.durable:
-            self._durable.add(holder)
-        for address in given.addresses:
-            ring, span = address
-            yield from (
-                f"{shown(address)} was given to {_named(holder)}, but {_named(other)} has it"
-                for other in self._holders_of(ring, span)
-                if other != holder
-            )
-            if address not in self._held.setdefault(holder, []):
-                self._held[holder].append(address)
-                insort(self._holders.setdefault(ring, []), (span.start, span.stop, holder))
-
-    def _holders_of(self, ring: RingId, span: Range) -> list[Holder]:
-        held = self._holders.get(ring, [])
-        first = bisect_left(held, (span.start,))
-        if first and held[first - 1][1] > span.start:
-            first -= 1
-        last = bisect_left(held, (span.stop,))
-        return [holder for _, _, holder in held[first:last]]
-
-    def _left(self, asked: Asked) -> None:
-        holder = asked.machine, asked.key
-        self._leaving[holder] -= 1
-        if not self._leaving[holder]:
-            del self._leaving[holder]
-
-    def _drop(self, holder: Holder) -> None:
-        for ring, span in self._held.pop(holder, ()):
-            self._holders[ring].remove((span.start, span.stop, holder))
-        self._durable.discard(holder)
+    def _update(self, holder: Holder) -> Iterator[str]:
+        """Note what a key holds now, and find who holds it as well."""
+        before, now = self._noted.get(holder, ()), self._told.addresses(holder)
+        if before == now:
+            return
+        for address in before:
+            self._holders.remove(address, holder)
+        for address in now:
+            for other in self._holders.meeting(address):
+                yield f"{shown(address)} was given to {_named(holder)}, but {_named(other)} has it"
+            self._holders.put(address, holder)
+        if now:
+            self._noted[holder] = now
+        else:
+            del self._noted[holder]
 
 
 def _named(holder: Holder) -> str:

@@ -1,8 +1,9 @@
 """
 A request fails as exhausted only if nobody in reach has a free address.
 
-Judged with care: somebody counts as having free addresses if two observations in a row, the second after the
-refusal, show more of them than requests have been put since.  Does not know how space moves.
+Judged with care: somebody could have helped who was in reach and had free addresses at every observation
+from the one before the request to the one after its refusal, each time more than were asked for in between
+anywhere.  Does not know how space moves.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simulations.checkers.base import Questions
-from simulations.facts import Asked, Fact, Observed, Refused
+from simulations.facts import Asked, Down, Fact, Observed, Refused
 
 MARGIN = 4
 """Addresses to spare: some may have been set free, and be on their way, just now."""
@@ -24,38 +25,67 @@ class Work:
     def __init__(self) -> None:
         self._questions = Questions()
         self._refused: list[tuple[Asked, Refused]] = []
-        self._asked_count = 0
-        """Since the observation before."""
+        """Since the observation before, as the next two."""
+        self._wanted = 0
+        """Addresses, with those for which clients waited already."""
+        self._fallen: set[str] = set()
         self._before: Observed | None = None
+        self._could_help: dict[int, frozenset[str]] = {}
+        """By request that waits: machines that could have helped as long as it does."""
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
         asked = self._questions.hear(fact)
         match fact:
             case Asked(give=True):
-                self._asked_count += 1
-            case Refused(reason="exhausted") if asked is not None and asked.size == 1:
+                self._wanted += fact.size
+            case Refused(reason="exhausted") if asked is not None and asked.give and asked.size == 1:
                 self._refused.append((asked, fact))
+            case Down():
+                self._fallen.add(fact.machine)
             case Observed():
-                if self._before is not None:
-                    for one, refused in self._refused:
-                        if one.when >= self._before.when:
-                            yield from self._judge(one, refused, self._before, fact)
-                waiting = sum(1 for one in self._questions if one.give)
-                self._before, self._refused, self._asked_count = fact, [], waiting
+                yield from self._look(fact)
             case _:
-                pass
+                if asked is not None:
+                    self._could_help.pop(asked.request, None)
 
-    def _judge(self, asked: Asked, refused: Refused, before: Observed, after: Observed) -> Iterator[str]:
-        mine = [one.views.get(asked.machine) for one in (before, after)]
-        for name in sorted(after.reach.get(asked.machine, ())):
-            theirs = [one.views.get(name) for one in (before, after)]
-            pairs = zip(mine, theirs, strict=True)
-            if not all(me and they and they.serving and name in me.alive for me, they in pairs):
-                continue
-            free = min(min(they.free.values(), default=0) for they in theirs if they is not None)
-            if free > self._asked_count + MARGIN:
+    def _look(self, now: Observed) -> Iterator[str]:
+        waiting = [one for one in self._questions if one.give]
+        helpers: dict[str, frozenset[str]] = {}
+        for one in [*waiting, *(asked for asked, _ in self._refused)]:
+            if one.machine not in helpers:
+                helpers[one.machine] = frozenset(self._helpers(one.machine, now))
+            could = helpers[one.machine]
+            self._could_help[one.request] = self._could_help.get(one.request, could) & could
+        for asked, refused in self._refused:
+            for name in sorted(self._could_help.pop(asked.request)):
+                free = _free(now, name)
                 yield (
                     f"{asked.machine} refused {asked.key} as exhausted at {refused.when:.3f}, "
                     f"while {name} was in reach and had {free} free addresses: {refused.detail}"
                 )
+        self._before, self._refused, self._fallen = now, [], set()
+        self._wanted = sum(one.size for one in waiting)
+
+    def _helpers(self, machine: str, now: Observed) -> Iterator[str]:
+        """Who could have helped a machine ever since the observation before."""
+        before = self._before
+        if before is None:
+            return
+        for name in now.reach.get(machine, ()):
+            if name not in self._fallen and all(
+                name in _seen_alive(one, machine) and _free(one, name) > self._wanted + MARGIN
+                for one in (before, now)
+            ):
+                yield name
+
+
+def _seen_alive(observed: Observed, machine: str) -> frozenset[str]:
+    view = observed.views.get(machine)
+    return frozenset() if view is None else view.alive
+
+
+def _free(observed: Observed, machine: str) -> int:
+    """Free addresses that a machine shows, in the pool that has the fewest; 0 if it does not serve."""
+    view = observed.views.get(machine)
+    return min(view.free.values(), default=0) if view is not None and view.serving else 0

@@ -101,10 +101,9 @@ function show(text, event) {
   tip.textContent = text;
   tip.hidden = false;
   const box = tip.getBoundingClientRect();
-  const left = event.clientX + 14 + box.width > innerWidth ? event.clientX - 14 - box.width : event.clientX + 14;
-  const top = event.clientY + 14 + box.height > innerHeight ? event.clientY - 14 - box.height : event.clientY + 14;
-  tip.style.left = Math.max(left, 4) + "px";
-  tip.style.top = Math.max(top, 4) + "px";
+  const beside = (at, long, room) => Math.max(at + 14 + long > room ? at - 14 - long : at + 14, 4) + "px";
+  tip.style.left = beside(event.clientX, box.width, innerWidth);
+  tip.style.top = beside(event.clientY, box.height, innerHeight);
 }
 function leave() {
   if (tip.hidden) return;
@@ -135,7 +134,8 @@ document.addEventListener("click", event => {
   if (!button) return;
   const code = button.parentNode.querySelector("code");
   getSelection().selectAllChildren(code);
-  const done = () => { button.textContent = "Copied"; setTimeout(() => { button.textContent = "Copy"; }, 1500); };
+  const name = text => { button.textContent = text; };
+  const done = () => { name("Copied"); setTimeout(name, 1500, "Copy"); };
   if (navigator.clipboard) navigator.clipboard.writeText(code.textContent).then(done, () => {});
   else if (document.execCommand("copy")) done();
 });

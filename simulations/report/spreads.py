@@ -25,6 +25,8 @@ LEAST_S = 0.001
 """Shorter times are drawn as this."""
 NAMED_COLUMNS_MAX = 16
 """Machines have their names below their columns if there are no more."""
+_FACTORS = ((2, (1, 2, 5)), (4, (1, 3)))
+"""By how many powers of ten there are at most: by what they are multiplied for ticks."""
 GAP = 3
 """Units left free on both sides of a column."""
 
@@ -58,9 +60,10 @@ class LogAxis:
 
     @property
     def ticks(self) -> tuple[Tick, ...]:
-        """Powers of ten, and 2 and 5 times these if there are few."""
+        """Powers of ten, and some of their multiples if there are few."""
         edges = self.edges
-        factors = (1, 2, 5) if self.last - self.first <= 2 * BINS_PER_DECADE else (1,)
+        decades = (self.last - self.first) / BINS_PER_DECADE
+        factors = next((some for most, some in _FACTORS if decades <= most), (1,))
         powers = range(math.floor(math.log10(edges[0])), math.ceil(math.log10(edges[-1])) + 1)
         times = [factor * 10.0**power for power in powers for factor in factors]
         inside = [seconds for seconds in times if edges[0] * 0.999 <= seconds <= edges[-1] * 1.001]

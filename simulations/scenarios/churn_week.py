@@ -38,4 +38,4 @@ def play(stage: Stage) -> None:
             stage.power_cut(*stage.names)
             stage.run(min(600.0, day_s / 20))
             stage.start(*stage.names)
-        stage.run(day_s * 2 / 5)
+        stage.run(day_s / 2)

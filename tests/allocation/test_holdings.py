@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import pytest
@@ -227,6 +228,19 @@ def test_a_lease_whose_ranges_are_not_on_disk_yet_stays_leased() -> None:
 
     assert held == holdings.leases.at(V4, 3)
     assert Range(3, 4) not in taken
+
+
+def test_what_was_gained_before_a_restart_is_joined_after_it() -> None:
+    """Touching runs of this node become one run, also when it died before it came to that."""
+    world = World()
+    change = world.holdings.merge(V4, Ring.of([Run(16, 20, Token(0, 1), ME, OTHER)]))
+    world.persist([change.persist])
+    holdings = world.restored()
+    assert [run.stop for _, run in holdings.rings.owned()] == [16, 20]
+    world.persist(holdings.tidy(holdings.tidy_at))
+
+    assert [(run.start, run.stop) for _, run in world.restored().rings.owned()] == [(0, 20)]
+    assert holdings.tidy_at == world.restored().tidy_at == math.inf
 
 
 @pytest.mark.parametrize("epoch", [EPOCH_MAX + 1, (1 << 64) - 1])

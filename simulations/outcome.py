@@ -6,7 +6,7 @@ Does not know how it is shown, nor what made it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 BAND_CELLS = 256
@@ -30,7 +30,11 @@ class Mark:
     """Something that was done to the cluster, or that happened in it; a point or a span of time."""
 
     kind: str
-    """Of `crash`, `start`, `stop`, `power-cut`, `pause`, `cut`, `slow`, `disk`, `clock`, `join`, `load`, `phase`."""
+    """
+    What kind of thing.
+
+    `crash`, `start`, `stop`, `join`, `power-cut`, `pause`, `cut`, `slow`, `disk`, `clock`, `load` or `phase`.
+    """
     at: float
     until: float | None
     """None: a moment."""
@@ -121,6 +125,6 @@ class Outcome:
 
     def document(self) -> dict[str, Any]:
         """As JSON shows it: everything except what is only for drawing."""
-        shown = asdict(self)
+        shown = asdict(replace(self, chart=None))  # first: a chart is large, and would be copied
         del shown["chart"]
         return shown

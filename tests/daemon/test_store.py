@@ -536,7 +536,10 @@ OPENER = """
 import sys
 from pathlib import Path
 from weaveipam.daemon.store import Store
-sys.addaudithook(lambda event, args: print(event, *args[:1]) if event in ("open", "sqlite3.connect") else None)
+def say(event, args):
+    if event in ("open", "sqlite3.connect"):
+        print(event, args[0])
+sys.addaudithook(say)
 Store.open(Path(sys.argv[1])).store.close()
 """
 

@@ -264,8 +264,8 @@ def _settle(path: Path) -> None:
     """
     What is about to be read is on stable storage.
 
-    A process that is killed while its last commit waits for the disk leaves that commit in the kernel's memory,
-    where the next process reads it, and answers by it; without this a loss of power would still take it.
+    A process that is killed while its last commit waits for the disk leaves that commit in the kernel's
+    memory, where the next process reads it, and answers by it; a loss of power could still take it.
     """
     wal = path.with_name(path.name + "-wal")
     if wal.exists():

@@ -1,5 +1,5 @@
 """
-Stories that checkers judge: a line for each fact, one second after the other.
+Stories that checkers judge: facts, one second after the other, with semicolons between them.
 
     ask 1 n1 a              request 1: at n1, key a wants an address; `durable`, `size=8`
     given 1 10.0.0.1        it is answered; `late`: after a wait, `free=9`: shown as free before;
@@ -12,7 +12,7 @@ Stories that checkers judge: a line for each fact, one second after the other.
     owns n1 10.0.0.0/25     what n1 shows that it owns
     look n1=5 n2            an observation of all that run, with their free addresses;
                             `settled`, `apart`: nobody reaches another, `strange`: nobody sees another alive
-    at 17.5                 when the next line happens
+    at 17.5                 when the next of them happens
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ def _fact(when: float, verb: str, words: list[str]) -> Fact:
 
 def _read(story: str) -> Iterator[Fact]:
     when = 0.0
-    for line in filter(None, map(str.strip, story.splitlines())):
-        verb, *words = line.split()
+    for clause in filter(None, map(str.strip, story.split(";"))):
+        verb, *words = clause.split()
         if verb == "at":
             when = float(words[0])
         else:

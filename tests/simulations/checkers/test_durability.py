@@ -11,48 +11,51 @@ from simulations.checkers.durability import Durability
 
 Tell = Callable[[Checker, str], list[str]]
 
-HELD = "ask 1 n1 a\n given 1 10.0.0.1\n"
-DURABLE = "ask 1 n1 a durable\n given 1 10.0.0.1\n"
-MISSING = "back 9 n1 a\n taken 9\n"
+HELD = "ask 1 n1 a; given 1 10.0.0.1; "
+DURABLE = "ask 1 n1 a durable; given 1 10.0.0.1; "
+MISSING = "back 9 n1 a; taken 9; "
 
 LOST = {
-  "nothing is found": HELD + MISSING,
-  "another address is found": HELD + "back 9 n1 a\n taken 9 10.0.0.2",
-  "one of two is found": "ask 1 n1 a\n given 1 10.0.0.1 10.0.0.2\n back 9 n1 a\n taken 9 10.0.0.2",
-  "a part of a block is found": "ask 1 n1 a\n given 1 10.0.0.0/29\n back 9 n1 a\n taken 9 10.0.0.0/30",
-  "found in another network": HELD + "back 9 n1 a\n taken 9 blue:10.0.0.1",
-  "after the daemon died": HELD + "down n1\n" + MISSING,
-  "after another lost its power": HELD + "emptied n2\n" + MISSING,
-  "after another lost its disk": HELD + "forgot n2\n" + MISSING,
-  "durable, after the power was lost": DURABLE + "emptied n1\n" + MISSING,
-  "made durable later, after the power was lost": HELD + "ask 2 n1 a durable\n given 2 10.0.0.1\n emptied n1\n" + MISSING,
-  "durable, asked for again as usual": DURABLE + "ask 2 n1 a\n given 2 10.0.0.1\n emptied n1\n" + MISSING,
-  "given again after the power was lost": HELD + "emptied n1\n ask 2 n1 a\n given 2 10.0.0.1\n" + MISSING,
-  "after giving back was refused": HELD + "back 2 n1 a\n refused 2 not-ready\n" + MISSING,
-  "while another request of the key waits": HELD + "ask 2 n1 a\n" + MISSING,
-}  # fmt: skip
+    "nothing is found": HELD + MISSING,
+    "another address is found": HELD + "back 9 n1 a; taken 9 10.0.0.2",
+    "one of two is found": "ask 1 n1 a; given 1 10.0.0.1 10.0.0.2; back 9 n1 a; taken 9 10.0.0.2",
+    "a part of a block is found": "ask 1 n1 a; given 1 10.0.0.0/29; back 9 n1 a; taken 9 10.0.0.0/30",
+    "found in another network": HELD + "back 9 n1 a; taken 9 blue:10.0.0.1",
+    "after the daemon died": HELD + "down n1; " + MISSING,
+    "after another lost its power": HELD + "emptied n2; " + MISSING,
+    "after another lost its disk": HELD + "forgot n2; " + MISSING,
+    "durable, after the power was lost": DURABLE + "emptied n1; " + MISSING,
+    "made durable later, after the power was lost": HELD
+    + "ask 2 n1 a durable; given 2 10.0.0.1; emptied n1; "
+    + MISSING,
+    "durable, asked for again as usual": DURABLE + "ask 2 n1 a; given 2 10.0.0.1; emptied n1; " + MISSING,
+    "given again after the power was lost": HELD + "emptied n1; ask 2 n1 a; given 2 10.0.0.1; " + MISSING,
+    "after giving back was refused": HELD + "back 2 n1 a; refused 2 not-ready; " + MISSING,
+    "while another request of the key waits": HELD + "ask 2 n1 a; " + MISSING,
+}
 FINE = {
-  "it is found": HELD + "back 9 n1 a\n taken 9 10.0.0.1",
-  "more is found": HELD + "back 9 n1 a\n taken 9 10.0.0.2 10.0.0.1",
-  "nothing was given": MISSING,
-  "what was given is unknown": "ask 1 n1 a\n vanished 1\n" + MISSING,
-  "it is given back again": HELD + "back 2 n1 a\n taken 2 10.0.0.1\n" + MISSING,
-  "the first time was never answered": HELD + "back 2 n1 a\n vanished 2\n" + MISSING,
-  "twice at once, the second first": HELD + "back 2 n1 a\n back 3 n1 a\n taken 3 10.0.0.1\n taken 2",
-  "twice at once, the first first": HELD + "back 2 n1 a\n back 3 n1 a\n taken 2 10.0.0.1\n taken 3",
-  "after the power was lost": HELD + "emptied n1\n" + MISSING,
-  "after the disk was lost": HELD + "forgot n1\n" + MISSING,
-  "durable, after the disk was lost": DURABLE + "forgot n1\n" + MISSING,
-  "the power was lost meanwhile": HELD + "back 9 n1 a\n emptied n1\n taken 9",
-  "answered as the power went": "ask 1 n1 a\n emptied n1\n given 1 10.0.0.1\n" + MISSING,
-  "durable before, not this time": (
-    DURABLE + "back 2 n1 a\n taken 2 10.0.0.1\n ask 3 n1 a\n given 3 10.0.0.1\n emptied n1\n" + MISSING
-  ),
-  "the answer crossed the way back": "ask 1 n1 a\n back 2 n1 a\n given 1 10.0.0.1\n taken 2\n" + MISSING,
-  "the answer came after it was taken": "ask 1 n1 a\n back 2 n1 a\n taken 2 10.0.0.1\n given 1 10.0.0.1\n" + MISSING,
-  "another key": HELD + "back 9 n1 b\n taken 9",
-  "the same key elsewhere": HELD + "back 9 n2 a\n taken 9",
-}  # fmt: skip
+    "it is found": HELD + "back 9 n1 a; taken 9 10.0.0.1",
+    "more is found": HELD + "back 9 n1 a; taken 9 10.0.0.2 10.0.0.1",
+    "nothing was given": MISSING,
+    "what was given is unknown": "ask 1 n1 a; vanished 1; " + MISSING,
+    "it is given back again": HELD + "back 2 n1 a; taken 2 10.0.0.1; " + MISSING,
+    "the first time was never answered": HELD + "back 2 n1 a; vanished 2; " + MISSING,
+    "twice at once, the second first": HELD + "back 2 n1 a; back 3 n1 a; taken 3 10.0.0.1; taken 2",
+    "twice at once, the first first": HELD + "back 2 n1 a; back 3 n1 a; taken 2 10.0.0.1; taken 3",
+    "after the power was lost": HELD + "emptied n1; " + MISSING,
+    "after the disk was lost": HELD + "forgot n1; " + MISSING,
+    "durable, after the disk was lost": DURABLE + "forgot n1; " + MISSING,
+    "the power was lost meanwhile": HELD + "back 9 n1 a; emptied n1; taken 9",
+    "answered as the power went": "ask 1 n1 a; emptied n1; given 1 10.0.0.1; " + MISSING,
+    "durable before, not this time": (
+        DURABLE + "back 2 n1 a; taken 2 10.0.0.1; ask 3 n1 a; given 3 10.0.0.1; emptied n1; " + MISSING
+    ),
+    "the answer crossed the way back": "ask 1 n1 a; back 2 n1 a; given 1 10.0.0.1; taken 2; " + MISSING,
+    "the answer came after it was taken": "ask 1 n1 a; back 2 n1 a; taken 2 10.0.0.1; given 1 10.0.0.1; "
+    + MISSING,
+    "another key": HELD + "back 9 n1 b; taken 9",
+    "the same key elsewhere": HELD + "back 9 n2 a; taken 9",
+}
 
 
 @pytest.mark.parametrize("story", LOST.values(), ids=LOST)

@@ -1,0 +1,74 @@
+"""Who is told that all is exhausted while somebody in reach has plenty is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from simulations.checkers.base import Checker
+from simulations.checkers.work import Work
+
+Tell = Callable[[Checker, str], list[str]]
+
+REFUSED = "ask 1 n1 a; refused 1 exhausted; "
+
+FOUND = {
+    "between two looks": "look n1 n2=9; " + REFUSED + "look n1 n2=9",
+    "over several looks": "look n1 n2=9; ask 1 n1 a; look n1 n2=9; refused 1 exhausted; look n1 n2=9",
+    "while others ask": "look n1 n2=9; ask 2 n1 b; ask 3 n1 c; given 2 10.0.0.1; " + REFUSED + "look n1 n2=9",
+    "it has plenty itself": "look n1=9; " + REFUSED + "look n1=9",
+    "another is down": "look n1 n2=9 n3=9; down n3; " + REFUSED + "look n1 n2=9",
+    "it was down long ago": "look n1 n2=9; down n2; look n1 n2=9; " + REFUSED + "look n1 n2=9",
+    "many asked long ago": (
+        "look n1 n2=9; " + "; ".join(f"ask {n} n2 k{n}; given {n} 10.0.0.{n}" for n in range(10, 20)) + "; "
+        "look n1 n2=9; " + REFUSED + "look n1 n2=9"
+    ),
+}
+FINE = {
+    "given": "look n1 n2=9; ask 1 n1 a; given 1 10.0.0.1; look n1 n2=9",
+    "refused otherwise": "look n1 n2=9; ask 1 n1 a; refused 1 not-ready; look n1 n2=9",
+    "nobody has any": "look n1 n2; " + REFUSED + "look n1 n2",
+    "hardly any": "look n1 n2=5; " + REFUSED + "look n1 n2=5",
+    "no more than were asked for": "look n1 n2=9; ask 2 n1 b size=4; given 2 10.0.0.0/30; "
+    + REFUSED
+    + "look n1 n2=9",
+    "no more than were waited for": (
+        "look n1 n2=9; ask 2 n1 b size=4; look n1 n2=9; " + REFUSED + "look n1 n2=9"
+    ),
+    "there were some only before": "look n1 n2=9; " + REFUSED + "look n1 n2",
+    "there are some only now": "look n1 n2; " + REFUSED + "look n1 n2=9",
+    "there were none meanwhile": "look n1 n2=9; ask 1 n1 a; look n1 n2; refused 1 exhausted; look n1 n2=9",
+    "first here, then there": "look n1 n2=9 n3; ask 1 n1 a; look n1 n2=9 n3=9; refused 1 exhausted; look n1 n3=9",
+    "out of reach": "look n1 n2=9; " + REFUSED + "look n1 n2=9 apart",
+    "not known to be alive": "look n1 n2=9 strange; " + REFUSED + "look n1 n2=9",
+    "not known to be alive any more": "look n1 n2=9; " + REFUSED + "look n1 n2=9 strange",
+    "who has them was down meanwhile": "look n1 n2=9; down n2; " + REFUSED + "look n1 n2=9",
+    "who has them was not there": "look n1; " + REFUSED + "look n1 n2=9",
+    "who asked was not there": "look n2=9; " + REFUSED + "look n1 n2=9",
+    "asked before anybody looked": REFUSED + "look n1 n2=9; look n1 n2=9",
+    "waiting when somebody looked first": "ask 1 n1 a; look n1 n2=9; refused 1 exhausted; look n1 n2=9",
+    "a block": "look n1 n2=9; ask 1 n1 a size=8; refused 1 exhausted; look n1 n2=9",
+    "nobody has looked since": "look n1 n2=9; " + REFUSED,
+}
+
+
+@pytest.mark.parametrize("story", FOUND.values(), ids=FOUND)
+def test_plenty_in_reach_is_found(tell: Tell, story: str) -> None:
+    """Somebody could have helped all the while: one violation."""
+    (text,) = tell(Work(), story)
+
+    assert text.startswith("n1 refused a as exhausted")
+
+
+@pytest.mark.parametrize("story", FINE.values(), ids=FINE)
+def test_what_may_have_been_exhausted_is_fine(tell: Tell, story: str) -> None:
+    """Nobody is accused where at one moment nobody in reach may have had any."""
+    assert tell(Work(), story) == []
+
+
+def test_everybody_who_could_have_helped_is_named(tell: Tell) -> None:
+    """Of the others, those in reach with plenty."""
+    found = tell(Work(), "look n1 n2=9 n3=20 n4=1; " + REFUSED + "look n1 n2=9 n3=20 n4=1")
+
+    assert [text.split()[8] for text in found] == ["n2", "n3"]

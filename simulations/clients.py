@@ -79,7 +79,7 @@ class Clients:
     def __init__(self, world: World, rng: Random) -> None:
         self.world = world
         self.counters: Counter[str] = Counter()
-        """What clients did and saw: `repeated`, `vanished`, `crossed`, `waited`, `retried`."""
+        """What clients did: `repeated`, `vanished`, `crossed`, `retried`."""
         self.here: dict[str, Client] = {}
         """Clients that hold something, or may, by key; in the order in which they came."""
         self._rng = rng

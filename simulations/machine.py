@@ -11,10 +11,13 @@ Does not know other machines, nor what inputs and effects mean.
 from __future__ import annotations
 
 import math
+import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from random import Random
-from typing import TypeAlias
+from typing import ParamSpec, TypeAlias, TypeVar
 
 from ring.ring import Peer
 from simulations.clock import Clock
@@ -22,12 +25,16 @@ from simulations.disk import Disk
 from simulations.network import Network, Port
 from simulations.timeline import Timeline
 from simulations.trace import Trace
+from weaveipam.daemon.driver import StateMachine
 from weaveipam.errors import StorageError
 from weaveipam.node import Node, Settings
 from weaveipam.protocol.effects import Durability, Effect, Persist, Reply, Report, Send
-from weaveipam.protocol.records import Identity, Outgoing, Resting
+from weaveipam.protocol.records import Identity, Outgoing, Record, Resting
 from weaveipam.protocol.requests import Answer, Request
 from weaveipam.protocol.values import Endpoint
+
+Inputs = ParamSpec("Inputs")
+Result = TypeVar("Result")
 
 WAKES_MAX = 500
 """At one moment; more is a timer that is due for ever."""
@@ -41,8 +48,12 @@ Callback: TypeAlias = Callable[["Answered | None"], None]
 """Called once: with the answer, or with None if the daemon is gone."""
 
 
-class SpinError(Exception):
-    """A daemon wants to be woken for ever at one moment: a bug of the node."""
+Restore: TypeAlias = Callable[[Peer, Settings, Random, Sequence[Record], float], StateMachine]
+"""As `Node.restore`."""
+
+
+class NodeError(Exception):
+    """A bug of the node: it raised an exception, or wants to be woken for ever at one moment."""
 
 
 class Answered:
@@ -81,13 +92,14 @@ class Machine:
         network: Network,
         trace: Trace,
         seed: str,
+        restore: Restore = Node.restore,
     ) -> None:
         self.name = name
         self.settings = settings
         self.seed = seed
         self.clock = Clock(timeline, offset_s=Random(f"{seed}/clock").uniform(10.0, 1e5))
         self.disk = Disk(Random(f"{seed}/disk"))
-        self.node: Node | None = None
+        self.node: StateMachine | None = None
         self.life = Peer(name, 0)
         """The latest."""
         self.lives_count = 0
@@ -106,6 +118,7 @@ class Machine:
         """Called when the daemon is gone: why."""
         self.measure: Callable[[Machine, Request], int | None] = lambda _machine, _request: None
         """Asked when the daemon takes a request: addresses that it could give at once."""
+        self._restore = restore
         self._timeline = timeline
         self._network = network
         self._trace = trace
@@ -116,6 +129,8 @@ class Machine:
         self._requests: deque[tuple[int, bool]] = deque()
         self._waiting: dict[int, _Waiting] = {}
         self._busy = False
+        self._overdue: Callable[[], None] | None = None
+        """What the process would have done while it was paused."""
         self._local = -math.inf
         self._armed = math.inf
         self._due = math.inf
@@ -157,7 +172,7 @@ class Machine:
         self._local = self.clock.read()
         rng = Random(f"{self.seed}/{self._starts}")
         self._port = self._network.attach(self.name, self.settings.endpoint, self._deliver)
-        self.node = Node.restore(held, self.settings, rng, opened.records, self._local)
+        self.node = self._call(self._restore, held, self.settings, rng, opened.records, self._local)
         self._due = self.node.wake_at
         self._pump()
 
@@ -185,9 +200,9 @@ class Machine:
 
     def lose_power(self) -> None:
         """The whole host is off at once, its kernel too."""
-        self._end("lost its power")
         if self._port is not None:
             self._port.abort(silent=True)
+        self._end("lost its power")
         self.disk.lose_power()
 
     def pause(self) -> None:
@@ -200,6 +215,9 @@ class Machine:
         """The process goes on, late."""
         self.paused = False
         self._trace.note(self.name, "resume")
+        overdue, self._overdue = self._overdue, None
+        if overdue is not None:
+            overdue()
         self._pump()
 
     def touch(self) -> None:
@@ -213,6 +231,7 @@ class Machine:
         self._trace.note(self.name, "end", how)
         self.node = None
         self.paused = self._busy = False
+        self._overdue = None
         self._starts += 1  # what was planned for this process is for nobody
         self._armed = math.inf
         self._packets.clear()
@@ -261,42 +280,40 @@ class Machine:
         """Take batches until nothing waits or the daemon is busy."""
         while self.node is not None and not self._busy and not self.paused:
             now = self._local = max(self._local, self.clock.read())
-            due = self._due <= now
-            if not (due or self._packets or self._requests):
+            if not (self._due <= now or self._packets or self._requests):
                 break
-            effects = self._feed(now, due=due)
-            self._due = self.node.wake_at
-            self._take(effects)
+            self._take(self._feed(now))
         self._arm()
 
-    def _feed(self, now: float, *, due: bool) -> Sequence[Effect]:
+    def _feed(self, now: float) -> Sequence[Effect]:
         """The effects of one batch: requests, then packets, then the timer; just one input if stepwise."""
         node = self.node
         assert node is not None
         effects: list[Effect] = []
         for _ in range(min(len(self._requests), 1 if self.stepwise else REQUESTS_MAX)):
             effects += self._feed_request(node, now)
-        if self.stepwise and effects:
-            return effects
-        for _ in range(min(len(self._packets), 1 if self.stepwise else PACKETS_MAX)):
+        packets_max = PACKETS_MAX if not self.stepwise else int(not effects)
+        for _ in range(min(len(self._packets), packets_max)):
             packet, source = self._packets.popleft()
             self._trace.note(self.name, "receive", packet)
-            effects += node.receive(packet, source, now)
-        if due and not (self.stepwise and effects):
+            effects += self._call(node.receive, packet, source, now)
+        self._due = node.wake_at
+        if self._due <= now and not (self.stepwise and effects):
             self._guard(now)
             self._trace.note(self.name, "wake")
-            effects += node.wake(now)
+            effects += self._call(node.wake, now)
+            self._due = node.wake_at
         return effects
 
-    def _feed_request(self, node: Node, now: float) -> Sequence[Effect]:
+    def _feed_request(self, node: StateMachine, now: float) -> Sequence[Effect]:
         request_id, asked = self._requests.popleft()
         if not asked:
-            return node.cancel(request_id, now)
+            return self._call(node.cancel, request_id, now)
         waiting = self._waiting.get(request_id)
         if waiting is None:
             return ()
         waiting.free_before = self.measure(self, waiting.request)
-        effects = node.request(request_id, waiting.request, now)
+        effects = self._call(node.request, request_id, waiting.request, now)
         waiting.handed = not any(isinstance(one, Reply) and one.request_id == request_id for one in effects)
         return effects
 
@@ -304,7 +321,21 @@ class Machine:
         at, count = self._wakes
         self._wakes = (now, count + 1 if at == now else 1)
         if self._wakes[1] > WAKES_MAX:
-            raise SpinError(f"{self.name} wants to be woken for ever at {self._timeline.now}")
+            raise NodeError(f"{self.name} wants to be woken for ever at {self._timeline.now}")
+
+    def _call(self, method: Callable[Inputs, Result], *args: Inputs.args, **options: Inputs.kwargs) -> Result:
+        """
+        What a method of the node returns.
+
+        Raises:
+            NodeError: it raised.
+        """
+        try:
+            return method(*args, **options)
+        except Exception as error:
+            *_, last = traceback.extract_tb(error.__traceback__)
+            where = f"{last.name} ({Path(last.filename).name}:{last.lineno})"
+            raise NodeError(f"the daemon at {self.name} raised {error!r} in {where}") from error
 
     def _take(self, effects: Sequence[Effect]) -> None:
         """Do what a batch wants, now or when its commit is done."""
@@ -322,7 +353,7 @@ class Machine:
             self._perform(effects)
             self._work()
             return
-        if self._dies(effects, 0):
+        if self._dies(effects, effects.index(persists[0])):
             return
         try:
             delay_s = self.disk.begin(persists)
@@ -334,6 +365,9 @@ class Machine:
 
     def _committed(self, starts: int, persists: Sequence[Persist], effects: Sequence[Effect]) -> None:
         if starts != self._starts:
+            return
+        if self.paused:  # the disk is done, but nobody goes on from there
+            self._overdue = partial(self._committed, starts, persists, effects)
             return
         self.disk.finish()
         self._busy = False

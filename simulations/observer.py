@@ -75,6 +75,8 @@ class Observer:
     def mark(self, kind: str, text: str, machines: Sequence[str] = (), seconds: float | None = None) -> None:
         """Note something for the chart that happens now, and lasts so long."""
         now = self.world.now
+        if kind == "cut":  # it may be over before the next look
+            self._reach = {}
         self.marks.append(Mark(kind, now, None if seconds is None else now + seconds, tuple(machines), text))
 
     def chart(self) -> Chart:

@@ -16,7 +16,7 @@ from types import ModuleType
 from simulations import faults, landmarks, scenarios
 from simulations.checkers.court import Court, all_checkers
 from simulations.clients import Habits
-from simulations.machine import Machine, SpinError
+from simulations.machine import Machine, NodeError
 from simulations.outcome import Outcome
 from simulations.plan import SWARM, Plan
 from simulations.simulated import SimulatedStage
@@ -34,7 +34,7 @@ CLOCKS = frozenset({"clock-jump"})
 DRIFT_MARGIN = 0.9
 """Of the cooldown that is demanded: the slowest clock takes five hundredths more, the fastest less."""
 QUICK_MAX = 12
-"""Machines up to which a run may have the quick preset, which is for few daemons; more have that of a network."""
+"""Machines up to which a run may have the quick preset, for few daemons; more have that of a network."""
 STEPWISE = 0.3
 """Chance of a machine to perform one effect after the other."""
 CORES = 0.4
@@ -167,10 +167,10 @@ def _caretaker(stage: SimulatedStage, rng: Random) -> Callable[[Machine, str], N
 
 
 def _guarded(stage: SimulatedStage, play: Callable[[], None]) -> None:
-    """An exception of the node is a violation; one of the simulator goes on."""
+    """An exception of a node is a violation, and ends the run; one of the simulator goes on."""
     try:
         play()
-    except SpinError as error:
+    except NodeError as error:
         stage.court.accuse("liveness", stage.world.now, str(error))
 
 
@@ -258,6 +258,7 @@ def _reached(stage: SimulatedStage) -> dict[str, int]:
     counts: Counter[str] = Counter(stage.trouble.counts)
     counts.update(stage.world.network.counters)
     counts.update(stage.clients.counters)
+    counts.update(stage.world.counters)
     for machine in stage.world.machines.values():
         counts.update(machine.reports)
         counts.update(machine.disk.counters)

@@ -71,8 +71,8 @@ class SimulatedStage:
     @property
     def pool_size(self) -> int:
         """As `Stage.pool_size`."""
-        views = [one for one in self._views().values() if one.serving]
-        return views[0].size if views else 0
+        ranges = [one for pool in self.world.layout.pools for one in pool.ranges]
+        return sum(one.range.size - sum(each.size for each in one.excluded) for one in ranges)
 
     def form(self, nodes: int) -> None:
         """Start the first daemons and wait until they serve; a violation if they do not in time."""
@@ -247,6 +247,8 @@ class SimulatedStage:
         self.clients.stay()
         self.settle()
         self.run(quiet_s(self.world.allocation))
+        # A commit, or a grant, may be under way just now; who does not agree is found below.
+        self._wait(self._agreed, ANSWERS_S, self.world.gossip.probe_interval_s)
         self.observer.observe(settled=True, gone=frozenset(self.trouble.gone))
         self._drain()
 

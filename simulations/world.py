@@ -7,12 +7,15 @@ Does not know faults, clients, scenarios, nor what is right.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from itertools import count
 from random import Random
 
+from ring.address import Range
 from simulations.facts import Asked, Began, Down, Fact, Forgot, Given, Owns, Refused, Taken, Vanished
 from simulations.machine import Answered, Machine
 from simulations.network import Network, Quality
@@ -32,7 +35,7 @@ from weaveipam.protocol.requests import (
     Request,
     Want,
 )
-from weaveipam.protocol.values import Endpoint, Pool
+from weaveipam.protocol.values import Endpoint, Pool, RingId
 
 PORT = 6783
 FIRST_HOST = int(IPv4Address("172.16.0.1"))
@@ -80,11 +83,15 @@ class World:
         self.forgetful = False
         """Whether a daemon has lost what it knew."""
         self.given_count = 0
+        self.counters: Counter[str] = Counter()
+        """What came of requests: `waited`, `rested-given`."""
         self.failures: dict[str, int] = {}
         """Requests for addresses that got none, by reason."""
         self._seed = seed
         self._requests = count(1)
         self._shown: dict[str, object] = {}
+        self._released: dict[tuple[RingId, Range], float] = {}
+        """When addresses were given back last."""
         self.gossip = GossipSettings.preset(layout.preset)
         self.allocation = AllocationSettings.preset(layout.preset)
         hear(Began(0.0, layout.pools))
@@ -210,15 +217,24 @@ class World:
         match answered.answer:
             case Allocated(allocation):
                 self.given_count += 1
+                self.counters["waited"] += not answered.immediate
                 addresses = addresses_of(allocation)
+                if answered.free_before == 0:
+                    self._count_early(addresses)
                 self.hear(Given(now, number, addresses, answered.immediate, answered.free_before))
             case Released(allocations):
                 taken = tuple(one for each in allocations for one in addresses_of(each))
+                self._released.update(dict.fromkeys(taken, now))
                 self.hear(Taken(now, number, taken))
             case Refusal(reason, detail):
                 self.hear(Refused(now, number, str(reason), detail, answered.free_before))
                 self._count_failure(str(reason), give)
         then(answered.answer)
+
+    def _count_early(self, addresses: Sequence[tuple[RingId, Range]]) -> None:
+        """Count an answer that gives what has not rested."""
+        rested_s = [self.now - self._released.get(one, -math.inf) for one in addresses]
+        self.counters["rested-given"] += any(one < self.allocation.cooldown_s / 2 for one in rested_s)
 
     def _count_failure(self, reason: str, give: bool) -> None:
         if give:

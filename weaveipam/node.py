@@ -223,10 +223,12 @@ class Node:
 
     def _hear_member(self, header: Header, message: Message, now: float) -> Sequence[Step]:
         match message:
-            case Ping() | Ack() | PingRequest() | Rumour():
-                return self._gossiped(self._gossip.receive(header, message, self._digest(), now))
             case Ownership():
                 return self._allocator.learn(message, now)
+            case Rumour():
+                return self._gossiped(self._gossip.rumoured(header, message, now))
+            case Ping() | Ack() | PingRequest():
+                return self._gossiped(self._gossip.receive(header, message, self._digest(), now))
             case Sync():
                 return self._exchange(header, message, now)
             case SpaceRequest():
@@ -294,7 +296,7 @@ class Node:
         """Merge what a member knows, and tell it what it lacks if it asks."""
         steps: list[Step] = []
         for rumour in told.members:
-            steps += self._gossiped(self._gossip.receive(header, rumour, self._digest(), now))
+            steps += self._gossiped(self._gossip.rumoured(header, rumour, now))
         for ownership in told.rings:
             learned = self._allocator.learn(ownership, now)
             if len(ownership.runs) > REPUBLISH_RUNS_MAX:

@@ -20,7 +20,7 @@ class Convergence:
         self._forgetful = False
         """Whether a daemon has lost what it knew: a grant to that life is never acknowledged."""
         self._restored = False
-        """Whether a daemon went back in time: conflicts are found then, and stay until an operator decides."""
+        """Whether a daemon went back in time: conflicts are found then, and stay until somebody decides."""
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""

@@ -1,5 +1,7 @@
 """
-The driver's promises: order, group commits, fairness, bounds, failure, stopping.
+The driver's own promises: threads, fairness, bounds, failure, stopping.
+
+What it promises as any performer does is in `test_performers.py`.
 
 The node is a script, the store a list, the transport a list: small real things behind the driver's seams.
 """
@@ -46,9 +48,7 @@ class _World:
         self.wake_at = math.inf
         self.on_packet: Callable[[str], tuple[Effect, ...]] = lambda _text: ()
         self.on_request: Callable[[int], tuple[Effect, ...]] = lambda number: (Reply(number, ANSWER),)
-        self.on_wake: Callable[[], tuple[Effect, ...]] = lambda: ()
         self.on_write: Callable[[], None] = lambda: None
-        self.times: list[float] = []
         self.inbox = Inbox()
         self.driver = Driver(self, self, self, self.report, self.inbox)
         self.running: asyncio.Task[None] | None = None
@@ -57,26 +57,25 @@ class _World:
 
     def receive(self, packet: bytes, source: Endpoint, now: float) -> tuple[Effect, ...]:
         assert source == SOURCE
-        self.times.append(now)
+        del now
         self.log.append(f"packet {packet.decode()}")
         return self.on_packet(packet.decode())
 
     def request(self, request_id: int, request: object, now: float) -> tuple[Effect, ...]:
-        del request
-        self.times.append(now)
+        del request, now
         self.log.append(f"request {request_id}")
         return self.on_request(request_id)
 
     def cancel(self, request_id: int, now: float) -> tuple[Effect, ...]:
-        self.times.append(now)
+        del now
         self.log.append(f"cancel {request_id}")
         return ()
 
     def wake(self, now: float) -> tuple[Effect, ...]:
-        self.times.append(now)
+        del now
         self.log.append("wake")
         self.wake_at = math.inf
-        return self.on_wake()
+        return ()
 
     # As a store.
 
@@ -126,53 +125,6 @@ async def world() -> AsyncIterator[_World]:
         made.running.cancel()
         with suppress(asyncio.CancelledError, StorageError, ZeroDivisionError):
             await made.running
-
-
-async def test_a_request_is_answered(world: _World) -> None:
-    """The asker gets what the node replies."""
-    world.start()
-
-    assert await world.driver.ask(REQUEST) == ANSWER
-    assert world.driver.pending_count == 0
-
-
-async def test_each_asker_gets_its_own_answer(world: _World) -> None:
-    """Answers find their askers, in whatever order the node gives them."""
-    waiting: list[int] = []
-
-    def answer_in_reverse(number: int) -> tuple[Effect, ...]:
-        waiting.append(number)
-        if len(waiting) < 3:
-            return ()
-        return tuple(Reply(one, Refusal(Reason.INVALID, str(one))) for one in reversed(waiting))
-
-    world.on_request = answer_in_reverse
-    world.start()
-    answers = await asyncio.gather(*(world.driver.ask(REQUEST) for _ in range(3)))
-
-    assert [Refusal(Reason.INVALID, str(one)) for one in (1, 2, 3)] == answers
-
-
-@pytest.mark.parametrize("durability", list(Durability))
-async def test_nothing_is_said_before_it_is_remembered(world: _World, durability: Durability) -> None:
-    """What a packet wants remembered is written before anything it wants sent or told."""
-    world.on_packet = lambda _text: (_persist("a", durability), _send("s"), REPORT)
-    world.deliver("p")
-
-    await world.finish()
-
-    assert ["packet p", "write a", "send s", "report told"] == world.log
-
-
-async def test_a_batch_shares_one_commit_and_keeps_its_order(world: _World) -> None:
-    """Inputs that wait together are written together, and then performed in the order they came in."""
-    world.on_packet = lambda text: (_send(f"{text}1"), _persist(text), _send(f"{text}2"))
-    world.deliver("a", "b", "c")
-
-    await world.finish()
-
-    performed = ["send a1", "send a2", "send b1", "send b2", "send c1", "send c2"]
-    assert ["packet a", "packet b", "packet c", "write a+b+c", *performed] == world.log
 
 
 async def test_a_commit_is_as_durable_as_its_strongest_part(world: _World) -> None:
@@ -231,17 +183,6 @@ async def test_a_request_does_not_wait_behind_a_flood(world: _World) -> None:
     assert world.log.index("request 2") - before <= 2 * module.PACKETS_PER_BATCH_MAX
 
 
-async def test_packets_do_not_wait_behind_a_flood_of_requests(world: _World) -> None:
-    """A batch takes a limited number of requests, and packets in every batch."""
-    asking = [asyncio.ensure_future(world.driver.ask(REQUEST)) for _ in range(1000)]
-    await asyncio.sleep(0)
-    world.deliver("p")
-    world.start()
-    await asyncio.gather(*asking)
-
-    assert world.log.index("packet p") == module.REQUESTS_PER_BATCH_MAX
-
-
 async def test_too_many_requests_are_refused(world: _World) -> None:
     """Beyond PENDING_REQUESTS_MAX a request is refused at once as overloaded; answers make room again."""
     world.on_request = lambda _number: ()
@@ -260,98 +201,6 @@ async def test_too_many_requests_are_refused(world: _World) -> None:
     await world.finish()
     assert world.driver.counters["refused.overloaded"] == 1
     await asyncio.gather(*waiting, return_exceptions=True)
-
-
-async def test_a_client_that_goes_away_is_cancelled_at_the_node(world: _World) -> None:
-    """Cancelling who asks cancels the request, once; the node's late reply harms nobody."""
-    world.on_request = lambda _number: ()
-    world.on_packet = lambda _text: (Reply(1, ANSWER),)
-    world.start()
-    asking = asyncio.ensure_future(world.driver.ask(REQUEST))
-    await world.logged("request 1")
-
-    asking.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asking
-    await world.logged("cancel 1")
-    world.deliver("late")
-    await world.finish()
-
-    assert ["request 1", "cancel 1", "packet late"] == world.log
-    assert world.driver.pending_count == 0
-
-
-async def test_a_request_cancelled_in_the_queue_never_reaches_the_node(world: _World) -> None:
-    """A client that goes away before its turn leaves no trace."""
-    asking = asyncio.ensure_future(world.driver.ask(REQUEST))
-    await asyncio.sleep(0)
-    asking.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asking
-
-    await world.finish()
-
-    assert world.log == []
-
-
-async def test_the_timer_is_kept(world: _World) -> None:
-    """The node is woken when it asked to be, not before, and again when it asks again."""
-    loop = asyncio.get_running_loop()
-    due: list[float] = []
-
-    def again() -> tuple[Effect, ...]:
-        if len(due) < 3:
-            due.append(loop.time() + 0.01)
-            world.wake_at = due[-1]
-        return ()
-
-    world.on_wake = again
-    again()
-    world.start()
-    async with asyncio.timeout(PATIENCE_S):
-        while world.log.count("wake") < 3:  # noqa: ASYNC110 - a list knows of no event
-            await asyncio.sleep(0)
-    await world.finish()
-
-    assert len(world.times) == 3
-    assert all(woken >= wanted for woken, wanted in zip(world.times, due, strict=True))
-
-
-async def test_an_input_can_move_the_timer(world: _World) -> None:
-    """A packet that makes the node want to be woken sooner re-arms the timer."""
-    world.wake_at = asyncio.get_running_loop().time() + 3600
-
-    def sooner(_text: str) -> tuple[Effect, ...]:
-        world.wake_at = asyncio.get_running_loop().time()
-        return ()
-
-    world.on_packet = sooner
-    world.start()
-    await asyncio.sleep(0)
-    world.deliver("p")
-
-    await world.logged("wake")
-
-
-async def test_time_never_goes_back(world: _World) -> None:
-    """Each input is given a time that is not before the one before."""
-    world.start()
-    for number in range(20):
-        world.deliver(str(number))
-        await world.driver.ask(REQUEST)
-
-    assert len(world.times) >= 40
-    assert sorted(world.times) == world.times
-
-
-async def test_a_timer_keeps_its_turn_during_a_flood(world: _World) -> None:
-    """A due timer is served with the next batch, however many packets wait."""
-    world.wake_at = 0.0
-    world.deliver(*(["p"] * 1000))
-
-    await world.finish()
-
-    assert world.log.index("wake") == module.PACKETS_PER_BATCH_MAX
 
 
 @pytest.mark.parametrize("durability", list(Durability))
@@ -474,4 +323,5 @@ async def test_everything_is_counted(world: _World) -> None:
     await world.finish()
 
     counters = world.driver.counters
+    assert world.driver.pending_count == 0
     assert (2, 1, 0) == tuple(counters[f"inputs.{kind}"] for kind in ("packet", "request", "cancel"))

@@ -11,7 +11,7 @@ import pytest
 from ring.address import Family, Range
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Send
-from weaveipam.protocol.messages import Grant
+from weaveipam.protocol.messages import Grant, SpaceRequest
 from weaveipam.protocol.requests import Allocate, Allocated, Release, Want
 from weaveipam.protocol.values import Pool, PoolRange, RingId
 
@@ -150,3 +150,33 @@ def test_islands_beside_the_dead_stay(torn: Any) -> None:
 
     assert whole(torn)
     assert len(torn.ring("a", V4).runs) <= 6
+
+
+def test_who_gave_asks_for_no_more_before_it_is_used(torn: Any) -> None:
+    """A gift that leaves its owner short brings no refill, which would tear the ring again; a new pod does."""
+
+    def lease_down_to(count: int) -> None:
+        while free(torn, "a") > count:
+            held = len(torn.answers)
+            torn.allocate("a", f"pod{held}", Allocate(f"pod{held}", wants=(Want(Family.V4, within=(own,)),)))
+
+    own = next(Range(run.start, run.stop) for run in torn.ring("a", V4).runs if run.owner.name == "a")
+    lease_down_to(40)
+    while sum(one.cooling for one in torn.status("a").pools):
+        torn.run(0.2)
+        lease_down_to(free(torn, "a") - 1)  # so that it keeps its islands for now
+    lease_down_to(26)
+    seen = len(torn.sent)
+    torn.run(QUIET_S)
+    quiet = [send for name, send in torn.sent[seen:] if name == "a"]
+    assert any(map(gives, quiet))
+    assert not any(map(asks, quiet))
+
+    torn.allocate("a", "new")
+    torn.run(1)
+    assert any(asks(send) for name, send in torn.sent[seen:] if name == "a")
+
+
+def asks(send: Send) -> bool:
+    """Whether a packet asks for space."""
+    return any(isinstance(one, SpaceRequest) for one in codec.decode_packet(send.packet)[1])

@@ -150,7 +150,7 @@ class Gossip:
             case PingRequest():
                 return [*self._probe.relay(header, message, digest)]
             case Rumour():
-                return self._rumoured(header, message, now)
+                return self.rumoured(header, message, now)
             case _:
                 assert_never(message)
 
@@ -192,12 +192,12 @@ class Gossip:
         chosen = self._rng.sample(alive, min(FAREWELLS, len(alive)))
         return [Tell(member.endpoint, rumour) for member in chosen]
 
-    @property
-    def _left(self) -> bool:
-        return self.members.me.state is MemberState.LEFT
+    def rumoured(self, header: Header, rumour: Rumour, now: float) -> list[Effect]:
+        """
+        As `receive`, of a rumour, and without a digest, which so many messages need not wait for.
 
-    def _rumoured(self, header: Header, rumour: Rumour, now: float) -> list[Effect]:
-        """Believe a rumour if it is news; contradict it if it is about this daemon and not so."""
+        Believes it if it is news; contradicts it if it is about this daemon and not so.
+        """
         me = self.members.me
         if rumour.peer.name != me.peer.name:
             return self._believe(self._weakened(rumour), now)
@@ -212,6 +212,10 @@ class Gossip:
         effects = self._believe(rumour, now)
         mine = self.members.me.rumour()
         return effects if rumour == mine else [Tell(header.endpoint, mine), *effects]
+
+    @property
+    def _left(self) -> bool:
+        return self.members.me.state is MemberState.LEFT
 
     def _weakened(self, rumour: Rumour) -> Rumour:
         """

@@ -21,7 +21,7 @@ ONE, TWO, OLD = Peer("n1", 1), Peer("n2", 1), Peer("n2", 0)
 
 @pytest.fixture
 def judged(view: Callable[..., View]) -> Callable[..., list[str]]:
-    """What is found where n1 and n2 hold these runs, of so many ranges, with so many addresses in use each."""
+    """What is found where n1 and n2 hold these runs, of so many ranges, with so many addresses used each."""
 
     def judge(*owners: Peer, ranges: int = 1, used: int = 0, settled: bool = True) -> list[str]:
         texts = [f"10.0.{place}.0/24" for place in range(ranges)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -27,10 +28,10 @@ def judged(view: Callable[..., View]) -> Judged:
     """What is found where n1 and n2 hold one ring and see each other, but for what is said of n2."""
 
     def judge(
-        what: Mapping[str, Any] = {},
+        what: Mapping[str, Any] = MappingProxyType({}),
         *before: Fact,
         settled: bool = True,
-        gone: str = "",  # noqa: B006 - not changed
+        gone: str = "",
     ) -> list[str]:
         one, two = (replace(view(name, alive="n1 n2"), rings=WHOLE) for name in ("n1", "n2"))
         checker = Convergence()

@@ -39,7 +39,9 @@ FINE = {
     "there were some only before": "look n1 n2=9; " + REFUSED + "look n1 n2",
     "there are some only now": "look n1 n2; " + REFUSED + "look n1 n2=9",
     "there were none meanwhile": "look n1 n2=9; ask 1 n1 a; look n1 n2; refused 1 exhausted; look n1 n2=9",
-    "first here, then there": "look n1 n2=9 n3; ask 1 n1 a; look n1 n2=9 n3=9; refused 1 exhausted; look n1 n3=9",
+    "first here, then there": (
+        "look n1 n2=9 n3; ask 1 n1 a; look n1 n2=9 n3=9; refused 1 exhausted; look n1 n3=9"
+    ),
     "out of reach": "look n1 n2=9; " + REFUSED + "look n1 n2=9 apart",
     "not known to be alive": "look n1 n2=9 strange; " + REFUSED + "look n1 n2=9",
     "not known to be alive any more": "look n1 n2=9; " + REFUSED + "look n1 n2=9 strange",

@@ -160,7 +160,7 @@ def _reset(trouble: Trouble, rng: Random) -> str:
 
 
 def _narrow(trouble: Trouble, rng: Random) -> str:
-    bytes_per_s = rng.choice((20_000.0, 200_000.0))
+    bytes_per_s = rng.choice((2_000.0, 20_000.0, 200_000.0))
     _worsen(trouble, bytes_per_s=bytes_per_s)
     return f"{bytes_per_s / 1000:g} kB/s on every link"
 

@@ -39,6 +39,10 @@ class Observer:
         self.spells: list[float] = []
         """Seconds of every spell of disagreement that has ended."""
         self.runs_max = 0
+        """Of the largest ring, ever."""
+        self.runs_final = 0
+        """Of the largest ring, when all was settled."""
+        self._latest: dict[str, View] = {}
         self._seconds = seconds
         self._quick, self._interval_s, self._sample_s = True, 1.0, 1.0
         self._comparing = False
@@ -65,6 +69,8 @@ class Observer:
         held = {name: reach[name] & self._reach.get(name, frozenset()) for name in reach}
         self._reach = reach
         self.world.hear(Observed(self.world.now, views, settled, gone, held))
+        if settled:
+            self.runs_final = _runs_of(views)
         return views
 
     def views(self) -> dict[str, View]:
@@ -115,10 +121,16 @@ class Observer:
 
     def _sample(self, views: Mapping[str, View]) -> Sample:
         world = self.world
-        shown = [views.get(name) for name in world.machines]
+        self._latest |= views
+        # A daemon that is busy with its disk just now shows what it showed before.
+        shown = [
+            self._latest.get(name) if one.running and not one.paused else None
+            for name, one in world.machines.items()
+        ]
+        views = {view.life.name: view for view in shown if view is not None}
         rings = [view.rings for view in views.values() if view.serving]
         best = max(rings, key=lambda one: sum(map(len, one.values())), default={})
-        runs = max((len(runs) for one in rings for runs in one.values()), default=0)
+        runs = _runs_of(views)
         self.runs_max = max(self.runs_max, runs)
         return Sample(
             at=world.now,
@@ -193,6 +205,12 @@ class Observer:
 
     def _rings(self, machine: Machine) -> tuple[tuple[Run, ...], ...]:
         return tuple(runs_of(machine, ring) for ring in self.world.rings)
+
+
+def _runs_of(views: Mapping[str, View]) -> int:
+    """How many runs the largest ring has."""
+    rings = (runs for view in views.values() if view.serving for runs in view.rings.values())
+    return max(map(len, rings), default=0)
 
 
 def _hulls(pools: Sequence[Pool]) -> dict[RingId, Range]:

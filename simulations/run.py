@@ -244,7 +244,7 @@ def _outcome(plan: Plan, stage: SimulatedStage, strengths: Mapping[str, str], wa
         gossip_bytes_per_node_per_second=round(sent / max(1, nodes) / max(world.now, 1e-9), 1),
         convergence_seconds=_percentiles(observer.spells),
         ring_runs_max=observer.runs_max,
-        ring_runs_final=chart.samples[-1].runs if chart.samples else 0,
+        ring_runs_final=observer.runs_final,
         reached=_reached(stage),
         faults=dict(strengths),
         replay=plan.command(),

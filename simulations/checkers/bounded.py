@@ -13,8 +13,8 @@ from weaveipam.allocation.allocator import REFILL_DOUBLINGS_MAX
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.values import RingId
 
-DRIFTS = 4
-"""Looks for islands within which all have found their place; one does if no two grants cross each other."""
+DRIFTS = 5
+"""Looks for islands within which all have found their place; two do if no two grants cross each other."""
 
 
 def quiet_s(settings: AllocationSettings) -> float:

@@ -54,7 +54,7 @@ def test_the_tail_is_that_of_the_first_time() -> None:
     """The last events before the first call of `freeze`, oldest first, and no more than so many."""
     timeline = Timeline()
     trace = Trace(lambda: timeline.now)
-    assert trace.tail == ()
+    assert not trace.tail
     for number in range(TAIL_EVENTS + 5):
         trace.note("n1", "event", number)
     trace.freeze()
@@ -69,7 +69,7 @@ def test_the_tail_is_that_of_the_first_time() -> None:
 def test_packets_are_shown_as_what_they_say() -> None:
     """A line shows who speaks and what is said; bytes that say nothing are shown as that."""
     sender = Peer("n1", 7)
-    header = codec.encode_header(Header(UNFORMED, sender, Endpoint("192.0.2.1", 1)))
+    header = Header(UNFORMED, sender, Endpoint("192.0.2.1", 1))
     packet = codec.encode_packet(header, [GrantAck(5)])
     trace = Trace(lambda: 1.5)
     trace.note("n2", "receive", packet)
@@ -77,7 +77,7 @@ def test_packets_are_shown_as_what_they_say() -> None:
     trace.note("n2", "report", "word " * 200)
     trace.freeze()
 
-    said, nonsense, long = trace.tail
+    said, nonsense, long = list(trace.tail)
     assert f"from {sender}: GrantAck(grant=5)" in said
     assert "8 bytes, " in nonsense
     assert long.endswith("...")

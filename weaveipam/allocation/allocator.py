@@ -462,11 +462,12 @@ class Allocator:
 
     def _give_islands(self, now: float) -> list[Step]:
         """Grant small islands to neighbours; see `drift`."""
+        larger = self._drift.first
         self._drift.restart(now)
         if self.pending or self._searches:
             return []
         there = {one.peer: one.endpoint for one in self._neighbours.alive()}
-        found = islands(self.holdings, self._me, there)
+        found = islands(self.holdings, self._me, there, larger=larger)
         if not found:
             self._drift.stop()
         steps: list[Step] = []

@@ -4,7 +4,8 @@ Drift: in quiet times small free islands go to the neighbours that can join them
 Space moves in small pieces, so the ring breaks up as it is used; drift makes it whole again.  An *island* is
 a stretch of addresses of one owner, between those of others, of which nothing is in use: all that can be
 assigned is free.  Of each part an owner keeps its largest islands; each other one it grants, unasked and
-whole, to the owner of the stretch before or after it, if that is a member that is there.
+whole, to the owner of the stretch before or after it, if that is a member that is there.  Those beside larger
+runs go first, so that the neighbours of the others can give what lies between.
 
 *It ends.*  Call a place where one owner's addresses touch another's a border.  A grant of a whole island to
 its neighbour makes no border and removes one, or two between stretches of the same neighbour; where that
@@ -49,12 +50,15 @@ class Timer:
         self._rng = rng
         self.wake_at = math.inf
         """Seconds on the monotonic clock; infinity while there can be nothing to give."""
+        self.first = False
+        """Whether the next look is the first one since there was nothing to give."""
         self._since = -math.inf
 
     def arm(self, now: float) -> None:
         """There may be more islands than before."""
         if self.wake_at == math.inf:
             self.restart(now)
+            self.first = True
 
     def put_off(self, now: float) -> None:
         """Something was allocated: what is free may be needed here."""
@@ -63,6 +67,7 @@ class Timer:
 
     def restart(self, now: float) -> None:
         """Look (again) a while from now."""
+        self.first = False
         self._since = now
         self.wake_at = self._drawn(now)
 
@@ -84,13 +89,13 @@ class Island(NamedTuple):
     """Who shall have them; None if nobody can at present."""
 
 
-def islands(holdings: Holdings, me: Peer, there: Container[Peer]) -> list[Island]:
-    """All that a node need not keep of what it holds; `there` are the other members that seem to be there."""
+def islands(holdings: Holdings, me: Peer, there: Container[Peer], *, larger: bool = False) -> list[Island]:
+    """All that a node need not keep of what it holds; with heirs as `heir_of` finds them."""
     found = []
     for ring in holdings.pools.rings():
         held = holdings.rings[ring]
         spare = surplus(held, me, holdings.pools.stocks_of(ring), holdings.frozen(ring))
-        found += [Island(ring, what, heir_of(what, held, there)) for what in spare]
+        found += [Island(ring, what, heir_of(what, held, there, larger=larger)) for what in spare]
     return found
 
 
@@ -118,7 +123,7 @@ def surplus(ring: Ring, me: Peer, stocks: Sequence[Stock], frozen: Sequence[Rang
     return [one for one, _ in whole if one not in kept]
 
 
-def heir_of(island: Range, ring: Ring, there: Container[Peer]) -> Peer | None:
+def heir_of(island: Range, ring: Ring, there: Container[Peer], *, larger: bool = False) -> Peer | None:
     """
     Who can join an island to what it has: the owner of the larger run beside it; None if nobody can.
 
@@ -126,7 +131,9 @@ def heir_of(island: Range, ring: Ring, there: Container[Peer]) -> Peer | None:
         island: Between addresses of others.
         ring: Who owns what.
         there: The other members that seem to be there.
+        larger: Whether only a run that is larger than the island will do.
     """
     beside = [ring.at(island.start - 1), ring.at(island.stop)]
-    runs = [run for run in beside if run is not None and run.owner in there]
-    return max(runs, key=lambda run: run.stop - run.start).owner if runs else None
+    runs = [(run.stop - run.start, run.owner) for run in beside if run is not None and run.owner in there]
+    size, heir = max(runs, default=(0, None))
+    return None if larger and size <= island.size else heir

@@ -98,12 +98,13 @@ class Trouble:
 
     def roll_back(self, machine: Machine, then: Restorable) -> None:
         """Make a host what it was, and start its daemon: pods that came after the snapshot never were."""
+        back = [one for one in then.clients if not one.leaving]
         self.cut_power([machine])
         machine.disk.roll_back(then.disk)
         self.world.forgot(machine, older=True)
-        for client in then.clients:
-            if not client.leaving:
-                self.clients.here[client.key] = client
+        for client in back:
+            client.leaving = False
+            self.clients.here[client.key] = client
         self.power_on([machine])
 
     def count(self, landmark: str) -> None:

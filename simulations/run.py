@@ -78,7 +78,7 @@ def _scenario(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStag
     preset = getattr(scenario, "PRESET", "test")
     layout = Layout(pools=pools_of([("default", getattr(scenario, "POOL", POOL))]), preset=preset)
     stage = _stage(f"{plan.seed}/{plan.scenario}", layout, seconds, watch, cooldown_s=_cooldown_s(preset))
-    _guarded(stage, lambda: _play(stage, scenario, nodes))
+    guarded(stage, lambda: _play(stage, scenario, nodes))
     return stage, {}
 
 
@@ -104,7 +104,7 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
     cooldown_s = 0.0 if CLOCKS & set(drawn) else DRIFT_MARGIN * _cooldown_s(preset)
     stage = _stage(seed, layout, seconds, watch, cooldown_s=cooldown_s)
     strengths: dict[str, str] = {}
-    _guarded(stage, lambda: strengths.update(_live(stage, seed, nodes, drawn, habits, plan)))
+    guarded(stage, lambda: strengths.update(_live(stage, seed, nodes, drawn, habits, plan)))
     return stage, {
         "preset": preset,
         "pools": f"{len(pools)} of {size} addresses",
@@ -166,7 +166,7 @@ def _caretaker(stage: SimulatedStage, rng: Random) -> Callable[[Machine, str], N
     return care
 
 
-def _guarded(stage: SimulatedStage, play: Callable[[], None]) -> None:
+def guarded(stage: SimulatedStage, play: Callable[[], None]) -> None:
     """An exception of a node is a violation, and ends the run; one of the simulator goes on."""
     try:
         play()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from simulations.checkers.base import Address, Questions, shown
 from simulations.checkers.spans import Spans
+from simulations.checkers.told import Holder
 from simulations.facts import Asked, Emptied, Fact, Forgot, Given, Taken
 
 FREE_ENOUGH = 8
@@ -43,11 +44,15 @@ class Cooldown:
         self._resting: Spans[_Release] = Spans()
         self._releases: deque[tuple[Address, _Release]] = deque()
         """All in `_resting`, oldest first."""
+        self._first: dict[Holder, int] = {}
+        """The first request of each key; a later one may be answered with what was given before."""
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
         asked = self._questions.hear(fact)
         match fact:
+            case Asked(give=True):
+                self._first.setdefault((fact.machine, fact.key), fact.request)
             case Taken() if asked is not None:
                 release = _Release(asked.machine, asked.when, fact.when)
                 for address in fact.addresses:
@@ -62,12 +67,12 @@ class Cooldown:
                 pass
 
     def _judge(self, asked: Asked, given: Given) -> Iterator[str]:
-        if (given.free_before or 0) <= FREE_ENOUGH:
+        again = self._first.get((asked.machine, asked.key)) != asked.request
+        if again or (given.free_before or 0) <= FREE_ENOUGH:
             return
         for address in given.addresses:
             for release in self._resting.meeting(address):
                 rested_s = given.when - release.asked
-                # An answer may be one that the key was given before.
                 if release.taken <= asked.when and rested_s < self._cooldown_s:
                     yield (
                         f"{shown(address)} was given to {asked.key} at {asked.machine} "

@@ -106,6 +106,14 @@ def test_the_larger_neighbour_inherits(there: set[Peer], heir: Peer | None) -> N
     assert heir_of(Range(2, 4), ring, there) == heir
 
 
+def test_who_must_be_larger() -> None:
+    """At first an island only goes where what is beside it is larger."""
+    ring = ring_of((YOU, 2), (ME, 2), (SHE, 3))
+
+    assert heir_of(Range(2, 4), ring, {YOU, SHE}, larger=True) == SHE
+    assert heir_of(Range(2, 4), ring, {YOU}, larger=True) is None
+
+
 def test_the_edges_of_a_ring_have_no_neighbour() -> None:
     """A range that one peer owns alone has no heir."""
     ring = Ring.of([Run(0, 4, Token(0, 0), ME, ME), Run(8, 12, Token(0, 0), YOU, YOU)])
@@ -133,6 +141,7 @@ def test_the_timer_waits_for_quiet_but_not_for_ever() -> None:
     timer.put_off(5.0)
     assert timer.wake_at == math.inf
     timer.arm(100.0)
+    assert timer.first
     assert 110.0 <= timer.wake_at <= 120.0
     timer.put_off(109.0)
     assert 119.0 <= timer.wake_at <= 129.0
@@ -141,6 +150,8 @@ def test_the_timer_waits_for_quiet_but_not_for_ever() -> None:
     assert timer.wake_at == before
     timer.put_off(195.0)
     assert timer.wake_at == 100.0 + PATIENCE * SETTINGS.drift_s
+    timer.restart(200.0)
+    assert not timer.first
     timer.stop()
     assert timer.wake_at == math.inf
 

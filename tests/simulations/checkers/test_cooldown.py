@@ -41,6 +41,9 @@ FINE = {
     "asked before it was released": (
         "at 7; ask 9 n1 b; " + RESTS + "at 11; given 9 10.0.0.1 free=9"  # it may have been given long ago
     ),
+    "the key had it already": (
+        RESTS + "at 11; ask 8 n1 b; given 8 10.0.0.1 free=0; at 12; ask 9 n1 b; given 9 10.0.0.1 free=9"
+    ),
     "nothing was found to be released": "at 8; back 1 n1 a; at 10; taken 1; " + SOON,
     "the release was refused": "at 8; back 1 n1 a; at 10; refused 1 not-ready; " + SOON,
 }

@@ -43,6 +43,8 @@ class Trouble:
     """Mean of how long a daemon that has ended stays down."""
     gone: set[str] = field(default_factory=set)
     """Machines that must not be started again."""
+    dark: set[str] = field(default_factory=set)
+    """Machines that have lost their power and not started again."""
     counts: dict[str, int] = field(default_factory=dict)
     """Landmarks that only faults can see."""
 
@@ -74,22 +76,21 @@ class Trouble:
 
     def settle_down(self, machine: Machine) -> None:
         """Start a daemon that has ended, as service managers do, unless it is to stay down."""
-        if not machine.running and machine.name not in self.gone:
-            self.observer.mark("start", f"{machine.name} starts", [machine.name])
-            machine.start()
+        if machine.running or machine.name in self.gone:
+            return
+        self.observer.mark("start", f"{machine.name} starts", [machine.name])
+        machine.start()
+        if machine.running and machine.name in self.dark:
+            self.dark.discard(machine.name)
+            self.clients.rebooted(machine)
 
     def cut_power(self, machines: Sequence[Machine]) -> None:
-        """All those hosts are off at once, and their pods gone."""
+        """All those hosts are off at once, and their pods gone; when they boot their runtimes clean up."""
         for machine in machines:
+            self.dark.add(machine.name)
             self.clients.emptied(machine)
             self.world.hear(Emptied(self.world.now, machine.name))
             machine.lose_power()
-
-    def power_on(self, machines: Sequence[Machine]) -> None:
-        """Those hosts boot, and their runtimes clean up."""
-        for machine in machines:
-            self.settle_down(machine)
-            self.clients.rebooted(machine)
 
     def snapshot(self, machine: Machine) -> Restorable:
         """The host as it is: its disk, and the pods that hold something there."""
@@ -105,7 +106,7 @@ class Trouble:
         for client in back:
             client.leaving = False
             self.clients.here[client.key] = client
-        self.power_on([machine])
+        self.settle_down(machine)
 
     def count(self, landmark: str) -> None:
         """One more of those."""
@@ -297,7 +298,9 @@ def _power_cut(trouble: Trouble, rng: Random) -> str:
             trouble.observer.mark("power-cut", "no power", [one.name for one in off])
             trouble.cut_power(off)
             for one in off:
-                trouble.world.timeline.after(rng.expovariate(1 / trouble.downtime_s), trouble.power_on, [one])
+                trouble.world.timeline.after(
+                    rng.expovariate(1 / trouble.downtime_s), trouble.settle_down, one
+                )
 
     trouble.every(mean_s, rng, cut)
     return f"{'of all' if everybody else 'of one'}, every {mean_s:g} s"

@@ -323,7 +323,7 @@ class SimulatedStage:
         return {name: view_of(one, world.rings) for name, one in world.machines.items() if world.serving(one)}
 
     def _boot(self, machine: Machine) -> None:
-        self.trouble.power_on([machine])
+        self.trouble.settle_down(machine)
 
     def _those(self, names: Sequence[str]) -> list[Machine]:
         return [self.world.machines[name] for name in names]

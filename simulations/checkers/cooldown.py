@@ -1,7 +1,8 @@
 """
 A released address rests before somebody else gets it, as long as others are free.
 
-Not so after its machine has lost its power or its disk: what rests is not on stable storage.
+Not so after its machine has lost its power or its disk: what rests is not on stable storage.  Nor where it
+has moved to another daemon meanwhile, which asked for it as nobody had anything else.
 Does not know clocks that run wrong: whoever sets up the run allows for them.
 """
 
@@ -20,7 +21,7 @@ FREE_ENOUGH = 8
 """
 Free addresses at the daemon itself that leave no excuse for giving away one that rests.
 
-With fewer they may be a block, resting at a peer, that was granted as nobody had anything else.
+With fewer they may have come back from a daemon that had asked for them as nobody had anything else.
 """
 
 
@@ -73,7 +74,8 @@ class Cooldown:
         for address in given.addresses:
             for release in self._resting.meeting(address):
                 rested_s = given.when - release.asked
-                if release.taken <= asked.when and rested_s < self._cooldown_s:
+                here = release.machine == asked.machine
+                if here and release.taken <= asked.when and rested_s < self._cooldown_s:
                     yield (
                         f"{shown(address)} was given to {asked.key} at {asked.machine} "
                         f"{rested_s:.3f} s after its release, with {given.free_before} free"

@@ -17,7 +17,6 @@ SOON = "at 12; ask 9 n1 b; at 12.5; given 9 10.0.0.1 free=9; "
 
 EARLY = {
     "at the same daemon": RESTS + SOON,
-    "at another": RESTS + "at 11; ask 9 n2 b; given 9 10.0.0.1 free=9",
     "to the same key": RESTS + "at 12; ask 9 n1 a; at 12.5; given 9 10.0.0.1 free=9",
     "just before": RESTS + "at 12; ask 9 n1 b; at 12.999; given 9 10.0.0.1 free=9",
     "in a block": RESTS + "at 12; ask 9 n1 b; at 12.5; given 9 10.0.0.0/29 free=9",
@@ -32,17 +31,22 @@ EARLY = {
 }
 FINE = {
     "after the cooldown": RESTS + "at 12; ask 9 n1 b; at 13; given 9 10.0.0.1 free=9",
-    "another address": RESTS + "at 12; ask 9 n1 b; given 9 10.0.0.2 free=9",
-    "in another network": RESTS + "at 12; ask 9 n1 b; given 9 blue:10.0.0.1 free=9",
-    "hardly any others were free": RESTS + f"at 12; ask 9 n1 b; given 9 10.0.0.1 free={FREE_ENOUGH}",
-    "nobody knows what was free": RESTS + "at 12; ask 9 n1 b; given 9 10.0.0.1",
+    "at another daemon": RESTS + "at 11; ask 9 n2 b; given 9 10.0.0.1 free=9",
+    "another address": RESTS + "at 11; ask 9 n1 b; given 9 10.0.0.2 free=9",
+    "in another network": RESTS + "at 11; ask 9 n1 b; given 9 blue:10.0.0.1 free=9",
+    "hardly any others were free": RESTS + f"at 11; ask 9 n1 b; given 9 10.0.0.1 free={FREE_ENOUGH}",
+    "nobody knows what was free": RESTS + "at 11; ask 9 n1 b; given 9 10.0.0.1",
     "after the power was lost": RESTS + "emptied n1; " + SOON,
     "after the disk was lost": RESTS + "forgot n1; " + SOON,
     "asked before it was released": (
         "at 7; ask 9 n1 b; " + RESTS + "at 11; given 9 10.0.0.1 free=9"  # it may have been given long ago
     ),
     "the key had it already": (
-        RESTS + "at 11; ask 8 n1 b; given 8 10.0.0.1 free=0; at 12; ask 9 n1 b; given 9 10.0.0.1 free=9"
+        RESTS
+        + "at 11; ask 8 n1 b; given 8 10.0.0.1 free=0; at 12; ask 9 n1 b; at 12.5; given 9 10.0.0.1 free=9"
+    ),
+    "given long ago, which nobody heard of": (
+        "at 7; ask 2 n1 b; vanished 2; " + RESTS + "at 12; ask 9 n1 b; at 12.5; given 9 10.0.0.1 free=9"
     ),
     "nothing was found to be released": "at 8; back 1 n1 a; at 10; taken 1; " + SOON,
     "the release was refused": "at 8; back 1 n1 a; at 10; refused 1 not-ready; " + SOON,
@@ -72,6 +76,7 @@ def test_a_loss_forgets_only_what_was_released_there(tell: Tell) -> None:
     """Of two releases of neighbours, the one at the machine that lost its power is forgotten."""
     both = RESTS + "at 8; back 2 n2 c; at 10; taken 2 10.0.0.2; emptied n1; "
 
-    found = tell(Cooldown(5.0), both + "at 12; ask 9 n2 b; at 12.5; given 9 10.0.0.0/30 free=9")
+    early = "at 12; ask 9 n2 b; at 12.5; given 9 10.0.0.0/30 free=9; "
+    found = tell(Cooldown(5.0), both + early + "at 40; ask 10 n2 d; given 10 10.0.0.0/30 free=9")
 
     assert len(found) == 1

@@ -43,6 +43,8 @@ FINE = {
     "twice at once, the second first": HELD + "back 2 n1 a; back 3 n1 a; taken 3 10.0.0.1; taken 2",
     "twice at once, the first first": HELD + "back 2 n1 a; back 3 n1 a; taken 2 10.0.0.1; taken 3",
     "after the power was lost": HELD + "emptied n1; " + MISSING,
+    "told twice, after the power was lost": HELD + "ask 2 n1 a; given 2 10.0.0.1; emptied n1; " + MISSING,
+    "giving back nothing was refused": "back 2 n1 a; refused 2 not-ready; emptied n1; " + MISSING,
     "after the disk was lost": HELD + "forgot n1; " + MISSING,
     "durable, after the disk was lost": DURABLE + "forgot n1; " + MISSING,
     "the power was lost meanwhile": HELD + "back 9 n1 a; emptied n1; taken 9",

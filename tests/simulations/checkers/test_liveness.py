@@ -33,6 +33,7 @@ FINE = {
     "the daemon does not show anything": WAITS + f"at {ANSWER_S + 2}; look n2",
     "refused before all is settled": WAITS + "refused 1 not-ready; look n1 settled",
     "asked before all is settled": WAITS + "look n1 settled; refused 1 not-ready",
+    "nobody waits for the refusal": "look n1 settled; ask 1 n1 a; vanished 1; refused 1 not-ready",
     "given when all is settled": "look n1 settled; ask 1 n1 a; given 1 10.0.0.1",
 }
 

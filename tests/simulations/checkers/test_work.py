@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from ring.ring import Peer
 from simulations.checkers.base import Checker
 from simulations.checkers.work import Work
+from simulations.facts import Asked, Observed, Refused, View
 
 Tell = Callable[[Checker, str], list[str]]
 
@@ -50,7 +53,9 @@ FINE = {
     "who asked was not there": "look n2=9; " + REFUSED + "look n1 n2=9",
     "asked before anybody looked": REFUSED + "look n1 n2=9; look n1 n2=9",
     "waiting when somebody looked first": "ask 1 n1 a; look n1 n2=9; refused 1 exhausted; look n1 n2=9",
-    "a block": "look n1 n2=9; ask 1 n1 a size=8; refused 1 exhausted; look n1 n2=9",
+    "giving back": "look n1 n2=9; back 1 n1 a; refused 1 exhausted; look n1 n2=9",
+    "the client had gone": "look n1 n2=9; ask 1 n1 a; vanished 1; refused 1 exhausted; look n1 n2=9",
+    "a block": "look n1 n2=99; ask 1 n1 a size=8; refused 1 exhausted; look n1 n2=99",
     "nobody has looked since": "look n1 n2=9; " + REFUSED,
 }
 
@@ -67,6 +72,19 @@ def test_plenty_in_reach_is_found(tell: Tell, story: str) -> None:
 def test_what_may_have_been_exhausted_is_fine(tell: Tell, story: str) -> None:
     """Nobody is accused where at one moment nobody in reach may have had any."""
     assert tell(Work(), story) == []
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_who_shows_nothing_cannot_help(view: Callable[..., View], *, shown: bool) -> None:
+    """A daemon that does not serve, or cannot be asked, may have nothing, whoever sees it alive."""
+    views = {"n1": view("n1", alive="n2"), "n2": replace(view("n2", free=9), serving=False)}
+    look = Observed(0.0, views if shown else {"n1": views["n1"]}, reach={"n1": frozenset({"n2"})})
+    asked = Asked(1.0, 1, "n1", Peer("n1", 1), "a", give=True)
+    work = Work()
+
+    assert [
+        text for fact in (look, asked, Refused(2.0, 1, "exhausted", ""), look) for text in work.hear(fact)
+    ] == []
 
 
 def test_everybody_who_could_have_helped_is_named(tell: Tell) -> None:

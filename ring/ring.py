@@ -81,21 +81,13 @@ def joined(runs: Iterable[Run]) -> tuple[Run, ...]:
 class Chunk:
     """A stretch of a ring's runs that rings share; never changed once made."""
 
-    __slots__ = ("_owners", "runs", "starts")
+    __slots__ = ("runs", "starts")
 
     def __init__(self, runs: tuple[Run, ...], starts: list[int]) -> None:
         self.runs = runs
         """Sorted, disjoint, not empty."""
         self.starts = starts
         """The starts of the runs."""
-        self._owners: frozenset[Peer] | None = None
-
-    @property
-    def owners(self) -> frozenset[Peer]:
-        """Who owns something here; found out once."""
-        if self._owners is None:
-            self._owners = frozenset(run.owner for run in self.runs)
-        return self._owners
 
 
 class Ring:
@@ -194,10 +186,8 @@ class Ring:
                     yield run.clipped(what.start, what.stop)
 
     def owned_by(self, peer: Peer) -> Iterator[Run]:
-        """The runs that a peer owns, in order."""
-        return (
-            run for chunk in self.chunks if peer in chunk.owners for run in chunk.runs if run.owner == peer
-        )
+        """The runs that a peer owns, in order; linear in all runs."""
+        return (run for run in self if run.owner == peer)
 
     def overlaid(self, runs: Iterable[Run]) -> Overlaid:
         """This ring with runs laid over whatever was there; for `merge`, which knows that they win."""

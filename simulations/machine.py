@@ -171,7 +171,7 @@ class Machine:
         self._trace.note(self.name, "start", f"{held} {len(opened.records)} {opened.damage}")
         self._local = self.clock.read()
         rng = Random(f"{self.seed}/{self._starts}")
-        self._port = self._network.attach(self.name, self.settings.endpoint, self._deliver)
+        self._port = self._network.attach(self.name, self.settings.endpoint, self.deliver)
         self.node = self._call(self._restore, held, self.settings, rng, opened.records, self._local)
         self._due = self.node.wake_at
         self._pump()
@@ -268,7 +268,8 @@ class Machine:
         assert isinstance(reply, Reply)
         return reply.answer
 
-    def _deliver(self, packet: bytes, source: Endpoint) -> None:
+    def deliver(self, packet: bytes, source: Endpoint) -> None:
+        """A packet has arrived at the daemon, which runs."""
         self._packets.append((packet, source))
         if len(self._packets) > INBOX_MAX:
             self._packets.popleft()

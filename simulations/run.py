@@ -75,7 +75,7 @@ def _scenario(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStag
     scenario: ModuleType = scenarios.load(plan.scenario)
     nodes = plan.nodes or scenario.NODES
     seconds = 60 * (plan.minutes or scenario.MINUTES)
-    preset = getattr(scenario, "PRESET", "test")
+    preset = _preset(nodes, getattr(scenario, "PRESET", "test"))
     layout = Layout(pools=pools_of([("default", getattr(scenario, "POOL", POOL))]), preset=preset)
     stage = _stage(f"{plan.seed}/{plan.scenario}", layout, seconds, watch, cooldown_s=_cooldown_s(preset))
     guarded(stage, lambda: _play(stage, scenario, nodes))
@@ -98,7 +98,7 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
     habits = _draw_habits(rng, size)
     seconds = seconds if plan.minutes is None else 60 * plan.minutes
     nodes = nodes if plan.nodes is None else plan.nodes
-    preset = preset if nodes <= QUICK_MAX else "lan"
+    preset = _preset(nodes, preset)
     layout = Layout(pools=pools, preset=preset, seeds=rng.choice((1, 2, 3, 3)))
     drawn = faults.draw(seed, plan.faults)
     cooldown_s = 0.0 if CLOCKS & set(drawn) else DRIFT_MARGIN * _cooldown_s(preset)
@@ -181,6 +181,11 @@ def _stage(
     world = World(seed, layout, court.hear)
     court.on_first = world.trace.freeze
     return SimulatedStage(world, court, Random(f"{seed}/stage"), seconds, watch)
+
+
+def _preset(nodes: int, wanted: str) -> str:
+    """The preset for so many daemons: the quick one is for few."""
+    return "lan" if wanted == "test" and nodes > QUICK_MAX else wanted
 
 
 def _cooldown_s(preset: str) -> float:

@@ -19,6 +19,7 @@ from simulations.faults import Restorable, Trouble
 from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
+from simulations.seasoned import season
 from simulations.views import view_of
 from simulations.world import World
 
@@ -28,6 +29,8 @@ SLICE_S = 1.0
 """Virtual seconds between two looks at whether something has come about."""
 DRAIN_MAX = 4096
 """Addresses that are asked for, at the end, to see whether all can be had."""
+FORMED_MAX = 200
+"""Machines up to which a cluster forms as the run begins; a larger one was formed long ago."""
 ASKERS_MAX = 8
 """Daemons that are asked for them."""
 SETTLE_ROUNDS = 150.0
@@ -77,8 +80,11 @@ class SimulatedStage:
     def form(self, nodes: int) -> None:
         """Start the first daemons and wait until they serve; a violation if they do not in time."""
         machines = self.world.found([f"n{number + 1}" for number in range(nodes)])
-        for machine in machines:
-            machine.start()
+        if nodes > FORMED_MAX:
+            season(self.world, machines, self._rng)
+        else:
+            for machine in machines:
+                machine.start()
         self.observer.start()
         self.settle()
 
@@ -250,7 +256,10 @@ class SimulatedStage:
         # A commit, or a grant, may be under way just now; who does not agree is found below.
         self._wait(self._agreed, ANSWERS_S, self.world.gossip.probe_interval_s)
         self.observer.observe(settled=True, gone=frozenset(self.trouble.gone))
-        self._drain()
+        if (
+            len(self.world.machines) <= FORMED_MAX
+        ):  # a larger cluster takes longer for it than for all the rest
+            self._drain()
 
     def _drain(self) -> None:
         """Everything that is free can be had, and nothing is in use that nobody holds."""

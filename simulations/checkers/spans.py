@@ -43,8 +43,8 @@ class Spans(Generic[Noted]):
         ring, span = address
         entries = self._sorted.get(ring, [])
         first = bisect_left(entries, span.start - self._size_max + 1, key=_start)
-        for start, stop, noted in entries[first : bisect_left(entries, span.stop, key=_start)]:
-            if span.start < stop and start < span.stop:
+        for _, stop, noted in entries[first : bisect_left(entries, span.stop, key=_start)]:
+            if span.start < stop:
                 yield noted
 
 

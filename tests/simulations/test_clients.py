@@ -71,7 +71,7 @@ def test_nothing_is_left_behind_by_a_crash(stage_of: StageOf, how: str) -> None:
         else:
             stage.trouble.cut_power([machine])
         stage.run(0.5)
-        stage.trouble.power_on([machine])
+        stage.trouble.settle_down(machine)
 
     end(stage)
 
@@ -128,7 +128,7 @@ def test_durable_clients_say_so(stage_of: StageOf) -> None:
     claim = stage.clients.add(machine, Habits(durable=1.0))
     stage.run(1.0)
     stage.trouble.cut_power([machine])
-    stage.trouble.power_on([machine])
+    stage.trouble.settle_down(machine)
     stage.run(10.0)
 
     assert set(stage.clients.here) == {claim.key}

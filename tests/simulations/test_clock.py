@@ -60,6 +60,7 @@ def test_the_wall_clock_is_set_either_way() -> None:
     assert clock.read() == 0.0
 
 
+@pytest.mark.slow
 @given(STEPS, st.floats(0.0, 1e6))
 def test_monotonic_and_foreseeable(steps: list[tuple[str, float]], offset_s: float) -> None:
     """Whatever is done to it, it never goes back, and `when` is the time at which it shows something."""

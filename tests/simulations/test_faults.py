@@ -69,6 +69,7 @@ def strengths(stage: SimulatedStage, names: Sequence[str], seed: str) -> dict[st
 # Drawing
 
 
+@pytest.mark.slow
 def test_each_fault_is_drawn_as_often_as_it_says() -> None:
     """Over many seeds a fault is there about as often as its chance; each run has its own set."""
     drawn = [faults.draw(str(seed), None) for seed in range(1000)]

@@ -224,19 +224,21 @@ class Gossip:
         A death follows a suspicion that was to be heard by all.  Who comes from the other side of a partition
         believes in the death of everybody here, and should not have his way before they can refute.
         """
+        if rumour.state is not MemberState.DEAD:
+            return rumour
         held = self.members.get(rumour.peer.name)
         undoubted = held is not None and (held.peer, held.state) == (rumour.peer, MemberState.ALIVE)
-        if undoubted and rumour.state is MemberState.DEAD:
-            return replace(rumour, state=MemberState.SUSPECT)
-        return rumour
+        return replace(rumour, state=MemberState.SUSPECT) if undoubted else rumour
 
     def _believe(self, rumour: Rumour, now: float) -> list[Effect]:
         """Enter a rumour in the table, and spread and report it, if it is news."""
         change = self.members.hear(rumour, now)
         if change is None:
             return []
-        self._rumours.add(change.after.rumour())
-        if change.after.peer != self.members.me.peer:
+        if change.after.peer == self.members.me.peer:
+            self._rumours.add(change.after.rumour())
+        else:
+            self._rumours.add(rumour)
             self._probe.note(change, now)
         return [*_reports(change, self.members.me.peer)]
 

@@ -97,6 +97,9 @@ _RULES: Mapping[type, Callable[..., bool]] = {
 _SHARED = frozenset((Peer, Token, Run, values.Endpoint, values.RingId, messages.Rumour))
 """What is decoded again and again, and then kept: equal ones are one object, for memory and for speed."""
 
+_FLAT = frozenset((Peer, Token, values.Endpoint, values.RingId))
+"""Those of them with no arrays in them."""
+
 _SHARED_MAX = 1 << 15
 """Values of one class that are remembered to be shared, those least recently decoded forgotten first."""
 
@@ -285,6 +288,20 @@ def _array(of: type, parts: Sequence[Codec], required: int, where: str, names: S
             raise ValueError(f"{where} contradicts itself")
         return build(*entries)
 
-    if of in _SHARED:
-        return Codec(lru_cache(_SHARED_MAX, typed=True)(encode), decode)
-    return Codec(encode, decode)
+    if of not in _SHARED:
+        return Codec(encode, decode)
+    if of in _FLAT:
+        return Codec(lru_cache(_SHARED_MAX, typed=True)(encode), _remembered(decode, where))
+    return Codec(lru_cache(_SHARED_MAX, typed=True)(encode), decode)
+
+
+def _remembered(decode: Callable[[Any], Any], where: str) -> Callable[[Any], Any]:
+    """The same, for arrays without arrays in them: only there are entries of equal value told apart by type."""
+    known = lru_cache(_SHARED_MAX, typed=True)(lambda *entries: decode(entries))
+
+    def look_up(raw: Any) -> Any:
+        if type(raw) is not tuple:
+            raise ValueError(f"{where} is not an array")
+        return known(*raw)
+
+    return look_up

@@ -55,6 +55,7 @@ FINE = {
     "the answer crossed the way back": "ask 1 n1 a; back 2 n1 a; given 1 10.0.0.1; taken 2; " + MISSING,
     "the answer came after it was taken": "ask 1 n1 a; back 2 n1 a; taken 2 10.0.0.1; given 1 10.0.0.1; "
     + MISSING,
+    "the client had gone": HELD + "back 9 n1 a; vanished 9; taken 9",
     "another key": HELD + "back 9 n1 b; taken 9",
     "the same key elsewhere": HELD + "back 9 n2 a; taken 9",
 }

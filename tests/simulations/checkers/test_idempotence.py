@@ -46,6 +46,9 @@ FINE = {
     "the first was never answered": "ask 1 n1 a; vanished 1; " + OTHER,
     "refused before it was given": "ask 1 n1 a; ask 9 n1 a; given 1 10.0.0.1; refused 9 exhausted",
     "refused, as it wants something else": HELD + "ask 9 n1 a; refused 9 conflict",
+    "refused as the power went": (
+        "ask 1 n1 a durable; given 1 10.0.0.1; ask 9 n1 a; emptied n1; refused 9 exhausted"
+    ),
     "refused, and never given": "ask 1 n1 a; refused 1 exhausted; ask 9 n1 a; given 9 10.0.0.1",
     "given back again": HELD + "back 2 n1 a; taken 2 10.0.0.1; back 9 n1 a; taken 9",
 }

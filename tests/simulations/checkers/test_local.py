@@ -25,6 +25,7 @@ FINE = {
     "exhausted, and nobody knows what was free": "ask 1 n1 a; refused 1 exhausted",
     "giving back is refused": "back 1 n1 a; refused 1 not-ready free=3",
     "never answered": "ask 1 n1 a; vanished 1",
+    "refused after the client had gone": "ask 1 n1 a; vanished 1; refused 1 exhausted free=1",
     "answered after the client had gone": "ask 1 n1 a; vanished 1; given 1 10.0.0.1 late free=1",
 }
 

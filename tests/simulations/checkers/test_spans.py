@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ ADDRESSES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(ADDRESSES, st.integers(0, 3))), st.data(), ADDRESSES)
 def test_as_a_list_that_is_searched(
     entries: list[tuple[Address, int]], data: st.DataObject, wanted: Address

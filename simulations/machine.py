@@ -206,7 +206,9 @@ class Machine:
         self.disk.lose_power()
 
     def pause(self) -> None:
-        """The process stops running; its kernel goes on."""
+        """The process stops running; its kernel goes on.  Nothing if the daemon does not run."""
+        if self.node is None:
+            return
         self.paused = True
         self.reports["paused"] += 1
         self._trace.note(self.name, "pause")

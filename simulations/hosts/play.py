@@ -23,6 +23,7 @@ from pathlib import Path
 from types import ModuleType
 
 from simulations import landmarks, scenarios
+from simulations.checkers.bounded import quiet_s
 from simulations.hosts.impair import Segment
 from simulations.hosts.namespaces import remove_leftovers, why_unavailable
 from simulations.hosts.processes import DaemonError
@@ -111,7 +112,6 @@ def _load(scenario: str) -> ModuleType:
 def _setting(
     module: ModuleType, nodes: int | None, minutes: float | None, seed: int, directory: Path
 ) -> Setting:
-    allocation = AllocationSettings.preset(PRESET)
     pool = getattr(module, "POOL", POOL)
     return Setting(
         nodes=nodes or min(module.NODES, NODES_MAX),
@@ -119,7 +119,7 @@ def _setting(
         pool=parse_pool({"name": "default", "ranges": [pool]}),
         pool_text=f"default={pool}",
         preset=PRESET,
-        rest_s=allocation.cooldown_s + 2 * allocation.coalesce_s,
+        rest_s=quiet_s(AllocationSettings.preset(PRESET)),
         seed=seed,
         directory=directory,
     )

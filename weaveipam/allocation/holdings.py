@@ -219,6 +219,8 @@ class Holdings:
 
     def checked(self, ownership: Ownership) -> Ring | None:
         """Peers' runs as a ring; None for what no daemon of ours would say."""
+        if self.rings.says(ownership):
+            return self.rings[ownership.ring]
         if any(run.token.epoch > EPOCH_MAX for run in ownership.runs):
             return None
         if any(not self.pools.covers(ownership.ring, run.start, run.stop) for run in ownership.runs):

@@ -84,4 +84,5 @@ def test_a_grant_to_nobody_stays_open(judged: Judged) -> None:
 def test_who_went_back_in_time_finds_conflicts(judged: Judged) -> None:
     """Conflicts stay after a snapshot was restored; a disk that is merely lost causes none."""
     assert judged(CONFLICT, Forgot(1.0, "n2", older=True)) == []
+    assert judged(CONFLICT, Forgot(1.0, "n2", older=True), Forgot(2.0, "n1")) == []
     assert len(judged(CONFLICT, Forgot(1.0, "n2"))) == 1

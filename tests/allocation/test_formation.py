@@ -160,3 +160,12 @@ def test_who_cannot_be_remembered_is_not_answered() -> None:
 
     assert [] == one.answer(header(A), None, in_use=False)
     assert [Tell] == [type(step) for step in one.answer(header(A), birth, in_use=False)]
+
+
+def test_only_places_where_nobody_listens_are_missed() -> None:
+    """Of those it was told of and has met, a daemon misses whom it does not see; itself it never misses."""
+    one = formation(A, SEEDS, ("a", "b", "d"))
+    one.meet(Peer("c", 1), endpoint("c"))
+
+    assert [endpoint("b"), endpoint("c"), endpoint("d")] == one.missing_from(frozenset())
+    assert [endpoint("c")] == one.missing_from(frozenset((endpoint("b"), endpoint("d"))))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ring.address import Family, Range
 from ring.ring import Peer, Ring, Run, Token
 from weaveipam.allocation.rings import Rings
 from weaveipam.protocol.effects import Durability
+from weaveipam.protocol.messages import Ownership
 from weaveipam.protocol.records import Owned
 from weaveipam.protocol.values import RingId
 
@@ -110,3 +113,38 @@ def test_beyond_is_what_the_other_lacks() -> None:
 
     assert rings[V4] == other[V4]
     assert {ME: 14, OTHER: 16} == rings.sizes()
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        ([run(0, 10, ME, 2), run(10, 20, OTHER, 1)], True),
+        ([run(3, 7, ME, 2)], True),
+        ([run(12, 15, OTHER)], True),
+        ([run(12, 15, ME)], True),
+        ([], True),
+        ([run(3, 7, ME, 3)], False),
+        ([run(3, 7, OTHER, 2)], False),
+        ([run(20, 30, OTHER)], False),
+        ([run(5, 15, OTHER)], False),
+    ],
+)
+def test_what_is_plainly_known_is_seen_without_merging(told: list[Run], known: bool) -> None:
+    """What a node takes for known changes nothing when it is merged; conflicts are looked into."""
+    rings = Rings(ME, b"key")
+    rings.merge(V4, Ring.of([run(0, 10, ME, 2), run(10, 20, OTHER, 1)]))
+    assert known is rings.knows(Ownership(V4, tuple(told)))
+
+    change = rings.merge(V4, Ring.of(told))
+    assert not known or (change.won, change.conflicts) == ((), ())
+
+
+def test_a_ring_is_said_whole_or_not() -> None:
+    """Only all runs of a ring, as they are, are what a node says of it."""
+    rings = Rings(ME, b"key")
+    mine = (run(0, 10, ME, 2), run(10, 20, OTHER, 1))
+    rings.merge(V4, Ring.of(mine))
+
+    assert rings.says(Ownership(V4, mine))
+    assert not rings.says(Ownership(V4, mine[:1]))
+    assert not rings.says(Ownership(V4, (mine[0], run(10, 20, OTHER, 0))))

@@ -45,7 +45,7 @@ TESTED_THROUGH = {
 """Modules that no test imports, with the test that drives them through their users; often as a process."""
 
 STORIES = ROOT / "simulations" / "scenarios"
-"""Not modules that others build on but stories, loaded by name: tests/simulations/test_scenarios.py plays all."""
+"""Not modules that others build on but stories, loaded by name; test_scenarios.py plays them all."""
 
 
 def modules() -> list[Path]:

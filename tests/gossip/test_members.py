@@ -154,6 +154,7 @@ def test_members_are_sorted_and_the_gone_are_not_alive() -> None:
     assert ["x", "z"] == [one.peer.name for one in members.alive()]
     assert ["b", "x", "y", "z"] == [one.peer.name for one in members.all()]
     assert ["b", "me", "x", "y", "z"] == [one.peer.name for one in members.rumours()]
+    assert {THERE} == members.endpoints()
     assert members.get("me") is members.me
     assert members.get("unheard") is None
 

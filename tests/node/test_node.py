@@ -12,8 +12,9 @@ import pytest
 from ring.address import Family, Range
 from ring.ring import Peer
 from weaveipam.protocol import codec
-from weaveipam.protocol.effects import Effect, Persist, Report, Send
+from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Channel, Effect, Persist, Report, Send
 from weaveipam.protocol.messages import (
+    Ack,
     Grant,
     GrantAck,
     Header,
@@ -21,10 +22,12 @@ from weaveipam.protocol.messages import (
     Need,
     Ping,
     Refused,
+    Rumour,
     SpaceRefusal,
     SpaceRequest,
     Standing,
     Sync,
+    Tell,
 )
 from weaveipam.protocol.requests import (
     Allocate,
@@ -714,3 +717,41 @@ def test_a_claim_that_waited_for_the_birth_finds_its_owner(cluster: MakeCluster,
 
     assert isinstance(two.answers[number], Allocated)
     assert [far] == starts(two.answers[number].allocation)
+
+
+def test_what_is_said_to_one_at_once_is_one_datagram(three: Any) -> None:
+    """An ack and a refutation for the same member, from one packet of his, travel together."""
+    accused = Rumour(Peer("a", 1), Endpoint("a", 1), MemberState.SUSPECT, 0)
+    same = three.hosts["a"].node._digest().fingerprint
+    effects = hear(three, "a", "b", Ping(1, Peer("a", 1), same), accused)
+    answers = [one for one in effects if isinstance(one, Send) and one.channel is Channel.DATAGRAM]
+
+    assert len(answers) == 1
+    assert Ack in map(type, told(effects))
+    assert replace(accused, state=MemberState.ALIVE, refutation=1) in told(effects)
+
+
+def test_more_than_a_datagram_holds_goes_in_several(three: Any) -> None:
+    """What is said to one at once is said in order, in full, and in no datagram too large."""
+    names = [f"{index:03}{'n' * 200}" for index in range(20)]
+    pings = [Ping(index, Peer(name, 1), 12345) for index, name in enumerate(names)]
+    node = three.hosts["a"].node
+    tells = [Tell(Endpoint("b", 1), ping) for ping in pings]
+    sends = [one for one in node._effects(tells) if isinstance(one, Send)]
+    said = [one for one in told(tuple(sends)) if isinstance(one, Ping)]
+
+    assert pings == said
+    assert 1 < len(sends) < len(pings)
+    assert all(len(one.packet) <= DATAGRAM_BYTES_MAX for one in sends)
+
+
+def test_an_exchange_tells_back_nothing_that_it_was_told(three: Any) -> None:
+    """The answer to somebody who knows the same members and rings is empty."""
+    asked = next(
+        one for one in told(hear(three, "a", "b", Ping(1, Peer("a", 1), 12345))) if type(one) is Sync
+    )
+    answer = [one for one in told(hear(three, "a", "b", asked)) if isinstance(one, Sync)]
+
+    assert asked.members
+    assert asked.rings
+    assert [Sync(False, None, (), ())] == answer

@@ -205,6 +205,19 @@ class TestPackets:
 
         assert codec.encoded_size(message) == len(after) - len(before)
 
+    def test_equal_values_are_one_object(self) -> None:
+        """The same run and member in two packets, in messages of two kinds, become the same objects."""
+        here = messages.Rumour(ME, HERE.endpoint, MemberState.ALIVE, 0)
+        said = (messages.Ownership(RING, (RUN,)), here)
+        sync = messages.Sync(True, None, said[:1], said[1:])
+        alone = codec.decode_packet(codec.encode_packet(HERE, said))[1]
+        together = codec.decode_packet(codec.encode_packet(HERE, [sync]))[1][0]
+
+        assert isinstance(alone[0], messages.Ownership)
+        assert isinstance(together, messages.Sync)
+        assert alone[0].runs[0] is together.rings[0].runs[0]
+        assert alone[1] is together.members[0]
+
     @given(HEADER)
     def test_header_is_bounded(self, header: Header) -> None:
         """No header takes more than its bound, which leaves most of a datagram to messages."""
@@ -340,6 +353,26 @@ class TestHostilePackets:
             codec.decode_packet(hostile)
 
         assert 0 < len(str(refused.value)) < 200
+
+    @pytest.mark.parametrize(
+        ("right", "wrong"),
+        [
+            ([4, ["n", 1], ["h", 1], 0, 1], [4, ["n", 1], ["h", 1], 0, True]),
+            ([4, ["n", 1], ["h", 1], 0, 0], [4, ["n", True], ["h", 1], 0, 0]),
+            ([4, ["n", 1], ["h", 1], 0, 0], [4, ["n", 1], ["h", 1.0], 0, 0]),
+            ([5, RAW_RING, [RAW_RUN]], [5, RAW_RING, [[10, 20, [False, True], ["a", 1], ["a", 1]]]]),
+            (
+                [6, True, None, [], [[["n", 1], ["h", 1], 0, 1]]],
+                [6, True, None, [], [[["n", 1], ["h", 1], 0, True]]],
+            ),
+        ],
+    )
+    def test_refused_though_its_like_was_accepted(self, right: list[object], wrong: list[object]) -> None:
+        """What has been decoded before makes nothing acceptable that only compares equal to it."""
+        codec.decode_packet(packet(RAW_HEADER, right))
+
+        with pytest.raises(PeerError):
+            codec.decode_packet(packet(RAW_HEADER, wrong))
 
     def test_too_long_for_a_stream(self) -> None:
         """A packet above the limit of streams is refused before it is looked into."""

@@ -127,7 +127,7 @@ class Members:
         self._others: dict[str, Member] = {}
         self._hints: dict[str, tuple[FreeHint, ...]] = {}
         self._present: list[Member] = []
-        """Those of the others that are alive or suspect, sorted by name: kept so, as every rumour changes it."""
+        """Those of the others that are alive or suspect, kept sorted by name."""
 
     @property
     def me(self) -> Member:

@@ -98,7 +98,7 @@ _SHARED = frozenset((Peer, Token, Run, values.Endpoint, values.RingId, messages.
 """What is decoded again and again, and then kept: equal ones are one object, for memory and for speed."""
 
 _FLAT = frozenset((Peer, Token, values.Endpoint, values.RingId))
-"""Those of them with no arrays in them."""
+"""Those without arrays in them: only there a look-up tells True from 1, as it sees the types of entries."""
 
 _SHARED_MAX = 1 << 15
 """Values of one class that are remembered to be shared, those least recently decoded forgotten first."""
@@ -248,7 +248,8 @@ def codec_of(of: type) -> Codec:
         names = list(hints)
         required = len(names) - len(getattr(of, "_field_defaults", ()))
     parts = [_codec(hints[name], f"{of.__name__}.{name}") for name in names]
-    return _array(of, parts, required, of.__name__, names)
+    codec = _array(of, parts, required, of.__name__, names)
+    return _remembering(of, codec) if of in _SHARED else codec
 
 
 def _array(of: type, parts: Sequence[Codec], required: int, where: str, names: Sequence[str] = ()) -> Codec:
@@ -260,9 +261,7 @@ def _array(of: type, parts: Sequence[Codec], required: int, where: str, names: S
     encoders = [part.encode for part in parts]
     decoders = [part.decode for part in parts]
     rule = _RULES.get(of)
-    build: Callable[..., Any] = (lambda *entries: entries) if of is tuple else of
-    if of in _SHARED:
-        build = lru_cache(_SHARED_MAX)(build)  # entries are checked, so that equal ones are of one type too
+    build = _builder(of)
     entries_of: Callable[[Any], tuple[Any, ...]]
     if issubclass(of, tuple):
         entries_of = lambda value: value  # noqa: E731  # as below
@@ -288,20 +287,26 @@ def _array(of: type, parts: Sequence[Codec], required: int, where: str, names: S
             raise ValueError(f"{where} contradicts itself")
         return build(*entries)
 
-    if of not in _SHARED:
-        return Codec(encode, decode)
-    if of in _FLAT:
-        return Codec(lru_cache(_SHARED_MAX, typed=True)(encode), _remembered(decode, where))
-    return Codec(lru_cache(_SHARED_MAX, typed=True)(encode), decode)
+    return Codec(encode, decode)
 
 
-def _remembered(decode: Callable[[Any], Any], where: str) -> Callable[[Any], Any]:
-    """The same, for arrays without arrays in them: only there are entries of equal value told apart by type."""
-    known = lru_cache(_SHARED_MAX, typed=True)(lambda *entries: decode(entries))
+def _builder(of: type) -> Callable[..., Any]:
+    """What makes a value of its entries, which are checked: those of equal value are of one type too."""
+    if of is tuple:
+        return lambda *entries: entries
+    return lru_cache(_SHARED_MAX)(of) if of in _SHARED else of
 
-    def look_up(raw: Any) -> Any:
+
+def _remembering(of: type, codec: Codec) -> Codec:
+    """The same, which looks up what it has encoded before, and of flat arrays what it has decoded."""
+    encode = lru_cache(_SHARED_MAX, typed=True)(codec.encode)
+    if of not in _FLAT:
+        return Codec(encode, codec.decode)
+    known = lru_cache(_SHARED_MAX, typed=True)(lambda *entries: codec.decode(entries))
+
+    def decode(raw: Any) -> Any:
         if type(raw) is not tuple:
-            raise ValueError(f"{where} is not an array")
+            raise ValueError(f"{of.__name__} is not an array")
         return known(*raw)
 
-    return look_up
+    return Codec(encode, decode)

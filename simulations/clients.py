@@ -53,6 +53,8 @@ class Habits:
     """Wants an allocation that survives the host."""
     block: float = 0.0
     """Wants an aligned block of eight addresses."""
+    pair: float = 0.0
+    """Wants an address of every pool, all or nothing."""
     wait_s: float = 8.0
     """How long requests may wait at the daemon."""
 
@@ -104,11 +106,13 @@ class Clients:
         durable = rng.random() < habits.durable
         client = Client(machine, key, durable, pool or rng.choice(self._pools))
         self.here[key] = client
-        want = Want(pools=(client.pool,))
+        wants: tuple[Want, ...] = (Want(pools=(client.pool,)),)
         if rng.random() < habits.block:
             family = self._family(client.pool)
-            want = Want(family=family, pools=(client.pool,), prefix_length=family.bits - BLOCK_BITS)
-        self._ask(client, Allocate(key, wants=(want,), durable=durable, wait_s=habits.wait_s), habits)
+            wants = (Want(family=family, pools=(client.pool,), prefix_length=family.bits - BLOCK_BITS),)
+        elif rng.random() < habits.pair:
+            wants = tuple(Want(pools=(one,)) for one in self._pools)
+        self._ask(client, Allocate(key, wants=wants, durable=durable, wait_s=habits.wait_s), habits)
         return client
 
     def stay(self) -> None:

@@ -215,6 +215,7 @@ def _draw_habits(rng: Random, size: int) -> Habits:
         durable=rng.choice((0.0, 0.2)),
         block=rng.choice((0.0, 0.0, 0.05)),
         wait_s=rng.choice((1.0, 8.0)),
+        pair=rng.choice((0.0, 0.0, 0.1)),
     )
 
 
@@ -225,6 +226,7 @@ def _described(habits: Habits) -> str:
         "cross": habits.cross,
         "durable": habits.durable,
         "blocks": habits.block,
+        "of every pool": habits.pair,
     }
     shown = ", ".join(f"{chance:.0%} {name}" for name, chance in chances.items() if chance)
     return f"{habits.adds_per_s:.1f} a second, who stay {habits.hold_s:g} s" + (f"; {shown}" if shown else "")

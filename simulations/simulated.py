@@ -266,23 +266,31 @@ class SimulatedStage:
         views = {name: view for name, view in self._views().items() if view.serving}
         if not views:
             return
-        held = sum(
-            one.size for one in self.clients.here.values() if one.life == one.machine.life and one.size
-        )
         for name, view in views.items():
             keys = {one.key for one in self.clients.here.values() if one.machine.name == name}
             lost = sorted(view.keys - keys)
             if lost:
                 self.court.accuse("durability", self.world.now, f"{name} keeps for nobody: {lost[:5]}")
+            gone = sorted(self._holders(name) - view.keys)
+            if gone:
+                self.court.accuse("durability", self.world.now, f"{name} has forgotten who holds: {gone[:5]}")
         first = next(iter(views.values()))
         used = sum(sum(view.used.values()) for view in views.values())
         expected = first.size - first.unreachable - used
-        if expected > DRAIN_MAX:
+        if expected > DRAIN_MAX or self.court.violations:
             return
         given = self._use_up(self._rng.sample(list(views), min(len(views), ASKERS_MAX)))
-        if given != expected and not self.court.violations:
-            text = f"{given} of {expected} addresses could be had in the end; {held} are held, {used} in use"
+        if given != expected:
+            text = f"{given} of {expected} addresses could be had in the end; {used} are in use"
             self.court.accuse("work", self.world.now, text)
+
+    def _holders(self, name: str) -> set[str]:
+        """Keys of clients that were given something by the present life of a machine's daemon."""
+        return {
+            one.key
+            for one in self.clients.here.values()
+            if one.machine.name == name and one.size and not one.leaving and one.life == one.machine.life
+        }
 
     def _use_up(self, names: list[str]) -> int:
         """Ask everywhere for more until all say no; how many addresses were given."""

@@ -167,10 +167,13 @@ def test_no_runs_are_an_empty_array(tmp_path: Path) -> None:
 def test_interrupted(tmp_path: Path, seeds: str, begun: int) -> None:
     """Ctrl-C in the middle of runs ends all processes at once, and what there is is said and written."""
     code = (
+        "import signal\n"
         "import doubles\n"
         "from simulations.plan import Plan\n"
         "from simulations.session import Wishes, carry_out\n"
         "if __name__ == '__main__':\n"
+        # A test run in the background of a shell passes on that Ctrl-C is ignored.
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"    plans = [Plan(seed=seed) for seed in ({seeds},)]\n"
         "    raise SystemExit(carry_out(plans, doubles.slowly, Wishes(json_file='runs.json', jobs=2)))\n"
     )

@@ -13,7 +13,8 @@ from random import Random
 
 import pytest
 
-from ring.ring import Peer
+from ring.address import Family
+from ring.ring import Peer, Run, Token
 from simulations.machine import INBOX_MAX, Answered, Machine, NodeError
 from simulations.network import Network, Quality
 from simulations.timeline import Timeline
@@ -21,9 +22,9 @@ from simulations.trace import Trace
 from weaveipam.config.pools import parse_pool
 from weaveipam.node import Node, Settings
 from weaveipam.protocol.effects import Channel, Durability, Effect, Level, Persist, Reply, Report, Send
-from weaveipam.protocol.records import Acquaintance, Record
+from weaveipam.protocol.records import Acquaintance, Owned, Record
 from weaveipam.protocol.requests import GetStatus, Pools, Release, Status
-from weaveipam.protocol.values import Endpoint
+from weaveipam.protocol.values import Endpoint, RingId
 
 HERE, PEER = Endpoint("192.0.2.9", 6783), Endpoint("192.0.2.1", 6783)
 REQUEST, ANSWER = Release("k"), Pools(())
@@ -389,17 +390,18 @@ def test_a_paused_process_does_nothing(lab: Lab) -> None:
 
 
 def test_ownership_is_looked_at_when_it_is_on_disk(lab: Lab) -> None:
-    """After each commit that waits for the disk, and at no other time, also when it is late."""
+    """After each commit that says who owns what, and at no other time, also when it is late."""
     calls: list[float] = []
     lab.machine.on_ownership = lambda _machine: calls.append(lab.timeline.now)
+    owned = Owned(RingId("default", Family.V4), Run(1, 2, Token(0, 1), Peer("a", 1), Peer("a", 1)))
     lab.start().on_packet = lambda text: (
-        remembered(text, Durability.HOST if text == "host" else Durability.PROCESS),
+        Persist((owned,), (), Durability.HOST) if text == "owned" else remembered(text, Durability.HOST),
     )
-    lab.deliver("process")
-    lab.run(1.0)
+    lab.deliver("met")
+    lab.run(20.0)
     assert calls == []
 
-    lab.deliver("host")
+    lab.deliver("owned")
     lab.machine.pause()
     lab.run(20.0)
     assert calls == []

@@ -21,7 +21,7 @@ from simulations.outcome import Outcome
 from simulations.plan import SWARM, Plan
 from simulations.simulated import SimulatedStage
 from simulations.sources import commit
-from simulations.views import is_ready
+from simulations.views import is_ready, members_of
 from simulations.world import Layout, World
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.config.pools import parse_pools
@@ -141,12 +141,16 @@ def _live(
 
 
 def _core(stage: SimulatedStage, rng: Random) -> list[str] | None:
-    """Machines that shall go on alone, all of them in the cluster already; None: all go on."""
+    """Machines that shall go on alone, all of which serve and one of which has met the others; None: all."""
     machines = stage.world.machines
     served = [name for name, one in machines.items() if one.running and is_ready(one)]
     if rng.random() >= CORES or not served:
         return None
-    return sorted(rng.sample(served, rng.randint(1, len(served))))
+    first = rng.choice(served)
+    met = members_of(machines[first])
+    others = [name for name in served if name in met and name != first]
+    most = max(0, min(len(others), len(machines) - 2))  # somebody shall be gone
+    return sorted([first, *rng.sample(others, rng.randint(0, most))])
 
 
 def _abandon(stage: SimulatedStage, core: Sequence[str]) -> None:

@@ -51,6 +51,13 @@ def is_ready(machine: Machine) -> bool:
     return answer.ready
 
 
+def members_of(machine: Machine) -> frozenset[str]:
+    """The names of all members that a daemon knows, in whatever state, itself included."""
+    answer = machine.show(GetMembers())
+    assert isinstance(answer, MembersAnswer)
+    return frozenset(one.peer.name for one in answer.members)
+
+
 def owned_by(machine: Machine, rings: tuple[RingId, ...]) -> Mapping[RingId, tuple[Range, ...]] | None:
     """What a daemon shows that it owns itself, by ring; None while it does not serve."""
     if not is_ready(machine):

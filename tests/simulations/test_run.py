@@ -116,7 +116,7 @@ def test_a_scenario_that_is_not_there_is_no_run() -> None:
 def test_a_core_goes_on_alone() -> None:
     """In some runs only a part of the machines is healed; it serves, holds, and the others stay down."""
     sizes = set()
-    for seed in (1, 13, 14):
+    for seed in (2, 6):
         outcome = run(Plan(seed=seed, nodes=4, minutes=0.1, faults=(CORE,)))
         assert outcome.held, outcome.violations
         assert outcome.chart is not None
@@ -128,7 +128,7 @@ def test_a_core_goes_on_alone() -> None:
         assert running == tuple(name in healed for name in outcome.chart.machines)
         sizes.add(len(healed))
 
-    assert sizes == {1, 3}
+    assert sizes == {1, 2}
 
 
 @pytest.mark.slow

@@ -27,6 +27,9 @@ _STEPS_S = (
 )  # fmt: skip
 _TICKS_MAX = 12
 
+LEAST = 1e-9
+"""Values up to which a scale takes them for nothing."""
+
 EDGE = 0.96
 """Share of the width behind which the name of a tick would stand over."""
 
@@ -82,7 +85,7 @@ class Scale:
 def scale_for(values: Iterable[float], height_px: float) -> Scale:
     """A scale that begins at 0 and has room for all these."""
     top = max(values, default=0.0)
-    return Scale(_nice(top * 1.02) if top > 0 else 1.0, height_px)
+    return Scale(_nice(top * 1.02) if top > LEAST else 1.0, height_px)
 
 
 def round_values(scale: Scale, ticks: int = 3) -> list[float]:

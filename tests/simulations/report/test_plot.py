@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simulations.report.markup import Markup
@@ -43,6 +43,7 @@ def test_ticks_are_few_and_inside(end: float) -> None:
 
 
 @given(st.lists(st.floats(0, 1e12), max_size=5))
+@example([5e-324])
 def test_a_scale_has_room_for_all(values: list[float]) -> None:
     """Its top is no less than any value, and its round values lie on it."""
     scale = scale_for(values, 100)

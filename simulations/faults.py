@@ -242,7 +242,8 @@ def _clock_jump(trouble: Trouble, rng: Random) -> str:
         machine = trouble.some(rng)
         if machine is not None:
             machine.clock.jump(rng.uniform(0.0, most_s))
-            machine.clock.set_wall(rng.uniform(-0.9, 1.0) * most_s)
+            # Forward: one that goes back before a disk is lost keeps the next life out until somebody helps.
+            machine.clock.set_wall(rng.uniform(0.0, most_s))
             trouble.count("clock-jump")
             trouble.observer.mark("clock", f"the clock of {machine.name} jumps", [machine.name])
             machine.touch()

@@ -71,6 +71,19 @@ def run(family: Family) -> st.SearchStrategy[Run]:
     )
 
 
+def runs(family: Family) -> st.SearchStrategy[tuple[Run, ...]]:
+    """Some runs of a ring of a family: sorted, disjoint."""
+    return some(run(family)).map(_disjoint)
+
+
+def _disjoint(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+    kept: list[Run] = []
+    for one in sorted(runs):
+        if not kept or kept[-1].stop <= one.start:
+            kept.append(one)
+    return tuple(kept)
+
+
 def ring(family: Family) -> st.SearchStrategy[RingId]:
     """Rings of a family."""
     return st.builds(RingId, TEXT, st.just(family))
@@ -92,7 +105,7 @@ HINT = st.builds(FreeHint, TEXT, FAMILY.flatmap(ring), st.integers(0, 129))
 POOL = st.builds(Pool, TEXT, TEXT, some(FAMILY.flatmap(pool_range)))
 BIRTH = st.builds(Birth, st.binary(min_size=16, max_size=16), some(PEER), some(POOL))
 RUMOUR = st.builds(messages.Rumour, PEER, ENDPOINT, st.sampled_from(MemberState), U64)
-OWNERSHIP = FAMILY.flatmap(lambda f: st.builds(messages.Ownership, ring(f), some(run(f))))
+OWNERSHIP = FAMILY.flatmap(lambda f: st.builds(messages.Ownership, ring(f), runs(f)))
 ALLOCATION = st.builds(
     Allocation, TEXT, TEXT, some(FAMILY.flatmap(assigned)), st.booleans(), some(st.tuples(TEXT, TEXT))
 )
@@ -116,7 +129,7 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.Ownership: OWNERSHIP,
     messages.Sync: st.builds(messages.Sync, st.booleans(), st.none() | BIRTH, some(OWNERSHIP), some(RUMOUR)),
     messages.SpaceRequest: SPACE_REQUEST,
-    messages.Grant: FAMILY.flatmap(lambda f: st.builds(messages.Grant, U64, U64, ring(f), some(run(f)))),
+    messages.Grant: FAMILY.flatmap(lambda f: st.builds(messages.Grant, U64, U64, ring(f), runs(f))),
     messages.GrantAck: st.builds(messages.GrantAck, U64),
     messages.SpaceRefusal: st.builds(messages.SpaceRefusal, U64, st.sampled_from(Refused)),
     messages.Inquiry: st.builds(messages.Inquiry, some(TEXT)),
@@ -132,7 +145,7 @@ RECORDS: dict[type, st.SearchStrategy[Record]] = {
     records.Leased: st.builds(records.Leased, ALLOCATION),
     records.Resting: FAMILY.flatmap(lambda f: st.builds(records.Resting, ring(f), span(f))),
     records.Frozen: FAMILY.flatmap(lambda f: st.builds(records.Frozen, ring(f), span(f))),
-    records.Outgoing: FAMILY.flatmap(lambda f: st.builds(records.Outgoing, U64, PEER, ring(f), some(run(f)))),
+    records.Outgoing: FAMILY.flatmap(lambda f: st.builds(records.Outgoing, U64, PEER, ring(f), runs(f))),
 }
 ANY_MESSAGE = st.one_of(*MESSAGES.values())
 ANY_RECORD = st.one_of(*RECORDS.values())
@@ -280,7 +293,8 @@ def nested(depth: int, head: bytes = b"\x91") -> bytes:
     return head * depth + b"\xc0"
 
 
-RAW_RUN = [10, 20, [0, 1], ["a", 1], ["a", 1]]
+RAW_PEERS = [["a", 1]]
+RAW_RUNS = [RAW_PEERS, [10, 10, 0, 1, 0, 0]]
 RAW_RING = ["default", 4]
 WIDE = (1 << 64).to_bytes(9, "big")
 
@@ -324,16 +338,21 @@ HOSTILE = {
     "port 65536": packet([bytes(8), ["n", 1], ["h", 65536]]),
     "no such state": packet(RAW_HEADER, [4, ["n", 1], ["h", 1], 4, 0]),
     "state is an array": packet(RAW_HEADER, [4, ["n", 1], ["h", 1], [], 0]),
-    "no such family": packet(RAW_HEADER, [5, ["default", 5], []]),
-    "empty run": packet(RAW_HEADER, [5, RAW_RING, [[10, 10, *RAW_RUN[2:]]]]),
-    "reversed run": packet(RAW_HEADER, [5, RAW_RING, [[11, 10, *RAW_RUN[2:]]]]),
-    "run beyond IPv4": packet(RAW_HEADER, [5, RAW_RING, [[10, (1 << 32) + 1, *RAW_RUN[2:]]]]),
+    "no such family": packet(RAW_HEADER, [5, ["default", 5], [[], []]]),
+    "empty run": packet(RAW_HEADER, [5, RAW_RING, [RAW_PEERS, [10, 0, 0, 0, 0, 0]]]),
+    "reversed run": packet(RAW_HEADER, [5, RAW_RING, [RAW_PEERS, [11, -1, 0, 0, 0, 0]]]),
+    "part of a run": packet(RAW_HEADER, [5, RAW_RING, [RAW_PEERS, [10, 1, 0, 0, 0]]]),
+    "owner that is not named": packet(RAW_HEADER, [5, RAW_RING, [RAW_PEERS, [10, 1, 0, 0, 1, 0]]]),
+    "author that is not named": packet(RAW_HEADER, [5, RAW_RING, [RAW_PEERS, [10, 1, 0, 0, 0, 1]]]),
+    "run beyond IPv4": packet(RAW_HEADER, [5, RAW_RING, [RAW_PEERS, [10, 1 << 32, 0, 0, 0, 0]]]),
     "run beyond IPv6": packet(
-        RAW_HEADER, [5, ["default", 6], [[10, ((1 << 128) + 1).to_bytes(17, "big"), *RAW_RUN[2:]]]]
+        RAW_HEADER, [5, ["default", 6], [RAW_PEERS, [10, (1 << 128).to_bytes(17, "big"), 0, 0, 0, 0]]]
     ),
-    "wide with leading zeros": packet(RAW_HEADER, [5, ["default", 6], [[10, b"\x00" + WIDE, *RAW_RUN[2:]]]]),
-    "narrow as wide": packet(RAW_HEADER, [5, ["default", 6], [[10, b"\x20", *RAW_RUN[2:]]]]),
-    "negative epoch": packet(RAW_HEADER, [5, RAW_RING, [[10, 20, [0, -1], *RAW_RUN[3:]]]]),
+    "wide with leading zeros": packet(
+        RAW_HEADER, [5, ["default", 6], [RAW_PEERS, [10, b"\x00" + WIDE, 0, 0, 0, 0]]]
+    ),
+    "narrow as wide": packet(RAW_HEADER, [5, ["default", 6], [RAW_PEERS, [10, b"\x20", 0, 0, 0, 0]]]),
+    "negative epoch": packet(RAW_HEADER, [5, RAW_RING, [RAW_PEERS, [10, 10, 0, -1, 0, 0]]]),
     "empty range": packet(RAW_HEADER, [7, 1, "p", RAW_RING, [[5, 5]], 1, 0]),
     "size is no power of two": packet(RAW_HEADER, [7, 1, "p", RAW_RING, [], 3, 0]),
     "size 0": packet(RAW_HEADER, [7, 1, "p", RAW_RING, [], 0, 0]),
@@ -360,7 +379,7 @@ class TestHostilePackets:
             ([4, ["n", 1], ["h", 1], 0, 1], [4, ["n", 1], ["h", 1], 0, True]),
             ([4, ["n", 1], ["h", 1], 0, 0], [4, ["n", True], ["h", 1], 0, 0]),
             ([4, ["n", 1], ["h", 1], 0, 0], [4, ["n", 1], ["h", 1.0], 0, 0]),
-            ([5, RAW_RING, [RAW_RUN]], [5, RAW_RING, [[10, 20, [False, True], ["a", 1], ["a", 1]]]]),
+            ([5, RAW_RING, RAW_RUNS], [5, RAW_RING, [RAW_PEERS, [10, 10, False, True, 0, 0]]]),
             (
                 [6, True, None, [], [[["n", 1], ["h", 1], 0, 1]]],
                 [6, True, None, [], [[["n", 1], ["h", 1], 0, True]]],

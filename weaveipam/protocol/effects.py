@@ -86,4 +86,4 @@ DATAGRAM_BYTES_MAX = 1400
 """Payload bytes of a datagram, below the MTU of any path that users run (memberlist uses the same)."""
 
 STREAM_BYTES_MAX = 64 << 20
-"""Bytes of one packet on a stream; 100,000 runs take about 4 MiB."""
+"""Bytes of one packet on a stream; 100,000 runs take about 1 MiB."""

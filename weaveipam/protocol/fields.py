@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
-from weaveipam.protocol import messages, records, values
+from weaveipam.protocol import messages, records, runs, values
 
 # Limits, all of them checked in both directions, so that nothing is sent or stored that cannot be read back.
 
@@ -28,8 +28,8 @@ NAME_BYTES_MAX = 253
 TEXT_BYTES_MAX = 4096
 """UTF-8 bytes of any other text: twice the longest key (512 characters of 4 bytes)."""
 
-ENTRIES_MAX = 1 << 20
-"""Entries of any tuple: ten times the 100,000 runs that a ring is built for; bounds what bytes can claim."""
+ENTRIES_MAX = 1 << 22
+"""Entries of any tuple, integers of runs too: seven times the 100,000 runs that a ring is built for."""
 
 U64_MAX = (1 << 64) - 1
 """The greatest integer that msgpack has room for, and of any field without limits of its own."""
@@ -82,14 +82,14 @@ _RULES: Mapping[type, Callable[..., bool]] = {
     values.Assigned: lambda _pool, family, within, length, gateway: _on_link(
         family, (within,), length, gateway
     ),
-    messages.Ownership: lambda ring, runs: _inside(ring.family, runs),
-    messages.Grant: lambda _grant, _request, ring, runs: _inside(ring.family, runs),
+    messages.Ownership: lambda ring, said: _inside(ring.family, said),
+    messages.Grant: lambda _grant, _request, ring, given: _inside(ring.family, given),
     messages.SpaceRequest: lambda _request, _pool, ring, within, size, _need: (
         _inside(ring.family, within) and size <= ring.family.size and size & (size - 1) == 0
     ),
     records.Owned: lambda ring, run: _inside(ring.family, (run,)),
     records.Resting: lambda ring, resting: _inside(ring.family, (resting,)),
-    records.Outgoing: lambda _grant, _heir, ring, runs: _inside(ring.family, runs),
+    records.Outgoing: lambda _grant, _heir, ring, given: _inside(ring.family, given),
 }
 """What the fields of a class, in their order, must satisfy together."""
 
@@ -102,6 +102,9 @@ _FLAT = frozenset((Peer, Token, values.Endpoint, values.RingId))
 
 _SHARED_MAX = 1 << 15
 """Values of one class that are remembered to be shared, those least recently decoded forgotten first."""
+
+
+_ONLY_INTEGERS = frozenset((int,))
 
 
 class Codec(NamedTuple):
@@ -131,6 +134,8 @@ def _codec(hint: Any, where: str) -> Codec:
         assert len(arguments) == 2 and arguments[1] is type(None), f"{where}: only X | None is understood"  # noqa: PLR2004, PT018  # one claim
         return _optional(_codec(arguments[0], where))
     if get_origin(hint) is tuple:
+        if arguments == (Run, Ellipsis):
+            return _runs(where)
         if arguments[-1] is Ellipsis:
             return _tuple(_codec(arguments[0], where), where)
         return _array(tuple, [_codec(one, where) for one in arguments], len(arguments), where)
@@ -209,6 +214,29 @@ def _enumeration(members: type[IntEnum], where: str) -> Codec:
         if type(raw) is not int or raw not in by_value:
             raise ValueError(f"{where} is not a {members.__name__}")
         return by_value[raw]
+
+    return Codec(encode, decode)
+
+
+def _runs(where: str) -> Codec:
+    """Sorted, disjoint runs, as `runs` writes them: peers, then integers."""
+    run, peers, integer = codec_of(Run), _tuple(codec_of(Peer), where), _integer(*_ADDRESS, where)
+
+    def encode(value: Any) -> list[Any]:
+        if type(value) is not tuple or len(value) > ENTRIES_MAX // runs.INTEGERS:
+            raise ValueError(f"{where} is not a tuple of a sendable length")
+        for one in value:
+            run.encode(one)  # for its checks; most are remembered, as they were said before
+        named, integers = runs.flattened(value)
+        wide = max(integers, default=0) > U64_MAX
+        return [peers.encode(named), [integer.encode(one) for one in integers] if wide else integers]
+
+    def decode(raw: Any) -> tuple[Run, ...]:
+        if type(raw) is not tuple or len(raw) != 2 or type(raw[1]) is not tuple:  # noqa: PLR2004  # as encoded
+            raise ValueError(f"{where} is not peers and integers")
+        wide = not _ONLY_INTEGERS.issuperset(map(type, raw[1]))
+        integers = [integer.decode(one) for one in raw[1]] if wide else raw[1]
+        return runs.restored(peers.decode(raw[0]), integers)
 
     return Codec(encode, decode)
 

@@ -238,6 +238,20 @@ def test_a_stalled_daemon_blames_nobody() -> None:
     assert [SUSPECT, ALIVE, ALIVE] == [prober.state(index) for index in range(3)]
 
 
+def test_a_stall_is_no_respite_for_those_suspected_after_it() -> None:
+    """A suspicion heard of before a stall was noticed lasts as long as any other, not the stall longer."""
+    prober = Prober(3)
+    prober.wake()
+    prober.now += 60
+    prober.hear(0, SUSPECT)
+    suspected = prober.now
+
+    while prober.state(0) is SUSPECT:
+        prober.ack(prober.wake())
+
+    assert prober.now - suspected == pytest.approx(SETTINGS.suspicion_s(4))
+
+
 def test_a_relay_passes_the_subjects_ack_on_once() -> None:
     """A helper pings with a number of its own, and passes the ack on with that of who asked."""
     prober = Prober(2)

@@ -119,8 +119,10 @@ class Probe:
         if stall_s <= self._settings.probe_timeout_s:
             return
         self._pending = None
-        for name in self._suspects:
-            self._suspects[name] += stall_s
+        # At most what one suspected now would have: of the later ones it heard when it was stalled no more.
+        fresh = now + self._settings.suspicion_s(1 + self._members.alive_count)
+        for name, deadline in self._suspects.items():
+            self._suspects[name] = min(deadline + stall_s, fresh)
 
     def verdicts(self, now: float) -> list[Rumour]:
         """What must be said of members whose deadlines have passed: suspect, or dead."""

@@ -6,10 +6,11 @@ Does not know which addresses are in use, nor how statements travel.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ring.address import Range
 
@@ -78,16 +79,34 @@ def joined(runs: Iterable[Run]) -> tuple[Run, ...]:
     return tuple(held)
 
 
-class Chunk:
-    """A stretch of a ring's runs that rings share; never changed once made."""
+Weight: TypeAlias = Callable[[Run], int]
+"""A number for each run, 0 to 2^64 - 1, that depends on nothing else."""
 
-    __slots__ = ("runs", "starts")
+TOTALS = 1 << 64
+"""Sums of weights are modulo this."""
+
+
+class Chunk:
+    """A stretch of a ring's runs that rings share; never changed once made, but for sums it remembers."""
+
+    __slots__ = ("_totals", "_weight", "runs", "starts")
 
     def __init__(self, runs: tuple[Run, ...], starts: list[int]) -> None:
         self.runs = runs
         """Sorted, disjoint, not empty."""
         self.starts = starts
         """The starts of the runs."""
+        self._weight: Weight | None = None
+        self._totals = array("Q")
+
+    def totals(self, weight: Weight) -> array[int]:
+        """The weight of no run, of the first run, of the first two, and so on; modulo 2^64."""
+        if weight is not self._weight:
+            totals = array("Q", (0,))
+            for run in self.runs:
+                totals.append((totals[-1] + weight(run)) % TOTALS)
+            self._weight, self._totals = weight, totals
+        return self._totals
 
 
 class Ring:
@@ -184,6 +203,49 @@ class Ring:
                     return
                 if run.stop > what.start:
                     yield run.clipped(what.start, what.stop)
+
+    def starting(self, what: Range) -> Iterator[Run]:
+        """The runs that start in a range, whole."""
+        index = max(bisect_right(self._firsts, what.start) - 1, 0)
+        for chunk in self.chunks[index:]:
+            if chunk.starts[0] >= what.stop:
+                return
+            yield from chunk.runs[
+                bisect_left(chunk.starts, what.start) : bisect_left(chunk.starts, what.stop)
+            ]
+
+    def rank(self, address: int) -> int:
+        """How many runs start before an address; linear in the chunks."""
+        index = bisect_left(self._firsts, address)
+        if not index:
+            return 0
+        whole = sum(len(chunk.starts) for chunk in self.chunks[: index - 1])
+        return whole + bisect_left(self.chunks[index - 1].starts, address)
+
+    def nth(self, rank: int) -> Run:
+        """The run before which so many start; linear in the chunks."""
+        for chunk in self.chunks:
+            if rank < len(chunk.runs):
+                return chunk.runs[rank]
+            rank -= len(chunk.runs)
+        raise IndexError(rank)
+
+    def total(self, what: Range, weight: Weight) -> int:
+        """
+        The sum of the weights of all runs that start in a range, modulo 2^64.
+
+        Cost: linear in the chunks; a chunk asks for weights when it is first looked at, and remembers those
+            of one weight.
+        """
+        return (self._total_before(what.stop, weight) - self._total_before(what.start, weight)) % TOTALS
+
+    def _total_before(self, address: int, weight: Weight) -> int:
+        index = bisect_left(self._firsts, address)
+        if not index:
+            return 0
+        last = self.chunks[index - 1]
+        whole = sum(chunk.totals(weight)[-1] for chunk in self.chunks[: index - 1])
+        return whole + last.totals(weight)[bisect_left(last.starts, address)]
 
     def owned_by(self, peer: Peer) -> Iterator[Run]:
         """The runs that a peer owns, in order; linear in all runs."""

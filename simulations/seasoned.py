@@ -15,9 +15,10 @@ from ring.ring import Peer, Run, Token
 from simulations.disk import Disk
 from simulations.machine import Machine
 from simulations.world import World
+from weaveipam.gossip.census import PLACES
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Durability, Persist
-from weaveipam.protocol.messages import Header, Rumour, Sync
+from weaveipam.protocol.messages import Header, MemberShare, Rumour
 from weaveipam.protocol.records import Acquaintance, Born, Identity, Owned, Record
 from weaveipam.protocol.values import Birth, MemberState, Pool, RingId
 
@@ -32,7 +33,7 @@ def season(world: World, machines: Sequence[Machine], rng: Random) -> None:
     birth = Birth(rng.randbytes(16), seeds, tuple(sorted(world.layout.pools, key=lambda pool: pool.name)))
     common = _written(Disk(rng), [Born(birth), *_shares(birth.pools, list(lives.values()))])
     news = [Rumour(lives[one.name], one.settings.endpoint, MemberState.ALIVE, 0) for one in machines]
-    told = Sync(reply=False, birth=None, rings=(), members=tuple(news))
+    told = MemberShare(0, PLACES, False, tuple(news))
     for number, machine in enumerate(machines):
         met = [machines[(number + 1 + other) % len(machines)] for other in range(ACQUAINTANCES)]
         own = [Acquaintance(lives[one.name], one.settings.endpoint) for one in met if one is not machine]

@@ -23,6 +23,7 @@ from weaveipam.allocation.allocator import Allocator
 from weaveipam.allocation.formation import Formation, Wish, is_sound
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.errors import PeerError
+from weaveipam.exchange import Exchange
 from weaveipam.gossip.gossip import Digest, Gossip, Repair
 from weaveipam.gossip.gossip import Effect as Gossiped
 from weaveipam.gossip.settings import GossipSettings
@@ -45,17 +46,21 @@ from weaveipam.protocol.messages import (
     GrantAck,
     Header,
     Inquiry,
+    MemberShare,
     Message,
+    Outline,
     Ownership,
     Ping,
     PingRequest,
     Publish,
+    RingShare,
     Rumour,
     SpaceRefusal,
     SpaceRequest,
     Standing,
     Step,
     Sync,
+    Synced,
     Tell,
 )
 from weaveipam.protocol.records import Acquaintance, Born, Record
@@ -80,8 +85,10 @@ from weaveipam.protocol.requests import (
 )
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool
 
-REPUBLISH_RUNS_MAX = 64
-"""Runs learned in one exchange that are still passed on; more are left to everybody's own repair."""
+BULK_BYTES = 8 * DATAGRAM_BYTES_MAX
+"""What is said to one at once and is longer goes on a stream: it paces itself, and loses nothing."""
+SYNC_PEERS = 3
+"""Members asked at a time for what this node lacks before it serves."""
 REJOIN_S = 5.0
 """Seconds between two attempts of a node to reach those it was told of or has met, and does not see."""
 
@@ -117,6 +124,7 @@ class Node:
         self._gossip = Gossip(me, settings.endpoint, settings.gossip, rng, now)
         self._allocator = Allocator(me, settings.allocation, self._gossip.members, rng)
         self._holdings = self._allocator.holdings
+        self._exchange = Exchange(self._gossip, self._allocator)
         wish = Wish(
             endpoint=settings.endpoint, join=settings.join, seeds=settings.seeds, pools=settings.pools
         )
@@ -149,7 +157,7 @@ class Node:
         born = next((one for one in held if isinstance(one, Born)), None)
         if born is not None:
             node._bind(born.birth)
-            node._restored = node._allocator.restore(born.birth, node._cluster_id, held, now)
+            node._restored = node._allocator.restore(born.birth, held, now)
             others = bool(node._formation.endpoints()) or len(born.birth.seeds) > 1
             node._sync_at = now
             node._serve_at = now + settings.allocation.sync_wait_s if others else now
@@ -229,8 +237,19 @@ class Node:
                 return self._gossiped(self._gossip.rumoured(header, message, now))
             case Ping() | Ack() | PingRequest():
                 return self._gossiped(self._gossip.receive(header, message, self._digest(), now))
-            case Sync():
-                return self._exchange(header, message, now)
+            case Outline() | Sync() | RingShare() | MemberShare():
+                return self._exchange.receive(header, message, now)
+            case Synced():
+                return [] if self._allocator.serving else self._serve(now)
+            case SpaceRequest() | Grant() | GrantAck() | SpaceRefusal():
+                return self._hear_of_space(header, message, now)
+            case Inquiry() | Standing():
+                return ()
+
+    def _hear_of_space(
+        self, header: Header, message: SpaceRequest | Grant | GrantAck | SpaceRefusal, now: float
+    ) -> Sequence[Step]:
+        match message:
             case SpaceRequest():
                 return self._allocator.give(header, message, now)
             case Grant():
@@ -239,8 +258,6 @@ class Node:
                 return self._allocator.acknowledged(header, message)
             case SpaceRefusal():
                 return self._allocator.refused(message, now)
-            case Inquiry() | Standing():
-                return ()
 
     def _hear_stranger(self, header: Header, message: Message, now: float) -> Sequence[Step]:
         """From a daemon of no cluster or another one, or while this one is in none."""
@@ -292,40 +309,20 @@ class Node:
             return False
         return member.state is MemberState.ALIVE and member.endpoint != header.endpoint
 
-    def _exchange(self, header: Header, told: Sync, now: float) -> list[Step]:
-        """Merge what a member knows, and tell it what it lacks if it asks."""
-        steps: list[Step] = []
-        for rumour in told.members:
-            steps += self._gossiped(self._gossip.rumoured(header, rumour, now))
-        for ownership in told.rings:
-            learned = self._allocator.learn(ownership, now)
-            if len(ownership.runs) > REPUBLISH_RUNS_MAX:
-                learned = [one for one in learned if not isinstance(one, Publish)]
-            steps += learned
-        if told.reply:
-            checked = ((one.ring, self._holdings.checked(one)) for one in told.rings)
-            lacking = self._holdings.rings.beyond(
-                [(ring, held) for ring, held in checked if held is not None]
-            )
-            said = frozenset(told.members)
-            members = tuple(one for one in self._gossip.members.rumours() if one not in said)
-            answer = Sync(False, None, lacking, members)
-            steps.append(Tell(header.endpoint, answer, stream=True))
-        elif not self._allocator.serving:
-            steps += self._serve(now)
-        return steps
-
     def _gossiped(self, wanted: Iterable[Gossiped]) -> list[Step]:
         """
-        What gossip wants, with each repair as the exchange that it begins.
+        What gossip wants, with each repair as the outlines that it begins with.
 
         At once, while what is known is what earlier steps have put on disk: a statement of this node that a
         later message of the same packet brings about must not be sent before it is durable.
         """
-        return [
-            Tell(one.endpoint, self._everything(), stream=True) if isinstance(one, Repair) else one
-            for one in wanted
-        ]
+        steps: list[Step] = []
+        for one in wanted:
+            if isinstance(one, Repair):
+                steps += self._exchange.begin(one.endpoint)
+            else:
+                steps.append(one)
+        return steps
 
     # Beginning
 
@@ -347,14 +344,13 @@ class Node:
         steps += self._adopt(birth, now)
         if self.me in birth.seeds:
             steps += self._serve(now)
-        steps.append(Tell(header.endpoint, self._everything(), stream=True))
-        return steps
+        return [*steps, self._exchange.ask(header.endpoint)]
 
     def _adopt(self, birth: Birth, now: float) -> list[Step]:
         self._bind(birth)
         self._sync_at = now + self._settings.allocation.inquiry_s
         born = Persist((Born(birth),), (), Durability.HOST)
-        split = self._holdings.adopt(birth, self._cluster_id)
+        split = self._holdings.adopt(birth)
         met: list[Step] = []
         for header in self._formation.companions(birth):  # else all but the own share would seem unreachable
             met += self._gossiped(self._gossip.heard(header, now))
@@ -366,6 +362,7 @@ class Node:
         self._birth = birth
         self._cluster_id = codec.cluster_id(birth)
         self._head = codec.encode_header(Header(self._cluster_id, self.me, self._settings.endpoint))
+        self._gossip.bind(codec.digest_key(birth))
         self._formation.settle()
 
     def _serve(self, now: float) -> list[Step]:
@@ -392,38 +389,36 @@ class Node:
         if self._allocator.serving and members.alive_count:
             missed = self._formation.missing_from(members.endpoints())
             return [Tell(self._rng.choice(missed), members.me.rumour())] if missed else []
-        return [Tell(one, self._everything(), stream=True) for one in self._formation.endpoints()]
-
-    def _everything(self) -> Sync:
-        return Sync(True, None, self._holdings.rings.everything(), self._gossip.members.rumours())
+        known = self._formation.endpoints()
+        return [self._exchange.ask(one) for one in self._rng.sample(known, min(len(known), SYNC_PEERS))]
 
     # Effects
 
     def _digest(self) -> Digest:
-        return Digest(self._holdings.rings.fingerprint, self._allocator.hints())
+        return Digest(self._exchange.fingerprint, self._allocator.hints())
 
     def _effects(self, steps: Iterable[Step]) -> tuple[Effect, ...]:
         effects: list[Effect] = []
-        for target, group in groupby(steps, _datagram_to):
-            if target is not None:
-                effects += self._datagrams(target, (one.message for one in group if isinstance(one, Tell)))
+        for told, group in groupby(steps, _told):
+            if told is not None:
+                entries = [codec.encode_message(one.message) for one in group if isinstance(one, Tell)]
+                effects += self._sends(*told, entries)
                 continue
             for step in group:
                 match step:
-                    case Tell():
-                        entries = [self._head, codec.encode_message(step.message)]
-                        effects.append(Send(step.target, codec.join_packet(entries), Channel.STREAM))
                     case Publish():
                         self._gossip.push(step.ownership)
                     case Persist() | Reply() | Report():
                         effects.append(step)
         return tuple(effects)
 
-    def _datagrams(self, target: Endpoint, messages: Iterable[Message]) -> Iterator[Send]:
-        """What is said to one target at once, in as few datagrams as hold it in order."""
+    def _sends(self, target: Endpoint, stream: bool, said: Sequence[bytes]) -> Iterator[Send]:
+        """What is said to one target at once: one packet on a stream, or as few datagrams as hold it."""
+        if stream or sum(map(len, said)) > BULK_BYTES:
+            yield Send(target, codec.join_packet([self._head, *said]), Channel.STREAM)
+            return
         entries: list[bytes] = []
-        for message in messages:
-            entry = codec.encode_message(message)
+        for entry in said:
             if entries and self._room(entries) < len(entry):
                 yield self._datagram(target, entries)
                 entries = []
@@ -514,6 +509,6 @@ class Node:
         )
 
 
-def _datagram_to(step: Step) -> Endpoint | None:
-    """Where a step wants to send a datagram; None if it wants anything else."""
-    return step.target if isinstance(step, Tell) and not step.stream else None
+def _told(step: Step) -> tuple[Endpoint, bool] | None:
+    """Whom a step wants to say something, and whether on a stream; None if it wants anything else."""
+    return (step.target, step.stream) if isinstance(step, Tell) else None

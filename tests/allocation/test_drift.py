@@ -127,7 +127,7 @@ def test_islands_of_holdings() -> None:
     ring = RingId("default", Family.V4)
     what = PoolRange(Family.V4, Range(0, 12), 28)
     holdings = Holdings(ME, SETTINGS)
-    holdings.adopt(Birth(bytes(16), (ME,), (Pool("blue", "default", (what,)),)), b"cluster")
+    holdings.adopt(Birth(bytes(16), (ME,), (Pool("blue", "default", (what,)),)))
     for start in (2, 5, 10):
         holdings.give_away(ring, Range(start, start + 1), YOU)
 

@@ -24,7 +24,7 @@ BIRTH = Birth(bytes(16), (ME, OTHER), (Pool("blue", "default", (PoolRange(Family
 def holdings() -> Holdings:
     """Half of a /26."""
     made = Holdings(ME, AllocationSettings())
-    made.adopt(BIRTH, b"")
+    made.adopt(BIRTH)
     return made
 
 

@@ -41,7 +41,7 @@ class World:
         self.now = 0.0
         self.disk: dict[RecordKey, Record] = {}
         self.holdings = Holdings(ME, SETTINGS)
-        self.persist(self.holdings.adopt(BIRTH, b"cluster"))
+        self.persist(self.holdings.adopt(BIRTH))
 
     def persist(self, steps: Iterable[object]) -> None:
         """Perform what is to be remembered."""
@@ -84,7 +84,7 @@ class World:
     def restored(self) -> Holdings:
         """What a daemon that starts now would have."""
         again = Holdings(ME, SETTINGS)
-        assert again.restore(BIRTH, b"cluster", tuple(self.disk.values()), self.now) == []
+        assert again.restore(BIRTH, tuple(self.disk.values()), self.now) == []
         return again
 
 
@@ -223,7 +223,7 @@ def test_a_lease_whose_ranges_are_not_on_disk_yet_stays_leased() -> None:
     """Restored before its share of the birth is on disk, a node does not take what it has leased for free."""
     held = Allocation("k", "default", (Assigned("blue", Family.V4, Range(3, 4), 27, None),), durable=False)
     holdings = Holdings(ME, SETTINGS)
-    holdings.restore(BIRTH, b"cluster", [Leased(held)], 0.0)
+    holdings.restore(BIRTH, [Leased(held)], 0.0)
     taken = [holdings.take(BLUE, 1, (), cooling=True) for _ in range(SIZE)]
 
     assert held == holdings.leases.at(V4, 3)

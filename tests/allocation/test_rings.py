@@ -101,18 +101,23 @@ def test_an_old_statement_changes_nothing() -> None:
     assert {V4: 1} == rings.moves
 
 
-def test_beyond_is_what_the_other_lacks() -> None:
-    """Telling somebody what is beyond their knowledge brings them to the same state."""
-    rings, theirs = Rings(ME, b""), Ring.of([run(0, 10, ME), run(10, 20, OTHER)])
-    rings.merge(V4, theirs)
+def test_telling_what_is_lacking_brings_both_to_the_same_state() -> None:
+    """Who shared all it knows and is told what it lacked knows the same, and nothing was told back to it."""
+    rings, other = Rings(ME, b""), Rings(OTHER, b"")
+    for one in (rings, other):
+        one.merge(V4, Ring.of([run(0, 10, ME), run(10, 20, OTHER)]))
     rings.merge(V4, Ring.of([Run(4, 12, Token(0, 1), OTHER, ME), run(30, 40, ME)]))
-    (lacking,) = rings.beyond([(V4, theirs)])
-    other = Rings(OTHER, b"")
-    other.merge(V4, theirs)
+    other.merge(V4, Ring.of([run(14, 16, OTHER, 2)]))
+    share = other.table(V4).share(0, 100)
+    rings.merge(V4, Ring.of(share.runs))
+    lacking = rings.lacking(share)
+    assert lacking is not None
     other.merge(V4, Ring.of(lacking.runs))
 
     assert rings[V4] == other[V4]
-    assert {ME: 14, OTHER: 16} == rings.sizes()
+    assert not set(lacking.runs) & set(share.runs)
+    assert rings.lacking(other.table(V4).share(0, 100)) is None
+    assert rings.fingerprint == other.fingerprint == rings.table(V4).total(0, 100)
 
 
 @pytest.mark.parametrize(

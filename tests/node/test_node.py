@@ -18,15 +18,19 @@ from weaveipam.protocol.messages import (
     Grant,
     GrantAck,
     Header,
+    MemberShare,
     Message,
     Need,
+    Outline,
     Ping,
     Refused,
+    RingShare,
     Rumour,
     SpaceRefusal,
     SpaceRequest,
     Standing,
     Sync,
+    Synced,
     Tell,
 )
 from weaveipam.protocol.requests import (
@@ -614,13 +618,13 @@ def says(which: type) -> Callable[[str, Send], bool]:
 def test_what_one_packet_brings_about_is_durable_before_anything_tells_of_it(three: Any) -> None:
     """A repair that one message asks for does not tell of the grant that the next one brings about."""
     asked = SpaceRequest(7, "blue", V4, (), 1, Need.FREE)
-    effects = hear(three, "a", "b", Ping(1, Peer("a", 1), 12345), asked)
+    effects = hear(three, "a", "b", Sync(()), asked)
     durable = next(index for index, one in enumerate(effects) if isinstance(one, Persist))
-    early = [one for one in told(effects[:durable]) if isinstance(one, Sync)]
+    early = [one for one in told(effects[:durable]) if isinstance(one, RingShare)]
 
     assert any(isinstance(one, Grant) for one in told(effects))
     assert len(early) == 1
-    assert {0} == {run.token.epoch for ring in early[0].rings for run in ring.runs}
+    assert {0} == {run.token.epoch for run in early[0].runs}
 
 
 def test_a_birth_of_which_no_cluster_can_come_is_not_joined(cluster: MakeCluster) -> None:
@@ -636,7 +640,7 @@ def test_a_birth_of_which_no_cluster_can_come_is_not_joined(cluster: MakeCluster
 def test_a_grant_to_a_daemon_that_syncs_does_not_keep_it_awake(three: Any) -> None:
     """Ranges that come before a daemon serves are joined when it does, and until then it sleeps."""
     three.crash("c")
-    three.drop = says(Sync)
+    three.drop = says(Synced)
     three.start("c")
     three.run(0.1)
     three._perform("a", hear(three, "a", "c", SpaceRequest(7, "blue", V4, (), 1, Need.FREE)))
@@ -674,7 +678,7 @@ def test_a_member_that_is_not_ready_is_waited_for(cluster: MakeCluster, make_poo
     two.run(2)
     own = owners(two, "a")["a"]
     two.crash("b")
-    two.drop = says(Sync)
+    two.drop = says(Synced)
     two.start("b")
     for i in range(own):
         two.allocate("a", f"k{i}")
@@ -746,12 +750,13 @@ def test_more_than_a_datagram_holds_goes_in_several(three: Any) -> None:
 
 
 def test_an_exchange_tells_back_nothing_that_it_was_told(three: Any) -> None:
-    """The answer to somebody who knows the same members and rings is empty."""
-    asked = next(
-        one for one in told(hear(three, "a", "b", Ping(1, Peer("a", 1), 12345))) if type(one) is Sync
-    )
-    answer = [one for one in told(hear(three, "a", "b", asked)) if isinstance(one, Sync)]
+    """Who outlines or shares just what is known here is answered with nothing, or that this was all."""
+    everything = [one for one in told(hear(three, "a", "b", Sync(()))) if not isinstance(one, Synced)]
+    begun = hear(three, "a", "b", Ping(1, Peer("a", 1), 12345))
+    outlines = [one for one in told(begun) if isinstance(one, Outline)]
 
-    assert asked.members
-    assert asked.rings
-    assert [Sync(False, None, (), ())] == answer
+    assert {RingShare, MemberShare} == {type(one) for one in everything}
+    assert told(hear(three, "a", "b", *everything)) == []
+    assert len(outlines) == len(everything)
+    assert told(hear(three, "a", "b", *outlines)) == []
+    assert told(hear(three, "a", "b", Sync(tuple(outlines)))) == [Synced()]

@@ -106,6 +106,17 @@ POOL = st.builds(Pool, TEXT, TEXT, some(FAMILY.flatmap(pool_range)))
 BIRTH = st.builds(Birth, st.binary(min_size=16, max_size=16), some(PEER), some(POOL))
 RUMOUR = st.builds(messages.Rumour, PEER, ENDPOINT, st.sampled_from(MemberState), U64)
 OWNERSHIP = FAMILY.flatmap(lambda f: st.builds(messages.Ownership, ring(f), runs(f)))
+OUTLINE = st.lists(
+    st.tuples(st.integers(1, 1 << 128), st.binary(min_size=6, max_size=6)), min_size=1
+).flatmap(
+    lambda parts: st.builds(
+        messages.Outline,
+        st.none() | FAMILY.flatmap(ring),
+        st.integers(0, 1 << 128),
+        st.just(tuple(length for length, _ in parts)),
+        st.just(b"".join(one for _, one in parts)),
+    )
+)
 ALLOCATION = st.builds(
     Allocation, TEXT, TEXT, some(FAMILY.flatmap(assigned)), st.booleans(), some(st.tuples(TEXT, TEXT))
 )
@@ -127,7 +138,21 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.PingRequest: st.builds(messages.PingRequest, U64, PEER, ENDPOINT),
     messages.Rumour: RUMOUR,
     messages.Ownership: OWNERSHIP,
-    messages.Sync: st.builds(messages.Sync, st.booleans(), st.none() | BIRTH, some(OWNERSHIP), some(RUMOUR)),
+    messages.Outline: OUTLINE,
+    messages.RingShare: FAMILY.flatmap(
+        lambda f: st.builds(
+            lambda part, asks, name, said: messages.RingShare(part.start, part.stop, asks, name, said),
+            span(f),
+            st.booleans(),
+            ring(f),
+            runs(f),
+        )
+    ),
+    messages.MemberShare: st.builds(
+        messages.MemberShare, st.integers(0, 9), st.integers(10, 1 << 64 - 1), st.booleans(), some(RUMOUR)
+    ),
+    messages.Sync: st.builds(messages.Sync, some(OUTLINE)),
+    messages.Synced: st.just(messages.Synced()),
     messages.SpaceRequest: SPACE_REQUEST,
     messages.Grant: FAMILY.flatmap(lambda f: st.builds(messages.Grant, U64, U64, ring(f), runs(f))),
     messages.GrantAck: st.builds(messages.GrantAck, U64),
@@ -222,14 +247,15 @@ class TestPackets:
         """The same run and member in two packets, in messages of two kinds, become the same objects."""
         here = messages.Rumour(ME, HERE.endpoint, MemberState.ALIVE, 0)
         said = (messages.Ownership(RING, (RUN,)), here)
-        sync = messages.Sync(True, None, said[:1], said[1:])
+        shares = (messages.RingShare(0, 99, True, RING, (RUN,)), messages.MemberShare(0, 9, True, (here,)))
         alone = codec.decode_packet(codec.encode_packet(HERE, said))[1]
-        together = codec.decode_packet(codec.encode_packet(HERE, [sync]))[1][0]
+        together = codec.decode_packet(codec.encode_packet(HERE, shares))[1]
 
         assert isinstance(alone[0], messages.Ownership)
-        assert isinstance(together, messages.Sync)
-        assert alone[0].runs[0] is together.rings[0].runs[0]
-        assert alone[1] is together.members[0]
+        assert isinstance(together[0], messages.RingShare)
+        assert isinstance(together[1], messages.MemberShare)
+        assert alone[0].runs[0] is together[0].runs[0]
+        assert alone[1] is together[1].rumours[0]
 
     @given(HEADER)
     def test_header_is_bounded(self, header: Header) -> None:
@@ -329,7 +355,10 @@ HOSTILE = {
     "negative": packet(RAW_HEADER, [9, -1]),
     "None": packet(RAW_HEADER, [9, None]),
     "wide for 64 bits": packet(RAW_HEADER, [9, WIDE]),
-    "integer for a boolean": packet(RAW_HEADER, [6, 1, None, [], []]),
+    "outline without parts": packet(RAW_HEADER, [14, None, 0, [], b""]),
+    "outline with a part unsaid": packet(RAW_HEADER, [14, None, 0, [1, 1], bytes(6)]),
+    "empty share": packet(RAW_HEADER, [15, 5, 5, True, RAW_RING, RAW_RUNS]),
+    "integer for a boolean": packet(RAW_HEADER, [16, 0, 1, 1, []]),
     "cluster id of 7 bytes": packet([bytes(7), *RAW_HEADER[1:]]),
     "nameless": packet([bytes(8), ["", 1], ["h", 1]]),
     "name too long": packet([bytes(8), ["n" * 254, 1], ["h", 1]]),
@@ -381,8 +410,8 @@ class TestHostilePackets:
             ([4, ["n", 1], ["h", 1], 0, 0], [4, ["n", 1], ["h", 1.0], 0, 0]),
             ([5, RAW_RING, RAW_RUNS], [5, RAW_RING, [RAW_PEERS, [10, 10, False, True, 0, 0]]]),
             (
-                [6, True, None, [], [[["n", 1], ["h", 1], 0, 1]]],
-                [6, True, None, [], [[["n", 1], ["h", 1], 0, True]]],
+                [16, 0, 1, True, [[["n", 1], ["h", 1], 0, 1]]],
+                [16, 0, 1, True, [[["n", 1], ["h", 1], 0, True]]],
             ),
         ],
     )
@@ -548,13 +577,13 @@ class TestDigests:
             RUN._replace(owner=Peer("node-1", 2)),
             RUN._replace(author=Peer("node-1", 2)),
         ]
-        digests = [codec.run_digest(ring_id, one, key) for one in runs]
-        digests.append(codec.run_digest(RingId("other", family), RUN, key))
-        digests.append(codec.run_digest(ring_id, RUN, bytes(15) + b"\x01"))
+        digests = [codec.run_digests(ring_id, key)(one) for one in runs]
+        digests.append(codec.run_digests(RingId("other", family), key)(RUN))
+        digests.append(codec.run_digests(ring_id, bytes(15) + b"\x01")(RUN))
 
         assert len(digests) == len(set(digests))
         assert all(0 <= one < 1 << 64 for one in digests)
-        assert digests[0] == codec.run_digest(ring_id, Run(10, 20, Token(0, 1), ME, ME), key)
+        assert digests[0] == codec.run_digests(ring_id, key)(Run(10, 20, Token(0, 1), ME, ME))
 
 
 def test_limits_name_fields_that_exist() -> None:

@@ -283,3 +283,30 @@ def test_shrinking_rings_do_not_keep_tiny_chunks() -> None:
 
     assert len(ring) <= 40
     assert len(ring.chunks) <= 4
+
+
+def weight(run: Run) -> int:
+    """Something for each run that sums could confuse with that of no other here."""
+    return (1 << 63) + run.start * 1000 + run.stop
+
+
+@given(doubles, tiny, ranges, st.integers(0, SPACE))
+def test_runs_are_counted_and_weighed_by_where_they_start(
+    double: Double, size: int, what: Range, address: int
+) -> None:
+    """Counts, look-ups by rank and sums of weights are those of the list of all runs, asked twice too."""
+    ring = ring_of(double, size)
+    runs = list(ring)
+    inside = [run for run in runs if what.start <= run.start < what.stop]
+
+    assert list(ring.starting(what)) == inside
+    assert ring.rank(address) == sum(run.start < address for run in runs)
+    assert [ring.nth(rank) for rank in range(len(ring))] == runs
+    assert [ring.total(what, weight)] * 2 == [sum(map(weight, inside)) % 2**64 for _ in range(2)]
+    assert ring.total(what, lambda _: 1) == len(inside)
+
+
+def test_there_is_no_run_beyond_the_last() -> None:
+    """A rank that no run has is an error, not some other run."""
+    with pytest.raises(IndexError):
+        EMPTY.nth(0)

@@ -75,10 +75,10 @@ class Allocator:
         self._content: dict[Part, int] = {}
         """By part what was free after islands went from it: no refill is wanted before it is less."""
 
-    def restore(self, birth: Birth, cluster_id: bytes, records: Sequence[Record], now: float) -> list[Step]:
+    def restore(self, birth: Birth, records: Sequence[Record], now: float) -> list[Step]:
         """Take over what the disk remembers; grants that were under way are repeated."""
         self.grants.restore((record for record in records if isinstance(record, Outgoing)), now)
-        return self.holdings.restore(birth, cluster_id, records, now)
+        return self.holdings.restore(birth, records, now)
 
     def serve(self, now: float) -> list[Step]:
         """Answer allocations from now on."""

@@ -22,6 +22,7 @@ from weaveipam.allocation.leases import Leases
 from weaveipam.allocation.pools import Part, Pools
 from weaveipam.allocation.rings import Change, Rings
 from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.protocol.codec import digest_key
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
 from weaveipam.protocol.messages import Ownership, Publish, Step
 from weaveipam.protocol.records import Frozen, Leased, Owned, Record, RecordKey, Resting
@@ -52,13 +53,13 @@ class Holdings:
 
     # Beginning
 
-    def adopt(self, birth: Birth, cluster_id: bytes) -> list[Step]:
+    def adopt(self, birth: Birth) -> list[Step]:
         """Belong to a cluster from now on: its pools are this node's, its first split begins the rings."""
         self.pools = Pools(birth.pools, self._settings.cooldown_s)
-        self.rings = Rings(self._me, cluster_id)
+        self.rings = Rings(self._me, digest_key(birth))
         return self._split(birth)
 
-    def restore(self, birth: Birth, cluster_id: bytes, records: Sequence[Record], now: float) -> list[Step]:
+    def restore(self, birth: Birth, records: Sequence[Record], now: float) -> list[Step]:
         """
         Take over rings, leases and resting addresses as the disk remembers them.
 
@@ -66,7 +67,7 @@ class Holdings:
         comes before the leases, which take their addresses out of what is free.
         """
         self.pools = Pools(birth.pools, self._settings.cooldown_s)
-        self.rings = Rings(self._me, cluster_id)
+        self.rings = Rings(self._me, digest_key(birth))
         self.rings.restore(record for record in records if isinstance(record, Owned))
         for ring, run in self.rings.owned():
             what = Range(run.start, run.stop)

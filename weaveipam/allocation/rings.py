@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ring.address import Range, subtract
-from ring.merge import Conflict, difference, merge
-from ring.ring import EMPTY, Peer, Ring, Run
-from weaveipam.protocol.codec import run_digest
+from ring.merge import Conflict, merge
+from ring.ring import EMPTY, TOTALS, Peer, Ring, Run, Weight
+from weaveipam.protocol.codec import run_digests
 from weaveipam.protocol.effects import Durability, Persist
-from weaveipam.protocol.messages import Ownership
+from weaveipam.protocol.messages import Ownership, RingShare
 from weaveipam.protocol.records import Owned
 from weaveipam.protocol.values import RingId
 
@@ -34,6 +34,38 @@ class Change:
     """One token with two owners: never by the rules, so always worth a report."""
     persist: Persist | None
     """To be performed before anybody hears of the change; None if nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RingTable:
+    """A ring as daemons compare it: each run stands at its start."""
+
+    name: RingId
+    ring: Ring
+    digest: Weight
+
+    @property
+    def places(self) -> int:
+        """As of any table."""
+        return self.name.family.size
+
+    def count(self, low: int, high: int) -> int:
+        """As of any table."""
+        return self.ring.rank(high) - self.ring.rank(low)
+
+    def total(self, low: int, high: int) -> int:
+        """As of any table."""
+        return self.ring.total(Range(low, high), self.digest)
+
+    def cuts(self, low: int, high: int, parts: int) -> Sequence[int]:
+        """As of any table."""
+        first, count = self.ring.rank(low), self.count(low, high)
+        ranks = sorted({first + count * part // parts for part in range(1, parts)} - {first})
+        return [self.ring.nth(rank).start for rank in ranks]
+
+    def share(self, low: int, high: int) -> RingShare:
+        """As of any table."""
+        return RingShare(low, high, True, self.name, tuple(self.ring.starting(Range(low, high))))
 
 
 class Rings:
@@ -104,17 +136,19 @@ class Rings:
         )
         return Change(ring, merged.won, gained, lost, merged.conflicts, persist)
 
-    def everything(self) -> tuple[Ownership, ...]:
-        """All runs of all rings, by ring id."""
-        return tuple(Ownership(ring, tuple(self._rings[ring])) for ring in sorted(self._rings))
+    def tables(self) -> list[tuple[RingId, RingTable]]:
+        """Every ring that anything is known of, as a table to compare; by ring id."""
+        return [(ring, self.table(ring)) for ring in sorted(self._rings)]
 
-    def beyond(self, theirs: Sequence[tuple[RingId, Ring]]) -> tuple[Ownership, ...]:
-        """What this node knows and somebody who knows `theirs` does not."""
-        known = dict(theirs)
-        lacking = (
-            (ring, difference(self._rings[ring], known.get(ring, EMPTY))) for ring in sorted(self._rings)
-        )
-        return tuple(Ownership(ring, runs) for ring, runs in lacking if runs)
+    def table(self, ring: RingId) -> RingTable:
+        """One ring as a table to compare."""
+        return RingTable(ring, self[ring], run_digests(ring, self._key))
+
+    def lacking(self, told: RingShare) -> RingShare | None:
+        """What is known here, and not by one who has told all of it, which was merged; None if nothing is."""
+        said = frozenset(told.runs)
+        runs = tuple(run for run in self[told.ring].starting(Range(told.low, told.high)) if run not in said)
+        return RingShare(told.low, told.high, False, told.ring, runs) if runs else None
 
     def owned(self) -> Iterator[tuple[RingId, Run]]:
         """The runs that this node owns, by ring id."""
@@ -131,12 +165,8 @@ class Rings:
         return sizes
 
     def _count(self, ring: RingId, gone: Iterable[Run], fresh: Iterable[Run]) -> None:
-        total = self.fingerprint
-        for run in fresh:
-            total += run_digest(ring, run, self._key)
-        for run in gone:
-            total -= run_digest(ring, run, self._key)
-        self.fingerprint = total % (1 << 64)
+        digest = run_digests(ring, self._key)
+        self.fingerprint = (self.fingerprint + sum(map(digest, fresh)) - sum(map(digest, gone))) % TOTALS
 
     def _moved(self, before: Ring, won: Iterable[Run]) -> tuple[tuple[Range, ...], tuple[Range, ...]]:
         gained: list[Range] = []

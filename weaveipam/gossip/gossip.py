@@ -15,6 +15,7 @@ from random import Random
 from typing import TypeAlias, assert_never
 
 from ring.ring import Peer
+from weaveipam.gossip.census import PLACES, Census
 from weaveipam.gossip.members import Change, Members
 from weaveipam.gossip.probe import Digest, Probe
 from weaveipam.gossip.push import Push
@@ -36,7 +37,7 @@ FAREWELLS = 8
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """Fingerprints differ: exchange what is known with this one now."""
+    """Fingerprints differ: begin to find out in what, with this one."""
 
     peer: Peer
     endpoint: Endpoint
@@ -81,6 +82,16 @@ class Gossip:
         self._corrected_at: dict[str, float] = {}
         """When a member was last told, by name, what is said of it."""
         self._rumours.add(self.members.me.rumour())
+        self.bind(b"")
+
+    def bind(self, key: bytes) -> None:
+        """Compare members by digests with this key, of at most 64 bytes, from now on."""
+
+        def digests(peer: Peer, endpoint: Endpoint, refutation: int) -> tuple[int, int]:
+            place, digest = codec.member_digest(peer, endpoint, refutation, key)
+            return place % PLACES, digest
+
+        self.census = Census(self.members, digests)
 
     @property
     def wake_at(self) -> float:
@@ -112,10 +123,10 @@ class Gossip:
         if sender == me.peer and header.endpoint == me.endpoint:
             return []
         if sender.name == me.peer.name:
-            return self._name_in_use(sender, header.endpoint, now)
+            return [*self._name_in_use(sender, header.endpoint, now)]
         held = self.members.get(sender.name)
         if held is None or held.peer.incarnation < sender.incarnation:
-            return self._believe(Rumour(sender, header.endpoint, MemberState.ALIVE, 0), now)
+            return [*self._believe(Rumour(sender, header.endpoint, MemberState.ALIVE, 0), now)]
         if (held.peer, held.endpoint, held.state) == (sender, header.endpoint, MemberState.ALIVE):
             return []
         return self._correct(header, held.rumour(), now)
@@ -143,14 +154,11 @@ class Gossip:
                 return [answer, *self._compare(header, message.fingerprint, digest, now)]
             case Ack():
                 self.members.note_hints(message.subject, message.hints)
-                tells = self._probe.acked(message)
-                if message.subject != header.sender:
-                    return [*tells]  # relayed: there is no way to its subject to repair along
-                return [*tells, *self._compare(header, message.fingerprint, digest, now)]
+                return [*self._probe.acked(message)]
             case PingRequest():
                 return [*self._probe.relay(header, message, digest)]
             case Rumour():
-                return self.rumoured(header, message, now)
+                return [*self.rumoured(header, message, now)]
             case _:
                 assert_never(message)
 
@@ -192,7 +200,7 @@ class Gossip:
         chosen = self._rng.sample(alive, min(FAREWELLS, len(alive)))
         return [Tell(member.endpoint, rumour) for member in chosen]
 
-    def rumoured(self, header: Header, rumour: Rumour, now: float) -> list[Effect]:
+    def rumoured(self, header: Header, rumour: Rumour, now: float) -> list[Tell | Report]:
         """
         As `receive`, of a rumour, and without a digest, which so many messages need not wait for.
 
@@ -230,11 +238,12 @@ class Gossip:
         undoubted = held is not None and (held.peer, held.state) == (rumour.peer, MemberState.ALIVE)
         return replace(rumour, state=MemberState.SUSPECT) if undoubted else rumour
 
-    def _believe(self, rumour: Rumour, now: float) -> list[Effect]:
+    def _believe(self, rumour: Rumour, now: float) -> list[Tell | Report]:
         """Enter a rumour in the table, and spread and report it, if it is news."""
         change = self.members.hear(rumour, now)
         if change is None:
             return []
+        self.census.note(change)
         if change.after.peer == self.members.me.peer:
             self._rumours.add(change.after.rumour())
         else:
@@ -253,13 +262,17 @@ class Gossip:
         return [Tell(header.endpoint, rumour)]
 
     def _compare(self, header: Header, fingerprint: int, digest: Digest, now: float) -> list[Effect]:
-        """A repair with the sender, if it knows something else and the last repair is long enough ago."""
+        """
+        A repair with the sender, if it knows something else and the last repair is long enough ago.
+
+        Who was pinged begins, alone: its first outlines ride on the ack.
+        """
         if fingerprint == digest.fingerprint or now < self._repaired_at + self._settings.repair_interval_s:
             return []
         self._repaired_at = now
         return [Repair(header.sender, header.endpoint)]
 
-    def _name_in_use(self, other: Peer, endpoint: Endpoint, now: float) -> list[Effect]:
+    def _name_in_use(self, other: Peer, endpoint: Endpoint, now: float) -> list[Tell | Report]:
         """A report that somebody else has this daemon's name, and word to it, but only now and then."""
         if now < self._name_reported_at + NAME_REPORT_INTERVAL_S:
             return []

@@ -13,8 +13,8 @@ Does not know sockets, disks, or whether what was said is true.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any, get_args
@@ -73,6 +73,10 @@ _MESSAGES: Mapping[int, type] = {
     10: messages.SpaceRefusal,
     11: messages.Inquiry,
     12: messages.Standing,
+    14: messages.Outline,
+    15: messages.RingShare,
+    16: messages.MemberShare,
+    17: messages.Synced,
 }
 """Tags of messages; never reused for something else."""
 
@@ -293,19 +297,38 @@ def cluster_id(birth: Birth) -> bytes:
     return blake2b(_pack(_BIRTH.encode(birth)), digest_size=8, person=b"birth").digest()
 
 
-def run_digest(ring_id: RingId, run: Run, key: bytes) -> int:
+def digest_key(birth: Birth) -> bytes:
     """
-    64 bits that depend on every bit of one run of one ring, for a fingerprint that is the sum over all runs.
+    The key of all digests in the cluster of a birth; it lasts as long as the cluster.
 
-    Args:
-        ring_id: Of the ring that holds the run.
-        run: As above.
-        key: At most 64 bytes; who does not know it cannot make two sets of runs with one fingerprint.
+    The birth's nonce is told to members only, so where packets are sealed nobody else can make two different
+    states with one fingerprint.
     """
-    # Not by the codec of runs: this is done for every run that changes, and is three times as fast.
-    start, stop = run.start.to_bytes(17, "big"), run.stop.to_bytes(17, "big")
-    content = _pack((ring_id, start, stop, run.token, run.owner, run.author))
-    return int.from_bytes(blake2b(content, digest_size=8, key=key).digest(), "big")
+    return blake2b(_pack(_BIRTH.encode(birth)), digest_size=16, person=b"digests").digest()
+
+
+@cache
+def run_digests(ring_id: RingId, key: bytes) -> Callable[[Run], int]:
+    """64 bits for each run of a ring that depend on every bit of it; one function for one ring and key."""
+    name = _pack(ring_id)
+
+    def digest(run: Run) -> int:
+        # Not by the codec of runs: this is done for every run that changes, and is three times as fast.
+        start, stop = run.start.to_bytes(17, "big"), run.stop.to_bytes(17, "big")
+        content = name + _pack((start, stop, run.token, run.owner, run.author))
+        return int.from_bytes(blake2b(content, digest_size=8, key=key).digest(), "big")
+
+    return digest
+
+
+@lru_cache(1 << 16)
+def member_digest(peer: Peer, endpoint: Endpoint, refutation: int, key: bytes) -> tuple[int, int]:
+    """16 bits that depend on a member's name alone, and 64 bits that depend on all of it."""
+    place = blake2b(peer.name.encode(), digest_size=2, key=key).digest()
+    content = _pack((peer, endpoint, refutation))
+    return int.from_bytes(place, "big"), int.from_bytes(
+        blake2b(content, digest_size=8, key=key).digest(), "big"
+    )
 
 
 HEADER_BYTES_MAX = len(

@@ -42,6 +42,10 @@ _INTEGERS: Mapping[str, tuple[int, int]] = {
     "Range.stop": _ADDRESS,
     "Run.start": _ADDRESS,
     "Run.stop": _ADDRESS,
+    "Outline.low": _ADDRESS,
+    "Outline.lengths": (1, 1 << 128),
+    "RingShare.low": _ADDRESS,
+    "RingShare.high": _ADDRESS,
     "PoolRange.gateway": _ADDRESS,
     "Assigned.gateway": _ADDRESS,
     "SpaceRequest.size": (1, 1 << 128),
@@ -58,8 +62,15 @@ _TEXTS: Mapping[str, tuple[int, int]] = {
 }
 """Least and greatest UTF-8 length of text that is not just anything up to `TEXT_BYTES_MAX`."""
 
-_BINARIES: Mapping[str, int] = {"Header.cluster_id": 8, "Birth.nonce": 16}
-"""Exact length of every bytes field."""
+PARTS_MAX = 1024
+"""Of an outline: finer ones would be as long as what they save."""
+
+_BINARIES: Mapping[str, tuple[int, int]] = {
+    "Header.cluster_id": (8, 8),
+    "Birth.nonce": (16, 16),
+    "Outline.prints": (messages.PRINT_BYTES, messages.PRINT_BYTES * PARTS_MAX),
+}
+"""Least and greatest length of every bytes field."""
 
 
 def _inside(family: Family, ranges: Iterable[Range | Run]) -> bool:
@@ -83,6 +94,9 @@ _RULES: Mapping[type, Callable[..., bool]] = {
         family, (within,), length, gateway
     ),
     messages.Ownership: lambda ring, said: _inside(ring.family, said),
+    messages.Outline: lambda _ring, _low, lengths, prints: len(prints) == messages.PRINT_BYTES * len(lengths),
+    messages.RingShare: lambda low, high, _asks, ring, said: low < high and _inside(ring.family, said),
+    messages.MemberShare: lambda low, high, *_: low < high,
     messages.Grant: lambda _grant, _request, ring, given: _inside(ring.family, given),
     messages.SpaceRequest: lambda _request, _pool, ring, within, size, _need: (
         _inside(ring.family, within) and size <= ring.family.size and size & (size - 1) == 0
@@ -126,7 +140,7 @@ def _codec(hint: Any, where: str) -> Codec:
     if hint is str:
         return _text(*_TEXTS.get(where, (0, TEXT_BYTES_MAX)), where)
     if hint is bytes:
-        return _binary(_BINARIES[where], where)
+        return _binary(*_BINARIES[where], where)
     if hint is bool:
         return _boolean(where)
     arguments = get_args(hint)
@@ -179,12 +193,13 @@ def _text(least: int, greatest: int, where: str) -> Codec:
     return Codec(check, check)
 
 
-def _binary(length: int, where: str) -> Codec:
-    """Bytes of one length."""
+def _binary(least: int, greatest: int, where: str) -> Codec:
+    """Bytes, of a length within these bounds."""
+    wrong = f"{where} is not {least} to {greatest} bytes"
 
     def check(value: Any) -> bytes:
-        if type(value) is not bytes or len(value) != length:
-            raise ValueError(f"{where} is not {length} bytes")
+        if type(value) is not bytes or not least <= len(value) <= greatest:
+            raise ValueError(wrong)
         return value
 
     return Codec(check, check)
@@ -293,8 +308,8 @@ def _array(of: type, parts: Sequence[Codec], required: int, where: str, names: S
     entries_of: Callable[[Any], tuple[Any, ...]]
     if issubclass(of, tuple):
         entries_of = lambda value: value  # noqa: E731  # as below
-    elif len(names) == 1:
-        entries_of = lambda value: (getattr(value, names[0]),)  # noqa: E731  # one of three ways, side by side
+    elif len(names) < 2:  # noqa: PLR2004  # else `attrgetter` gives a tuple
+        entries_of = lambda value: tuple(getattr(value, name) for name in names)  # noqa: E731  # as above
     else:
         entries_of = operator.attrgetter(*names)
 

@@ -15,6 +15,9 @@ from ring.ring import Peer, Run
 from weaveipam.protocol.effects import Persist, Reply, Report
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, RingId
 
+PRINT_BYTES = 6
+"""Of a part in an `Outline`: that two parts differ unseen has a chance of one in 2^48, and not twice."""
+
 UNFORMED = bytes(8)
 """The cluster id in packets of a daemon that belongs to no cluster yet."""
 
@@ -93,14 +96,56 @@ class Ownership:
 
 
 @dataclass(frozen=True, slots=True)
-class Sync:
-    """What the sender knows (all of it, or what it found its partner to lack); on a stream."""
+class Outline:
+    """
+    What the sender knows of one table, as fingerprints of consecutive parts; those that differ are answered.
 
-    reply: bool
-    """Whether the sender asks for what it lacks itself."""
-    birth: Birth | None
-    rings: tuple[Ownership, ...]
-    members: tuple[Rumour, ...]
+    A table is a ring, whose statements stand at the first address of their runs, or that of the members.
+    """
+
+    ring: RingId | None
+    """None: the members."""
+    low: int
+    """Where the first part begins."""
+    lengths: tuple[int, ...]
+    """Of each part; the next begins where it ends."""
+    prints: bytes
+    """`PRINT_BYTES` for each part: the lowest of the sum of its statements' digests, in network order."""
+
+
+@dataclass(frozen=True, slots=True)
+class RingShare:
+    """All that the sender knows of the part `[low, high)` of a ring, or what it found its partner to lack."""
+
+    low: int
+    high: int
+    """Above `low`."""
+    asks: bool
+    """Whether the sender asks for what it lacks there itself."""
+    ring: RingId
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberShare:
+    """As `RingShare`, of the table of members."""
+
+    low: int
+    high: int
+    asks: bool
+    rumours: tuple[Rumour, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """From one who is about to serve: share now all that differs, and then say `Synced`."""
+
+    outlines: tuple[Outline, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """All that the sender knew and its partner did not is before this: ends the answer to `Sync`."""
 
 
 class Need(IntEnum):
@@ -198,7 +243,11 @@ Message: TypeAlias = (
     | PingRequest
     | Rumour
     | Ownership
+    | Outline
+    | RingShare
+    | MemberShare
     | Sync
+    | Synced
     | SpaceRequest
     | Grant
     | GrantAck

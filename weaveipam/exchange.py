@@ -1,0 +1,90 @@
+"""
+Bringing two members to the same knowledge: rings and members are compared, and shared where they differ.
+
+Stands between the two machines that hold the tables, gossip the members and the allocator the rings.
+Does not know when to compare, nor how packets travel.
+"""
+
+from __future__ import annotations
+
+from ring.ring import TOTALS
+from weaveipam.allocation.allocator import Allocator
+from weaveipam.gossip import repair
+from weaveipam.gossip.gossip import Gossip
+from weaveipam.protocol.messages import (
+    Header,
+    MemberShare,
+    Outline,
+    Ownership,
+    Publish,
+    RingShare,
+    Step,
+    Sync,
+    Synced,
+    Tell,
+)
+from weaveipam.protocol.values import Endpoint
+
+
+class Exchange:
+    """What one node says about what it knows, to whoever knows something else."""
+
+    def __init__(self, gossip: Gossip, allocator: Allocator) -> None:
+        self._gossip = gossip
+        self._allocator = allocator
+
+    @property
+    def fingerprint(self) -> int:
+        """64 bits over all that members share."""
+        return (self._allocator.holdings.rings.fingerprint + self._gossip.census.fingerprint) % TOTALS
+
+    def begin(self, partner: Endpoint) -> list[Tell]:
+        """Find out in what one differs whose fingerprint does."""
+        return [Tell(partner, outline) for outline in repair.begin(self._tables())]
+
+    def ask(self, partner: Endpoint) -> Tell:
+        """Ask for all that this node lacks, at once."""
+        return Tell(partner, Sync(repair.sync(self._tables())), stream=True)
+
+    def receive(
+        self, header: Header, told: Outline | Sync | RingShare | MemberShare, now: float
+    ) -> list[Step]:
+        """What follows from a member's outline, wish or share."""
+        match told:
+            case Outline():
+                answer = repair.answer(told, self._table(told.ring))
+                return [Tell(header.endpoint, one) for one in answer]
+            case Sync():
+                return [
+                    Tell(header.endpoint, one, stream=True) for one in (*self._all_beyond(told), Synced())
+                ]
+            case RingShare():
+                learned = self._allocator.learn(Ownership(told.ring, told.runs), now)
+                lacking = self._allocator.holdings.rings.lacking(told) if told.asks else None
+                # Not passed on: whoever else lacks it will find out in the same way, and few do.
+                steps: list[Step] = [one for one in learned if not isinstance(one, Publish)]
+                return steps if lacking is None else [*steps, Tell(header.endpoint, lacking)]
+            case MemberShare():
+                return self._members_shared(header, told, now)
+
+    def _members_shared(self, header: Header, told: MemberShare, now: float) -> list[Step]:
+        steps: list[Step] = []
+        for rumour in told.rumours:
+            steps += self._gossip.rumoured(header, rumour, now)
+        lacking = self._gossip.census.lacking(told)
+        return steps if lacking is None else [*steps, Tell(header.endpoint, lacking)]
+
+    def _all_beyond(self, told: Sync) -> list[repair.Share]:
+        """Everything wherever this node knows something else, in tables that were not told of too."""
+        shares = [share for one in told.outlines for share in repair.shares(one, self._table(one.ring))]
+        named = frozenset(one.ring for one in told.outlines)
+        return [
+            *shares,
+            *(table.share(0, table.places) for name, table in self._tables() if name not in named),
+        ]
+
+    def _tables(self) -> list[tuple[repair.Name, repair.Table]]:
+        return [*self._allocator.holdings.rings.tables(), (None, self._gossip.census)]
+
+    def _table(self, name: repair.Name) -> repair.Table:
+        return self._gossip.census if name is None else self._allocator.holdings.rings.table(name)

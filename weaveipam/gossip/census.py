@@ -1,0 +1,106 @@
+"""
+The members as a table that daemons compare: who is there, by a hash of their names.
+
+Only those alive or suspect are in it.  The gone are not, as each daemon forgets them in its own time, and one
+that another has forgotten must not come back for that; nor are suspicions, which pass sooner than they could
+be compared.  One who is gone here and there elsewhere is told of when it is heard to be there.
+
+Does not know how a walk goes, nor how rumours are believed.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+from ring.ring import Peer
+from weaveipam.gossip.members import Change, Member, Members, supersedes
+from weaveipam.protocol.messages import MemberShare, Rumour
+from weaveipam.protocol.values import Endpoint
+
+PLACES = 1024
+"""Of names: with 5,000 members there are five at each."""
+
+Digests: TypeAlias = Callable[[Peer, Endpoint, int], tuple[int, int]]
+"""
+Of a peer, its endpoint and its refutation.
+
+The place of its name, and 64 bits that depend on all of it.
+"""
+
+
+class Census:
+    """The table of members, kept up to date change by change."""
+
+    def __init__(self, members: Members, digests: Digests) -> None:
+        self._members = members
+        self._digests = digests
+        self._totals = array("Q", bytes(8 * PLACES))
+        self._counts = array("L", bytes(array("L").itemsize * PLACES))
+        self.fingerprint = 0
+        """The sum of the digests of all that are there, modulo 2^64."""
+        self._add(members.me, 1)
+
+    def note(self, change: Change) -> None:
+        """Follow what is believed of a member from now on."""
+        if change.before is not None:
+            self._add(change.before, -1)
+        self._add(change.after, 1)
+
+    @property
+    def places(self) -> int:
+        """As of any table."""
+        return PLACES
+
+    def count(self, low: int, high: int) -> int:
+        """As of any table."""
+        return sum(self._counts[low:high])
+
+    def total(self, low: int, high: int) -> int:
+        """As of any table."""
+        return sum(self._totals[low:high]) % (1 << 64)
+
+    def cuts(self, low: int, high: int, parts: int) -> Sequence[int]:
+        """As of any table; names are spread evenly over the places."""
+        return sorted({low + (high - low) * part // parts for part in range(1, parts)} - {low})
+
+    def share(self, low: int, high: int) -> MemberShare:
+        """As of any table."""
+        return MemberShare(low, high, True, tuple(one.rumour() for one in self._there(low, high)))
+
+    def lacking(self, told: MemberShare) -> MemberShare | None:
+        """
+        What a sharer, whose rumours were heard, should hear of in return; None if that is nothing.
+
+        That is what was told otherwise than it is believed here, and if he asks, who he did not name.
+        """
+        named = {one.peer.name: one for one in told.rumours}
+        lacks = [one for name in named if (one := self._members.get(name)) and _denies(one, named[name])]
+        if told.asks:
+            lacks += [one for one in self._there(told.low, told.high) if one.peer.name not in named]
+        rumours = tuple(one.rumour() for one in lacks)
+        return MemberShare(told.low, told.high, False, rumours) if rumours else None
+
+    def _there(self, low: int, high: int) -> Iterator[Member]:
+        everybody = (self._members.me, *self._members.alive())
+        return (one for one in everybody if one.present and low <= self._digests(*_facts(one))[0] < high)
+
+    def _add(self, member: Member, sign: int) -> None:
+        if not member.present:
+            return
+        place, digest = self._digests(*_facts(member))
+        self._totals[place] = (self._totals[place] + sign * digest) % (1 << 64)
+        self._counts[place] += sign
+        self.fingerprint = (self.fingerprint + sign * digest) % (1 << 64)
+
+
+def _facts(member: Member) -> tuple[Peer, Endpoint, int]:
+    """What two daemons must agree on."""
+    return member.peer, member.endpoint, member.refutation
+
+
+def _denies(held: Member, rumour: Rumour) -> bool:
+    """Whether what is held supersedes a rumour, in more than a suspicion."""
+    same = (rumour.peer, rumour.endpoint, rumour.refutation) == _facts(held) and held.present
+    return not same and supersedes(held.rumour(), rumour)

@@ -1,5 +1,5 @@
 """
-The join of two rings, and what one knows beyond the other.
+The join of two rings.
 
 Does not know whose ring is whose: both are values, and neither is changed.
 """
@@ -65,16 +65,6 @@ def merge(mine: Ring, theirs: Ring) -> Merged:
         return Merged(theirs, won, (), (), won)
     laid = mine.overlaid(won)
     return Merged(laid.ring, won, tuple(conflicts), laid.gone, laid.fresh)
-
-
-def difference(mine: Ring, theirs: Ring) -> tuple[Run, ...]:
-    """
-    What `mine` says beyond `theirs`; merging it into `theirs` gives what merging all of `mine` would.
-
-    Returns:
-        Sorted, disjoint runs, clipped to where they win.
-    """
-    return joined(_wins(theirs, mine, []))
 
 
 def _wins(mine: Ring, theirs: Ring, conflicts: list[Conflict]) -> Iterator[Run]:

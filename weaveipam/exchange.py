@@ -7,6 +7,8 @@ Does not know when to compare, nor how packets travel.
 
 from __future__ import annotations
 
+from random import Random
+
 from ring.ring import TOTALS
 from weaveipam.allocation.allocator import Allocator
 from weaveipam.gossip import repair
@@ -29,9 +31,10 @@ from weaveipam.protocol.values import Endpoint
 class Exchange:
     """What one node says about what it knows, to whoever knows something else."""
 
-    def __init__(self, gossip: Gossip, allocator: Allocator) -> None:
+    def __init__(self, gossip: Gossip, allocator: Allocator, rng: Random) -> None:
         self._gossip = gossip
         self._allocator = allocator
+        self._asked = rng.getrandbits(64)
 
     @property
     def fingerprint(self) -> int:
@@ -44,7 +47,11 @@ class Exchange:
 
     def ask(self, partner: Endpoint) -> Tell:
         """Ask for all that this node lacks, at once."""
-        return Tell(partner, Sync(repair.sync(self._tables())), stream=True)
+        return Tell(partner, Sync(self._asked, repair.sync(self._tables())), stream=True)
+
+    def answers(self, told: Synced) -> bool:
+        """Whether this process asked for what ends with this."""
+        return told.asked == self._asked
 
     def receive(
         self, header: Header, told: Outline | Sync | RingShare | MemberShare, now: float
@@ -56,7 +63,8 @@ class Exchange:
                 return [Tell(header.endpoint, one) for one in answer]
             case Sync():
                 return [
-                    Tell(header.endpoint, one, stream=True) for one in (*self._all_beyond(told), Synced())
+                    Tell(header.endpoint, one, stream=True)
+                    for one in (*self._all_beyond(told), Synced(told.asked))
                 ]
             case RingShare():
                 learned = self._allocator.learn(Ownership(told.ring, told.runs), now)

@@ -124,7 +124,7 @@ class Node:
         self._gossip = Gossip(me, settings.endpoint, settings.gossip, rng, now)
         self._allocator = Allocator(me, settings.allocation, self._gossip.members, rng)
         self._holdings = self._allocator.holdings
-        self._exchange = Exchange(self._gossip, self._allocator)
+        self._exchange = Exchange(self._gossip, self._allocator, rng)
         wish = Wish(
             endpoint=settings.endpoint, join=settings.join, seeds=settings.seeds, pools=settings.pools
         )
@@ -240,7 +240,8 @@ class Node:
             case Outline() | Sync() | RingShare() | MemberShare():
                 return self._exchange.receive(header, message, now)
             case Synced():
-                return [] if self._allocator.serving else self._serve(now)
+                synced = self._exchange.answers(message) and not self._allocator.serving
+                return self._serve(now) if synced else ()
             case SpaceRequest() | Grant() | GrantAck() | SpaceRefusal():
                 return self._hear_of_space(header, message, now)
             case Inquiry() | Standing():

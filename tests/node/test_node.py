@@ -618,7 +618,7 @@ def says(which: type) -> Callable[[str, Send], bool]:
 def test_what_one_packet_brings_about_is_durable_before_anything_tells_of_it(three: Any) -> None:
     """A repair that one message asks for does not tell of the grant that the next one brings about."""
     asked = SpaceRequest(7, "blue", V4, (), 1, Need.FREE)
-    effects = hear(three, "a", "b", Sync(()), asked)
+    effects = hear(three, "a", "b", Sync(7, ()), asked)
     durable = next(index for index, one in enumerate(effects) if isinstance(one, Persist))
     early = [one for one in told(effects[:durable]) if isinstance(one, RingShare)]
 
@@ -751,7 +751,7 @@ def test_more_than_a_datagram_holds_goes_in_several(three: Any) -> None:
 
 def test_an_exchange_tells_back_nothing_that_it_was_told(three: Any) -> None:
     """Who outlines or shares just what is known here is answered with nothing, or that this was all."""
-    everything = [one for one in told(hear(three, "a", "b", Sync(()))) if not isinstance(one, Synced)]
+    everything = [one for one in told(hear(three, "a", "b", Sync(7, ()))) if not isinstance(one, Synced)]
     begun = hear(three, "a", "b", Ping(1, Peer("a", 1), 12345))
     outlines = [one for one in told(begun) if isinstance(one, Outline)]
 
@@ -759,4 +759,4 @@ def test_an_exchange_tells_back_nothing_that_it_was_told(three: Any) -> None:
     assert told(hear(three, "a", "b", *everything)) == []
     assert len(outlines) == len(everything)
     assert told(hear(three, "a", "b", *outlines)) == []
-    assert told(hear(three, "a", "b", Sync(tuple(outlines)))) == [Synced()]
+    assert told(hear(three, "a", "b", Sync(7, tuple(outlines)))) == [Synced(7)]

@@ -151,8 +151,8 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.MemberShare: st.builds(
         messages.MemberShare, st.integers(0, 9), st.integers(10, 1 << 64 - 1), st.booleans(), some(RUMOUR)
     ),
-    messages.Sync: st.builds(messages.Sync, some(OUTLINE)),
-    messages.Synced: st.just(messages.Synced()),
+    messages.Sync: st.builds(messages.Sync, U64, some(OUTLINE)),
+    messages.Synced: st.builds(messages.Synced, U64),
     messages.SpaceRequest: SPACE_REQUEST,
     messages.Grant: FAMILY.flatmap(lambda f: st.builds(messages.Grant, U64, U64, ring(f), runs(f))),
     messages.GrantAck: st.builds(messages.GrantAck, U64),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ring.address import Family, Range
 from ring.changes import coalesce, divide, grant, take_over
 from ring.invariants import violations
-from ring.merge import difference, merge
+from ring.merge import merge
 from ring.ring import EMPTY, Peer, Ring, Run, Token
 
 SPACE = 24
@@ -119,10 +119,10 @@ def test_any_order_of_any_repeats_converges(parts: list[Double], rng: object, si
 
 
 @given(doubles, doubles, tiny)
-def test_difference_is_enough(one: Double, other: Double, size: int) -> None:
-    """Merging what one knows beyond the other gives what merging all of it would, and it is not more."""
+def test_what_won_is_enough(one: Double, other: Double, size: int) -> None:
+    """Merging what won of one over the other gives what merging all of it would, and it is not more."""
     mine, theirs = ring_of(one, size), ring_of(other, size)
-    beyond = difference(mine, theirs)
+    beyond = merge(theirs, mine).won
 
     assert merge(theirs, mine).ring == merge(theirs, Ring.of(beyond)).ring
     assert {at: said for at, said in one.items() if at not in other or said > other[at]} == double_of(beyond)

@@ -308,8 +308,8 @@ def _array(of: type, parts: Sequence[Codec], required: int, where: str, names: S
     entries_of: Callable[[Any], tuple[Any, ...]]
     if issubclass(of, tuple):
         entries_of = lambda value: value  # noqa: E731  # as below
-    elif len(names) < 2:  # noqa: PLR2004  # else `attrgetter` gives a tuple
-        entries_of = lambda value: tuple(getattr(value, name) for name in names)  # noqa: E731  # as above
+    elif len(names) == 1:
+        entries_of = lambda value: (getattr(value, names[0]),)  # noqa: E731  # one of three ways, side by side
     else:
         entries_of = operator.attrgetter(*names)
 

@@ -140,12 +140,17 @@ class MemberShare:
 class Sync:
     """From one who is about to serve: share now all that differs, and then say `Synced`."""
 
+    asked: int
+    """Chosen by chance, once by each process: an answer to an earlier one proves nothing."""
     outlines: tuple[Outline, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
     """All that the sender knew and its partner did not is before this: ends the answer to `Sync`."""
+
+    asked: int
+    """As there."""
 
 
 class Need(IntEnum):

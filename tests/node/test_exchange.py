@@ -1,0 +1,127 @@
+"""What differs between nodes is found and shared by comparing alone, when nothing else brings it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ring.address import Family
+from weaveipam.exchange import Exchange
+from weaveipam.protocol import codec
+from weaveipam.protocol.effects import Channel, Send
+from weaveipam.protocol.messages import Ownership, Rumour, Synced
+from weaveipam.protocol.requests import Allocate, Release
+from weaveipam.protocol.values import MemberState, Pool, RingId
+
+MakePool = Callable[..., Pool]
+V4 = RingId("default", Family.V4)
+NAMES = ("a", "b", "c", "d", "e")
+
+
+@pytest.fixture
+def five(cluster: Any, make_pool: MakePool) -> Any:
+    """Five nodes that serve, and have nothing to say to each other."""
+    made = cluster()
+    for name in NAMES:
+        made.add(name, seeds="a,b,c,d,e", join="a,b", pools=(make_pool("blue", "10.0.0.0/24"),))
+    made.run(3)
+    return made
+
+
+def fingerprints(cluster: Any) -> set[int]:
+    """Of all nodes: one, if they know the same."""
+    exchanges: list[Exchange] = [host.node._exchange for host in cluster.hosts.values()]
+    return {one.fingerprint for one in exchanges}
+
+
+def says(*kinds: type) -> Callable[[str, Send], bool]:
+    """Whether a packet says something of those kinds."""
+    return lambda _name, send: any(isinstance(one, kinds) for one in codec.decode_packet(send.packet)[1])
+
+
+def move_space(cluster: Any) -> None:
+    """Let "a" ask others for space, by using up what it has."""
+    for index in range(80):
+        cluster.allocate("a", f"k{index}")
+
+
+def test_statements_that_no_push_brought_are_found(five: Any) -> None:
+    """Where every push is lost, pings tell that something differs, and all know the same soon after."""
+    five.drop = says(Ownership)
+    move_space(five)
+    five.run(3)
+
+    assert len(fingerprints(five)) == 1
+    assert len({five.ring(name, V4) for name in NAMES}) == 1
+    assert any(run.token.epoch for run in five.hosts["e"].node._holdings.rings[V4])
+
+
+def test_a_member_that_no_rumour_brought_is_found(five: Any, make_pool: MakePool) -> None:
+    """Who never heard the rumour of a newcomer learns of it from the table of members."""
+    five.drop = lambda name, send: (
+        {name, send.target.host} == {"e", "f"} or (send.target.host == "e" and says(Rumour)(name, send))
+    )
+    five.add("f", join="a", pools=(make_pool("blue", "10.0.0.0/24"),))
+    five.run(0.5)
+
+    assert five.states("a")["f"] is MemberState.ALIVE
+    assert "f" in five.states("e")
+
+
+def test_idle_nodes_send_no_more_than_pings(five: Any) -> None:
+    """Nodes that know the same have nothing to compare, and use no stream."""
+    five.run(5)
+    five.sent.clear()
+    five.run(5)
+
+    assert len(fingerprints(five)) == 1
+    assert {Channel.DATAGRAM} == {send.channel for _, send in five.sent}
+    assert max(len(send.packet) for _, send in five.sent) < 200
+
+
+def test_a_node_that_comes_back_serves_once_it_knows_what_it_missed(five: Any) -> None:
+    """What moved while a node was down is there when it serves again."""
+    five.crash("e")
+    move_space(five)
+    for index in range(80):
+        five.answer("a", Release(f"k{index}"))
+    five.start("e")
+    five.run(0.2)
+
+    assert five.status("e").ready
+    assert five.ring("e", V4).runs == five.ring("a", V4).runs
+
+
+def test_what_answers_an_earlier_process_proves_nothing(five: Any) -> None:
+    """A late answer to what a node asked before it restarted does not make it serve."""
+    five.crash("e")
+    five.drop = says(Synced)
+    five.start("e")
+    five.run(0.5)
+    late = [codec.decode_packet(send.packet)[1][-1] for name, send in five.sent if says(Synced)(name, send)]
+    five.crash("e")
+    five.start("e")
+    five.run(0.2)
+    header = codec.decode_packet(next(send.packet for name, send in five.sent if name == "a"))[0]
+    five._perform(
+        "e", five.hosts["e"].node.receive(codec.encode_packet(header, late), header.endpoint, five.now)
+    )
+
+    assert late
+    assert not five.status("e").ready
+
+
+def test_two_halves_that_went_on_alone_agree_again(five: Any) -> None:
+    """After a partition in which both sides moved space all know all of it."""
+    five.cut = {"a", "b"}
+    five.run(5)
+    for name in ("a", "c"):
+        for index in range(100):
+            five.ask(name, Allocate(f"{name}{index}", wait_s=0.2), wait_s=0.02)
+    five.cut = set()
+    five.run(6)
+
+    assert len(fingerprints(five)) == 1
+    assert len({five.ring(name, V4) for name in NAMES}) == 1

@@ -89,6 +89,8 @@ BULK_BYTES = 8 * DATAGRAM_BYTES_MAX
 """What is said to one at once and is longer goes on a stream: it paces itself, and loses nothing."""
 SYNC_PEERS = 3
 """Members asked at a time for what this node lacks before it serves."""
+AUDIT_S = 10.0
+"""Seconds between two looks at some runs in memory: at 100,000 it takes some 70 minutes to see them all."""
 REJOIN_S = 5.0
 """Seconds between two attempts of a node to reach those it was told of or has met, and does not see."""
 
@@ -136,6 +138,7 @@ class Node:
         self._sync_at = math.inf
         self._serve_at = math.inf
         self._name_taken = ""
+        self._audit_at = now + AUDIT_S
 
     @classmethod
     def restore(
@@ -213,6 +216,7 @@ class Node:
             steps += self._join_again(now)
             if not self._allocator.serving and self._serve_at <= now:
                 steps += self._serve_alone(now)
+            steps += self._audit(now)
             steps += self._gossiped(self._gossip.wake(self._digest(), now))
         steps += self._allocator.wake(now)
         return self._effects(steps)
@@ -392,6 +396,16 @@ class Node:
             return [Tell(self._rng.choice(missed), members.me.rumour())] if missed else []
         known = self._formation.endpoints()
         return [self._exchange.ask(one) for one in self._rng.sample(known, min(len(known), SYNC_PEERS))]
+
+    def _audit(self, now: float) -> list[Step]:
+        """Now and then make sure of some of what is in memory; no timer of its own, as probing has one."""
+        if now < self._audit_at:
+            return []
+        self._audit_at = now + AUDIT_S
+        if not self._holdings.rings.audit():
+            return []
+        detail = "statements in memory are not what they were; what members know will be compared with them"
+        return [Report(Level.ERROR, "memory-damaged", (("detail", detail),))]
 
     # Effects
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ring.address import Family
+from ring.ring import Ring, Token
 from weaveipam.exchange import Exchange
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Channel, Send
@@ -125,3 +126,20 @@ def test_two_halves_that_went_on_alone_agree_again(five: Any) -> None:
 
     assert len(fingerprints(five)) == 1
     assert len({five.ring(name, V4) for name in NAMES}) == 1
+
+
+def test_what_changed_in_memory_is_found_and_repaired(five: Any) -> None:
+    """A statement that a bug or a flipped bit took from a node's memory comes back from the others."""
+    move_space(five)
+    five.run(3)
+    rings = five.hosts["e"].node._holdings.rings
+    whole = rings[V4]
+    late = next(run for run in whole if run.token.epoch)
+    rings._rings[V4] = Ring.of(run if run != late else late._replace(token=Token(0, 0)) for run in whole)
+    five.run(1)
+    assert rings[V4] != whole
+    five.run(60)
+
+    assert rings[V4] == whole
+    assert "memory-damaged" in five.events("e")
+    assert len(fingerprints(five)) == 1

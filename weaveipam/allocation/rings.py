@@ -79,8 +79,11 @@ class Rings:
         self._me = me
         self._key = key
         self._rings: dict[RingId, Ring] = {}
+        self._sums: dict[RingId, int] = {}
+        """The part of each ring in the fingerprint."""
         self.fingerprint = 0
         """The sum of the keyed hashes of all runs, modulo 2^64: changed runs cost, unchanged ones do not."""
+        self._audit = self._audits()
         self.moves: dict[RingId, int] = {}
         """How many merges have changed each ring since this node started."""
 
@@ -94,7 +97,7 @@ class Rings:
             runs.setdefault(record.ring, []).append(record.run)
         for ring, its in runs.items():
             self._rings[ring] = Ring.of(its)
-            self._count(ring, (), tuple(its))
+            self._count(ring, (), self._rings[ring])
 
     def says(self, ownership: Ownership) -> bool:
         """Whether it is, run by run, all that this node knows of that ring: so ends most of an exchange."""
@@ -150,6 +153,33 @@ class Rings:
         runs = tuple(run for run in self[told.ring].starting(Range(told.low, told.high)) if run not in said)
         return RingShare(told.low, told.high, False, told.ring, runs) if runs else None
 
+    def audit(self) -> bool:
+        """
+        Weigh the next few runs as they are in memory now; whether it showed that some are not what they were.
+
+        The fingerprint then follows the memory, so that what a bug or a flipped bit has changed differs from
+        what others know, and is repaired like anything that does.
+
+        Cost: that of one chunk of a ring.
+        """
+        return next(self._audit)
+
+    def _audits(self) -> Iterator[bool]:
+        while True:
+            yield False
+            for ring in sorted(self._rings):
+                digest = run_digests(ring, self._key)
+                before, counted = self._rings[ring], self._sums[ring]
+                weighed = 0
+                for chunk in before.chunks:
+                    weighed += sum(map(digest, chunk.runs))
+                    yield False
+                difference = (weighed - counted) % TOTALS
+                if difference:
+                    self._add(ring, difference)
+                    self._rings[ring] = Ring.of(self._rings[ring])  # of chunks that remember no sums
+                    yield True
+
     def owned(self) -> Iterator[tuple[RingId, Run]]:
         """The runs that this node owns, by ring id."""
         for ring in sorted(self._rings):
@@ -166,7 +196,11 @@ class Rings:
 
     def _count(self, ring: RingId, gone: Iterable[Run], fresh: Iterable[Run]) -> None:
         digest = run_digests(ring, self._key)
-        self.fingerprint = (self.fingerprint + sum(map(digest, fresh)) - sum(map(digest, gone))) % TOTALS
+        self._add(ring, sum(map(digest, fresh)) - sum(map(digest, gone)))
+
+    def _add(self, ring: RingId, weight: int) -> None:
+        self._sums[ring] = (self._sums.get(ring, 0) + weight) % TOTALS
+        self.fingerprint = (self.fingerprint + weight) % TOTALS
 
     def _moved(self, before: Ring, won: Iterable[Run]) -> tuple[tuple[Range, ...], tuple[Range, ...]]:
         gained: list[Range] = []

@@ -59,6 +59,22 @@ def test_a_lone_push_goes_out_at_once_and_twice_more() -> None:
     assert [(11.0, 4), (pytest.approx(11.1), 4), (pytest.approx(11.2), 4)] == bursts
 
 
+def test_where_packets_get_lost_a_push_is_repeated_more_often() -> None:
+    """A push that begins while many packets get lost is sent five times instead of three."""
+    push = queue()
+    push.lossy = True
+    push.add(ownership(1))
+    push.lossy = False
+    times = []
+    now = 11.0
+    while push.wake_at < inf:
+        now = max(now, push.wake_at)
+        push.burst(MEMBERS, now)
+        times.append(now)
+
+    assert [11.0, *(pytest.approx(11 + later) for later in (0.1, 0.2, 0.3, 0.4))] == times
+
+
 def test_each_burst_chooses_anew() -> None:
     """The three bursts do not go to the same members."""
     push = queue()

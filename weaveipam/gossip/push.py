@@ -65,6 +65,8 @@ class Push:
         self._budget_bytes = budget_bytes
         self._items: list[_Item] = []
         self._last_burst = now - settings.push_coalesce_s
+        self.lossy = False
+        """Whether so many packets get lost that pushes from now on are repeated more often."""
 
     @property
     def wake_at(self) -> float:
@@ -78,8 +80,9 @@ class Push:
         """Push a message once the last burst is long enough ago; not one of more than `RUNS_MAX` runs."""
         if not 0 < len(message.runs) <= RUNS_MAX:
             return
+        again_s = self._settings.push_again_s + (self._settings.push_lossy_s if self.lossy else ())
         fresh = [
-            _Item(piece, size, -math.inf, self._settings.push_again_s)
+            _Item(piece, size, -math.inf, again_s)
             for piece, size in self._pieces(message)
             if size <= self._budget_bytes  # else even one run is too long a message, and a repair carries it
         ]

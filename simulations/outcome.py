@@ -6,6 +6,8 @@ Does not know how it is shown, nor what made it.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -82,6 +84,13 @@ class Chart:
     """Seconds of every spell during which daemons that reach each other held different rings."""
 
 
+def percentiles(seconds: Iterable[float]) -> dict[str, float]:
+    """`p50`, `p99` and `max` by nearest rank, to the millisecond; empty for none."""
+    ordered = sorted(seconds)
+    parts = {"p50": 0.5, "p99": 0.99, "max": 1.0} if ordered else {}
+    return {name: round(ordered[math.ceil(len(ordered) * part) - 1], 3) for name, part in parts.items()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One run."""
@@ -101,7 +110,7 @@ class Outcome:
     failures_by_reason: dict[str, int]
     gossip_bytes_per_node_per_second: float
     convergence_seconds: dict[str, float]
-    """`p50`, `p99` and `max` of `Chart.convergences`; empty if there was none."""
+    """The `percentiles` of `Chart.convergences`."""
     ring_runs_max: int
     ring_runs_final: int
     reached: dict[str, int]

@@ -6,7 +6,6 @@ Does not know how plans are made, nor how outcomes are shown.
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from simulations import faults, landmarks, scenarios
 from simulations.checkers.court import Court, all_checkers
 from simulations.clients import Habits
 from simulations.machine import Machine, NodeError
-from simulations.outcome import Outcome
+from simulations.outcome import Outcome, percentiles
 from simulations.plan import SWARM, Plan
 from simulations.simulated import SimulatedStage
 from simulations.sources import commit
@@ -253,7 +252,7 @@ def _outcome(plan: Plan, stage: SimulatedStage, strengths: Mapping[str, str], wa
         allocations=world.given_count,
         failures_by_reason=dict(sorted(world.failures.items())),
         gossip_bytes_per_node_per_second=round(sent / max(1, nodes) / max(world.now, 1e-9), 1),
-        convergence_seconds=_percentiles(observer.spells),
+        convergence_seconds=percentiles(observer.spells),
         ring_runs_max=observer.runs_max,
         ring_runs_final=observer.runs_final,
         reached=_reached(stage),
@@ -275,12 +274,3 @@ def _reached(stage: SimulatedStage) -> dict[str, int]:
         counts.update(machine.disk.counters)
     counts["exhausted"] = stage.world.failures.get("exhausted", 0)
     return landmarks.reached(counts)
-
-
-def _percentiles(seconds: Sequence[float]) -> dict[str, float]:
-    """Nearest ranks; empty for none."""
-    if not seconds:
-        return {}
-    ordered = sorted(seconds)
-    at = {"p50": 0.5, "p99": 0.99, "max": 1.0}
-    return {name: round(ordered[math.ceil(len(ordered) * part) - 1], 3) for name, part in at.items()}

@@ -7,7 +7,6 @@ Does not know how anything is done to hosts; cares for the run as a whole, and t
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import shlex
@@ -17,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -28,7 +27,7 @@ from simulations.hosts.impair import Segment
 from simulations.hosts.namespaces import remove_leftovers, why_unavailable
 from simulations.hosts.processes import DaemonError
 from simulations.hosts.stage import HostStage, Setting
-from simulations.outcome import Outcome
+from simulations.outcome import Outcome, percentiles
 from simulations.sources import commit
 from simulations.stage import CannotError
 from weaveipam.allocation.settings import AllocationSettings
@@ -165,7 +164,7 @@ def _outcome(
         allocations=journal.given_count,
         failures_by_reason=dict(sorted(journal.failures.items())),
         gossip_bytes_per_node_per_second=round(sent / nodes / seconds, 1),
-        convergence_seconds=_percentiles(stage.watcher.spells),
+        convergence_seconds=percentiles(stage.watcher.spells),
         ring_runs_max=stage.watcher.runs_max,
         ring_runs_final=last.runs if last is not None else 0,
         reached=reached,
@@ -188,13 +187,6 @@ def _reached(directory: Path) -> dict[str, int]:
             except (ValueError, KeyError, TypeError):
                 continue  # a traceback, or half a line of a daemon that was killed
     return {name: number for name, number in landmarks.reached(counts).items() if number}
-
-
-def _percentiles(seconds: Sequence[float]) -> dict[str, float]:
-    """Nearest ranks; empty for none."""
-    ordered = sorted(seconds)
-    at = {"p50": 0.5, "p99": 0.99, "max": 1.0} if ordered else {}
-    return {name: round(ordered[math.ceil(len(ordered) * part) - 1], 3) for name, part in at.items()}
 
 
 @contextmanager

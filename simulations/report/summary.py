@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from simulations.outcome import Outcome
+from simulations.outcome import Outcome, percentiles
 from simulations.report.facts import failures, reached, tiled, verdict
 from simulations.report.markup import Markup, el, many
 from simulations.report.spreads import draw_convergences
@@ -92,17 +92,8 @@ def _missing(sentences: Counter[str]) -> Markup:
 
 def _agreement(outcomes: Sequence[Outcome]) -> Markup | None:
     """The times until agreement of all runs that were recorded."""
-    spells = sorted(
-        seconds for outcome in outcomes if outcome.chart for seconds in outcome.chart.convergences
-    )
-    if not spells:
-        return None
-    at = {
-        "p50": spells[(len(spells) - 1) // 2],
-        "p99": spells[(len(spells) - 1) * 99 // 100],
-        "max": spells[-1],
-    }
-    return draw_convergences(spells, at, "all-agree")
+    spells = [seconds for outcome in outcomes if outcome.chart for seconds in outcome.chart.convergences]
+    return draw_convergences(spells, percentiles(spells), "all-agree") if spells else None
 
 
 def _table(outcomes: Sequence[Outcome], idents: Sequence[str | None]) -> Markup:

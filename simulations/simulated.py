@@ -14,13 +14,11 @@ from simulations import faults
 from simulations.checkers.bounded import quiet_s
 from simulations.checkers.court import Court
 from simulations.clients import Client, Clients, Habits
-from simulations.facts import View
 from simulations.faults import Restorable, Trouble
 from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
 from simulations.seasoned import season
-from simulations.views import view_of
 from simulations.world import World
 
 ANSWERS_S = 30.0
@@ -263,7 +261,7 @@ class SimulatedStage:
 
     def _drain(self) -> None:
         """Everything that is free can be had, and nothing is in use that nobody holds."""
-        views = {name: view for name, view in self._views().items() if view.serving}
+        views = {name: view for name, view in self.observer.views().items() if view.serving}
         if not views:
             return
         for name, view in views.items():
@@ -318,7 +316,7 @@ class SimulatedStage:
         down = [one.name for one in wanted if not one.running]
         if down:
             return [f"{', '.join(down)} down"]
-        views = self._views()
+        views = self.observer.views()
         busy = [one.name for one in wanted if one.name not in views]
         if busy:
             return [f"{', '.join(busy)} busy"]
@@ -334,10 +332,6 @@ class SimulatedStage:
             if view.outgoing and not lost:
                 found.append(f"{name} has {view.outgoing} grants open")
         return found
-
-    def _views(self) -> dict[str, View]:
-        world = self.world
-        return {name: view_of(one, world.rings) for name, one in world.machines.items() if world.serving(one)}
 
     def _boot(self, machine: Machine) -> None:
         self.trouble.settle_down(machine)

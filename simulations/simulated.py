@@ -12,6 +12,7 @@ from random import Random
 
 from simulations import faults
 from simulations.checkers.bounded import quiet_s
+from simulations.checkers.convergence import disagreements
 from simulations.checkers.court import Court
 from simulations.clients import Client, Clients, Habits
 from simulations.faults import Restorable, Trouble
@@ -320,18 +321,7 @@ class SimulatedStage:
         busy = [one.name for one in wanted if one.name not in views]
         if busy:
             return [f"{', '.join(busy)} busy"]
-        names = {one.name for one in wanted}
-        found = [f"{name} does not serve" for name, view in views.items() if not view.serving]
-        first = next(iter(views), "")
-        for name, view in views.items():
-            if view.rings != views[first].rings:
-                found.append(f"{name} holds another ring than {first}")
-            if view.alive != names:
-                found.append(f"{name} sees {', '.join(sorted(view.alive))} alive")
-            lost = self.trouble.gone or self.world.forgetful  # to whom grants are never acknowledged
-            if view.outgoing and not lost:
-                found.append(f"{name} has {view.outgoing} grants open")
-        return found
+        return list(disagreements(views, lost=bool(self.trouble.gone) or self.world.forgetful))
 
     def _boot(self, machine: Machine) -> None:
         self.trouble.settle_down(machine)

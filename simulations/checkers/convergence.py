@@ -1,14 +1,14 @@
 """
 When all is settled, all who run hold the same rings, byte for byte, see each other, and have nothing open.
 
-Does not know how they come to agree.
+Does not know how they come to agree, nor how long that may take.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from simulations.facts import Fact, Forgot, Observed
+from simulations.facts import Fact, Forgot, Observed, View
 
 
 class Convergence:
@@ -29,17 +29,29 @@ class Convergence:
             self._restored = self._restored or fact.older
         if not isinstance(fact, Observed) or not fact.settled:
             return
-        serving = {name: one for name, one in fact.views.items() if one.serving}
-        yield from (f"{name} runs, and does not serve" for name in fact.views if name not in serving)
-        first = next(iter(serving), "")
-        for name, view in serving.items():
-            if view.rings != serving[first].rings:
-                yield f"{name} holds another ring than {first}"
-            if view.alive != serving.keys():
-                missing = sorted(serving.keys() - view.alive)
-                beyond = sorted(view.alive - serving.keys())
-                yield f"{name} does not see {missing} alive, and sees {beyond} who are not"
-            if view.outgoing and not fact.gone and not self._forgetful:
-                yield f"{name} has {view.outgoing} grants that nobody has acknowledged"
+        yield from disagreements(fact.views, lost=bool(fact.gone) or self._forgetful)
+        for name, view in fact.views.items():
             if view.conflicts and not self._restored:
                 yield f"{name} reports conflicts: {'; '.join(view.conflicts)}"
+
+
+def disagreements(views: Mapping[str, View], *, lost: bool = False) -> Iterator[str]:
+    """
+    What keeps daemons that should all be well from being in agreement, a sentence each.
+
+    Args:
+        views: What they show, by machine.
+        lost: Whether grants may stay open, as nobody is left, or remembers, to acknowledge them.
+    """
+    first = next((name for name, view in views.items() if view.serving), "")
+    for name, view in views.items():
+        if not view.serving:
+            yield f"{name} runs, and does not serve"
+        elif view.rings != views[first].rings:
+            yield f"{name} holds another ring than {first}"
+        if view.alive != views.keys():
+            missing = sorted(views.keys() - view.alive)
+            beyond = sorted(view.alive - views.keys())
+            yield f"{name} does not see {missing} alive, and sees {beyond} who are not"
+        if view.outgoing and not lost:
+            yield f"{name} has {view.outgoing} grants that nobody has acknowledged"

@@ -18,6 +18,7 @@ from pathlib import Path
 from random import Random
 
 from ring.address import subtract
+from simulations.checkers.convergence import disagreements
 from simulations.facts import Down, Forgot, View
 from simulations.hosts.cluster import plan_cluster
 from simulations.hosts.conflist import DEBIAN_PLUGINS
@@ -26,7 +27,7 @@ from simulations.hosts.impair import Segment
 from simulations.hosts.journal import Journal
 from simulations.hosts.load import Clients
 from simulations.hosts.processes import DaemonError, DaemonPlan, HttpError
-from simulations.hosts.watcher import Reach, Watcher, disagreements
+from simulations.hosts.watcher import Reach, Watcher
 from simulations.stage import CannotError
 from weaveipam.protocol.values import Pool
 
@@ -353,7 +354,7 @@ class HostStage:
 
     def _problems(self, views: dict[str, View]) -> list[str]:
         silent = [f"{name} does not answer" for name in self._hosts if name not in views]
-        return silent + disagreements(views)
+        return [*silent, *disagreements(views)]
 
     def _reach(self) -> Reach:
         running = [name for name, host in self._hosts.items() if host.running]

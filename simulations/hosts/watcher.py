@@ -132,22 +132,6 @@ class Watcher:
         )
 
 
-def disagreements(views: Mapping[str, View]) -> list[str]:
-    """What keeps daemons that should all be well from being so, a sentence each; empty: nothing does."""
-    found = []
-    everybody = set(views)
-    for name, view in views.items():
-        if not view.serving:
-            found.append(f"{name} does not serve")
-        if view.alive != everybody:
-            found.append(f"{name} sees {', '.join(sorted(view.alive))} alive")
-        if view.outgoing:
-            found.append(f"{name} has {view.outgoing} grants that nobody has acknowledged")
-        if not _agree(view, next(iter(views.values()))):
-            found.append(f"{name} holds another ring than {next(iter(views))}")
-    return found
-
-
 def _agree(one: View, other: View) -> bool:
     return one.rings == other.rings or not (one.serving and other.serving)
 

@@ -246,7 +246,7 @@ def test_who_never_agrees_is_found(stage: SimulatedStage) -> None:
 
     (found,) = stage.court.violations
     assert found.checker == "convergence"
-    assert "n3 does not serve" in found.text
+    assert "n3 runs, and does not serve" in found.text
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 
 from ring.address import Family
 from ring.ring import Peer, Run, Token
-from simulations.checkers.convergence import Convergence
+from simulations.checkers.convergence import Convergence, disagreements
 from simulations.facts import Fact, Forgot, Observed, View
 from weaveipam.protocol.values import RingId
 
@@ -63,6 +63,23 @@ def test_agreement_is_fine(judged: Judged) -> None:
 def test_each_disagreement_is_found(judged: Judged, what: Mapping[str, Any], text: str) -> None:
     """One of them differs in one thing: one violation."""
     assert judged(what) == [text]
+
+
+def test_agreement_is_about_all(view: Callable[..., View]) -> None:
+    """Daemons agree if they serve, hold one ring, see exactly each other, and wait for nobody."""
+    one, two = (replace(view(name, alive="n1 n2"), rings=WHOLE) for name in ("n1", "n2"))
+    wrong = {
+        "ring": replace(two, rings=OTHER),
+        "alive": replace(two, alive=frozenset({"n2"})),
+        "serving": replace(two, serving=False, rings={RING: ()}),
+        "outgoing": replace(two, outgoing=1),
+    }
+
+    assert list(disagreements({"n1": one, "n2": two})) == []
+    assert list(disagreements({})) == []
+    for different in wrong.values():
+        assert len(list(disagreements({"n1": one, "n2": different}))) == 1
+    assert list(disagreements({"n1": one, "n2": wrong["outgoing"]}, lost=True)) == []
 
 
 def test_who_does_not_serve_is_found(judged: Judged) -> None:

@@ -1,8 +1,7 @@
-"""What daemons show, how it is drawn, and what they disagree on."""
+"""What daemons show, and how it is drawn."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -14,7 +13,6 @@ from simulations.hosts.host import Host
 from simulations.hosts.journal import Journal
 from simulations.hosts.load import Clients
 from simulations.hosts.observe import bands, look, spans
-from simulations.hosts.watcher import disagreements
 from simulations.outcome import BAND_CELLS
 from weaveipam.config.pools import parse_pool
 from weaveipam.protocol.values import RingId
@@ -88,17 +86,3 @@ def test_the_span_of_a_ring_is_that_of_its_pools() -> None:
 
     assert spans([other, POOL]) == {RING: (FIRST, other.ranges[0].range.stop - 1)}
     assert Range(FIRST, LAST + 1).size == 64
-
-
-def test_agreement_is_about_all() -> None:
-    """Daemons agree if they serve, hold one ring, see exactly each other, and wait for nobody."""
-    well = {"n1": view(WHOLE), "n2": view(WHOLE)}
-    wrong = {
-        "ring": view(UPPER),
-        "alive": view(WHOLE, alive="n2"),
-        "serving": replace(view(WHOLE), serving=False),
-        "outgoing": replace(view(WHOLE), outgoing=1),
-    }
-
-    assert disagreements(well) == []
-    assert all(len(disagreements({**well, "n2": one})) == 1 for one in wrong.values())

@@ -59,7 +59,7 @@ class Trouble:
         """Whether the time of faults has passed."""
         return self.world.now >= self.until
 
-    def every(self, mean_s: float, rng: Random, act: Callable[[], None], first_s: float = 0.0) -> None:
+    def every(self, mean_s: float, rng: Random, act: Callable[[], None]) -> None:
         """Do something again and again, at random times, until the trouble is over."""
 
         def again() -> None:
@@ -67,12 +67,17 @@ class Trouble:
                 act()
                 self.world.timeline.after(rng.expovariate(1 / mean_s), again)
 
-        self.world.timeline.after(first_s + rng.expovariate(1 / mean_s), again)
+        self.world.timeline.after(rng.expovariate(1 / mean_s), again)
 
-    def some(self, rng: Random) -> Machine | None:
-        """A machine whose daemon runs."""
-        up = self.world.running()
-        return rng.choice(up) if up else None
+    def strike(self, mean_s: float, rng: Random, act: Callable[[Machine], None]) -> None:
+        """As `every`, to a machine whose daemon runs, drawn anew each time; if none does, to none."""
+
+        def strike_one() -> None:
+            up = self.world.running()
+            if up:
+                act(rng.choice(up))
+
+        self.every(mean_s, rng, strike_one)
 
     def settle_down(self, machine: Machine) -> None:
         """Start a daemon that has ended, as service managers do, unless it is to stay down."""
@@ -238,17 +243,15 @@ def _drift(trouble: Trouble, rng: Random) -> str:
 def _clock_jump(trouble: Trouble, rng: Random) -> str:
     mean_s, most_s = rng.choice((5.0, 20.0)), rng.choice((0.5, 5.0, 60.0))
 
-    def jump() -> None:
-        machine = trouble.some(rng)
-        if machine is not None:
-            machine.clock.jump(rng.uniform(0.0, most_s))
-            # Forward: one that goes back before a disk is lost keeps the next life out until somebody helps.
-            machine.clock.set_wall(rng.uniform(0.0, most_s))
-            trouble.count("clock-jump")
-            trouble.observer.mark("clock", f"the clock of {machine.name} jumps", [machine.name])
-            machine.touch()
+    def jump(machine: Machine) -> None:
+        machine.clock.jump(rng.uniform(0.0, most_s))
+        # Forward: one that goes back before a disk is lost keeps the next life out until somebody helps.
+        machine.clock.set_wall(rng.uniform(0.0, most_s))
+        trouble.count("clock-jump")
+        trouble.observer.mark("clock", f"the clock of {machine.name} jumps", [machine.name])
+        machine.touch()
 
-    trouble.every(mean_s, rng, jump)
+    trouble.strike(mean_s, rng, jump)
     return f"by up to {most_s:g} s, every {mean_s:g} s"
 
 
@@ -258,26 +261,22 @@ def _clock_jump(trouble: Trouble, rng: Random) -> str:
 def _crash(trouble: Trouble, rng: Random) -> str:
     mean_s = rng.choice((1.0, 5.0, 15.0))
 
-    def crash() -> None:
-        machine = trouble.some(rng)
-        if machine is not None:
-            trouble.observer.mark("crash", f"kill -9 at {machine.name}", [machine.name])
-            machine.kill()
+    def crash(machine: Machine) -> None:
+        trouble.observer.mark("crash", f"kill -9 at {machine.name}", [machine.name])
+        machine.kill()
 
-    trouble.every(mean_s, rng, crash)
+    trouble.strike(mean_s, rng, crash)
     return f"every {mean_s:g} s"
 
 
 def _stop(trouble: Trouble, rng: Random) -> str:
     mean_s = rng.choice((5.0, 15.0))
 
-    def stop() -> None:
-        machine = trouble.some(rng)
-        if machine is not None:
-            trouble.observer.mark("stop", f"{machine.name} is stopped", [machine.name])
-            machine.stop()
+    def stop(machine: Machine) -> None:
+        trouble.observer.mark("stop", f"{machine.name} is stopped", [machine.name])
+        machine.stop()
 
-    trouble.every(mean_s, rng, stop)
+    trouble.strike(mean_s, rng, stop)
     return f"every {mean_s:g} s"
 
 
@@ -291,34 +290,28 @@ def _mortality(trouble: Trouble, rng: Random) -> str:
 def _power_cut(trouble: Trouble, rng: Random) -> str:
     mean_s, everybody = rng.choice((5.0, 20.0)), rng.random() < 1 / 3
 
-    def cut() -> None:
-        machine = trouble.some(rng)
-        if machine is not None:
-            off = list(trouble.world.machines.values()) if everybody else [machine]
-            off = [one for one in off if one.name not in trouble.gone]
-            trouble.observer.mark("power-cut", "no power", [one.name for one in off])
-            trouble.cut_power(off)
-            for one in off:
-                trouble.world.timeline.after(
-                    rng.expovariate(1 / trouble.downtime_s), trouble.settle_down, one
-                )
+    def cut(machine: Machine) -> None:
+        off = list(trouble.world.machines.values()) if everybody else [machine]
+        off = [one for one in off if one.name not in trouble.gone]
+        trouble.observer.mark("power-cut", "no power", [one.name for one in off])
+        trouble.cut_power(off)
+        for one in off:
+            trouble.world.timeline.after(rng.expovariate(1 / trouble.downtime_s), trouble.settle_down, one)
 
-    trouble.every(mean_s, rng, cut)
+    trouble.strike(mean_s, rng, cut)
     return f"{'of all' if everybody else 'of one'}, every {mean_s:g} s"
 
 
 def _pause(trouble: Trouble, rng: Random) -> str:
     mean_s, long_s = rng.choice((2.0, 10.0)), rng.choice((0.3, 3.0, 15.0))
 
-    def pause() -> None:
-        machine = trouble.some(rng)
-        if machine is not None:
-            seconds = rng.expovariate(1 / long_s)
-            trouble.observer.mark("pause", f"{machine.name} is stopped for a while", [machine.name], seconds)
-            machine.pause()
-            trouble.world.timeline.after(seconds, machine.resume)
+    def pause(machine: Machine) -> None:
+        seconds = rng.expovariate(1 / long_s)
+        trouble.observer.mark("pause", f"{machine.name} is stopped for a while", [machine.name], seconds)
+        machine.pause()
+        trouble.world.timeline.after(seconds, machine.resume)
 
-    trouble.every(mean_s, rng, pause)
+    trouble.strike(mean_s, rng, pause)
     return f"for {long_s:g} s, every {mean_s:g} s"
 
 
@@ -354,9 +347,8 @@ def _join(trouble: Trouble, rng: Random) -> str:
 def _disk_loss(trouble: Trouble, rng: Random) -> str:
     mean_s, damaged = rng.choice((5.0, 15.0)), rng.random() < 1 / 2
 
-    def lose() -> None:
-        machine = trouble.some(rng)
-        if machine is None or machine.name == trouble.seeds[0] or not trouble.all_served:
+    def lose(machine: Machine) -> None:
+        if machine.name == trouble.seeds[0] or not trouble.all_served:
             return
         trouble.observer.mark("disk", f"the disk of {machine.name} is lost", [machine.name])
         machine.kill()
@@ -366,22 +358,20 @@ def _disk_loss(trouble: Trouble, rng: Random) -> str:
             machine.disk.wipe()
         trouble.world.forgot(machine)
 
-    trouble.every(mean_s, rng, lose)
+    trouble.strike(mean_s, rng, lose)
     return f"{'damaged' if damaged else 'replaced'}, every {mean_s:g} s"
 
 
 def _disk_full(trouble: Trouble, rng: Random) -> str:
     mean_s, long_s = rng.choice((5.0, 15.0)), rng.choice((0.5, 5.0))
 
-    def fill() -> None:
-        machine = trouble.some(rng)
-        if machine is not None:
-            machine.disk.fill()
-            seconds = rng.expovariate(1 / long_s)
-            trouble.observer.mark("disk", f"the disk of {machine.name} is full", [machine.name], seconds)
-            trouble.world.timeline.after(seconds, machine.disk.free)
+    def fill(machine: Machine) -> None:
+        machine.disk.fill()
+        seconds = rng.expovariate(1 / long_s)
+        trouble.observer.mark("disk", f"the disk of {machine.name} is full", [machine.name], seconds)
+        trouble.world.timeline.after(seconds, machine.disk.free)
 
-    trouble.every(mean_s, rng, fill)
+    trouble.strike(mean_s, rng, fill)
     return f"for {long_s:g} s, every {mean_s:g} s"
 
 
@@ -395,9 +385,8 @@ def _slow_disk(trouble: Trouble, rng: Random) -> str:
 def _roll_back(trouble: Trouble, rng: Random) -> str:
     mean_s, old_s = rng.choice((5.0, 15.0)), rng.choice((1.0, 5.0))
 
-    def remember() -> None:
-        machine = trouble.some(rng)
-        if machine is not None and machine.name != trouble.seeds[0] and trouble.all_served:
+    def remember(machine: Machine) -> None:
+        if machine.name != trouble.seeds[0] and trouble.all_served:
             then = trouble.snapshot(machine)
             trouble.world.timeline.after(rng.expovariate(1 / old_s), restore, machine, then)
 
@@ -406,7 +395,7 @@ def _roll_back(trouble: Trouble, rng: Random) -> str:
             trouble.observer.mark("disk", f"{machine.name} is restored from a snapshot", [machine.name])
             trouble.roll_back(machine, then)
 
-    trouble.every(mean_s, rng, remember)
+    trouble.strike(mean_s, rng, remember)
     return f"by {old_s:g} s, every {mean_s:g} s"
 
 

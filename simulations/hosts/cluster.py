@@ -11,9 +11,9 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from simulations.hosts.closable import Closable
 from simulations.hosts.conflist import Attachment, addresses_of, call_plugin
 from simulations.hosts.place import Network, within
 from simulations.hosts.processes import READY_TIMEOUT_S, Daemon, DaemonPlan, HttpError
@@ -117,7 +117,7 @@ class HostRuntime:
         )
 
 
-class Cluster:
+class Cluster(Closable):
     """Daemons by name; all are ended by `close`, or at the end of a `with`."""
 
     def __init__(self, plans: Iterable[DaemonPlan], program: Path, ledger: Ledger | None = None) -> None:
@@ -128,14 +128,6 @@ class Cluster:
             name: HostRuntime(program, daemon.cni_socket, daemon.plan.place.namespace, self.ledger)
             for name, daemon in self.daemons.items()
         }
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def start(self) -> None:
         """

@@ -11,12 +11,11 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from functools import partial
-from types import TracebackType
-from typing import Self
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from simulations.hosts.closable import Closable
 from simulations.hosts.namespaces import UPLINK, Lab, port_of
 from simulations.hosts.place import within
 from simulations.hosts.wires import Wires
@@ -26,7 +25,7 @@ _LOSS_STEPS = 10_000
 """Loss is drawn in steps of a hundredth of a percent."""
 
 
-class Segment:
+class Segment(Closable):
     """A lab, and the means to impair it; all of it is gone after `close`, or at the end of a `with`."""
 
     def __init__(self, *, use_netem: bool | None = None) -> None:
@@ -50,14 +49,6 @@ class Segment:
         except BaseException:
             self._close_wires()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Removes everything; harmless when repeated."""

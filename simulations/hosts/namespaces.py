@@ -29,11 +29,11 @@ from contextlib import suppress
 from ipaddress import IPv4Interface
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 from pyroute2 import IPRoute, netns
 
+from simulations.hosts.closable import Closable
 from simulations.hosts.place import GOSSIP_PORT, Place, within
 
 HOST_BRIDGE = "cni0"
@@ -112,7 +112,7 @@ def remove_leftovers() -> list[str]:
     return dead
 
 
-class Lab:
+class Lab(Closable):
     """A switch, hosts on it, and pods; all of it is gone after `close`, or at the end of a `with`."""
 
     def __init__(self, cable: Cable = veth) -> None:
@@ -128,14 +128,6 @@ class Lab:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def add_host(self, name: str, address: str) -> str:
         """

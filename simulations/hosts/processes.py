@@ -18,9 +18,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from simulations.hosts.closable import Closable
 from simulations.hosts.place import Place, within
 
 READY_TIMEOUT_S = 20.0
@@ -120,7 +120,7 @@ class DaemonPlan:
         return command
 
 
-class Daemon:
+class Daemon(Closable):
     """One daemon; its process is ended by `close`, or at the end of a `with`."""
 
     def __init__(self, plan: DaemonPlan) -> None:
@@ -130,14 +130,6 @@ class Daemon:
         self.cni_socket = plan.directory / "cni.sock"
         self.log = plan.directory / "agent.log"
         self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def pid(self) -> int | None:

@@ -24,9 +24,9 @@ import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from simulations.hosts.closable import Closable
 from simulations.hosts.place import GOSSIP_PORT, Place
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         """A daemon that is down answers with ICMP: the loss of a datagram, nothing else."""
 
 
-class Relay:
+class Relay(Closable):
     """
     Runs on a thread of its own from `__enter__` to `__exit__`; its methods may be called from any thread.
 
@@ -87,11 +87,6 @@ class Relay:
             self.close()
             raise
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def place(self, name: str) -> Place:
         """Where this daemon is to bind, and what it is to advertise."""

@@ -16,9 +16,8 @@ import time
 from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
-from types import TracebackType
-from typing import Self
 
+from simulations.hosts.closable import Closable
 from simulations.hosts.place import within
 
 _TUNSETIFF = 0x400454CA
@@ -47,7 +46,7 @@ class _Direction:
         self.waiting_count = 0
 
 
-class Wires:
+class Wires(Closable):
     """
     The cables, and their thread, which runs from `__init__` to `close` or the end of a `with`.
 
@@ -68,14 +67,6 @@ class Wires:
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="wires", daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def cable(self, here: str, name: str, there: str, peer: str) -> None:
         """

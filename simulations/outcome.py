@@ -20,7 +20,12 @@ class Violation:
     """Something that must never be."""
 
     checker: str
-    """Name of the checker, or `claim` for what a scenario says of itself."""
+    """
+    Name of the checker.
+
+    Or `claim` for what a scenario says of itself, `node` for a node that raised or a daemon that ended by
+    itself, `simulator` for a run that could not be finished.
+    """
     at: float
     """Virtual seconds (on real hosts: seconds) since the beginning."""
     text: str

@@ -174,7 +174,7 @@ def guarded(stage: SimulatedStage, play: Callable[[], None]) -> None:
     try:
         play()
     except NodeError as error:
-        stage.court.accuse("liveness", stage.world.now, str(error))
+        stage.court.accuse("node", stage.world.now, str(error))
 
 
 def _stage(

@@ -347,7 +347,7 @@ class HostStage:
         for name, host in self._hosts.items():
             if host.expected and host.daemon.pid is None:
                 said = host.daemon.log_tail(1)
-                self.journal.accuse("liveness", f"the daemon of {name} has ended by itself; it said: {said}")
+                self.journal.accuse("node", f"the daemon of {name} has ended by itself; it said: {said}")
                 self.journal.state(partial(Down, machine=name))
                 host.expected = False
         return self.watcher.observe(self._reach(), settled=settled)

@@ -149,7 +149,7 @@ def test_a_bug_of_a_node_is_a_violation(stage_of: StageOf) -> None:
 
     guarded(stage, fail)
 
-    assert stage.court.violations == [Violation("liveness", 2.0, "n1 wants to be woken for ever")]
+    assert stage.court.violations == [Violation("node", 2.0, "n1 wants to be woken for ever")]
 
 
 def test_a_bug_of_the_simulator_is_not(stage_of: StageOf) -> None:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ring.address import Range, format_address, union
+from ring.address import Range, format_address
 from ring.ring import Peer, Run
 from simulations.facts import Observed, View
 from simulations.machine import Machine
 from simulations.outcome import BAND_CELLS, Chart, Mark, Sample
+from simulations.pools import hulls_of
 from simulations.views import runs_of, view_of
 from simulations.world import World
-from weaveipam.protocol.values import Pool, RingId
 
 SMALL = 12
 """Machines up to which rings are compared whenever ownership may have changed."""
@@ -51,7 +51,7 @@ class Observer:
         self._owners: dict[Peer, int] = {}
         self._reach: dict[str, frozenset[str]] = {}
         self._spell_since: float | None = None
-        self._hulls = _hulls(world.layout.pools)
+        self._hulls = hulls_of(world.layout.pools)
 
     def start(self) -> None:
         """Look from now on, the more rarely the more machines there are."""
@@ -211,19 +211,6 @@ def _runs_of(views: Mapping[str, View]) -> int:
     """How many runs the largest ring has."""
     rings = (runs for view in views.values() if view.serving for runs in view.rings.values())
     return max(map(len, rings), default=0)
-
-
-def _hulls(pools: Sequence[Pool]) -> dict[RingId, Range]:
-    """The range from the first to the last address of each ring."""
-    spans: dict[RingId, list[Range]] = {}
-    for pool in pools:
-        for one in pool.ranges:
-            spans.setdefault(RingId(pool.network, one.family), []).append(one.range)
-    hulls = {}
-    for ring in sorted(spans):
-        pieces = union(spans[ring])
-        hulls[ring] = Range(pieces[0].start, pieces[-1].stop)
-    return hulls
 
 
 def _padded(samples: Sequence[Sample], machines_count: int) -> list[Sample]:

@@ -19,6 +19,7 @@ from simulations.faults import Restorable, Trouble
 from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
+from simulations.pools import size_of
 from simulations.seasoned import season
 from simulations.world import World
 
@@ -73,8 +74,7 @@ class SimulatedStage:
     @property
     def pool_size(self) -> int:
         """As `Stage.pool_size`."""
-        ranges = [one for pool in self.world.layout.pools for one in pool.ranges]
-        return sum(one.range.size - sum(each.size for each in one.excluded) for one in ranges)
+        return size_of(self.world.layout.pools)
 
     def form(self, nodes: int) -> None:
         """Start the first daemons and wait until they serve; a violation if they do not in time."""

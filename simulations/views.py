@@ -25,17 +25,12 @@ from weaveipam.protocol.requests import (
 )
 from weaveipam.protocol.requests import Members as MembersAnswer
 from weaveipam.protocol.requests import Pools as PoolsAnswer
-from weaveipam.protocol.values import Allocation, MemberState, Pool, RingId
+from weaveipam.protocol.values import Allocation, MemberState, RingId
 
 
 def addresses_of(allocation: Allocation) -> tuple[tuple[RingId, Range], ...]:
     """What an allocation gives, as facts say it."""
     return tuple((RingId(allocation.network, one.family), one.range) for one in allocation.addresses)
-
-
-def rings_of(pools: tuple[Pool, ...]) -> tuple[RingId, ...]:
-    """The rings over those pools, sorted."""
-    return tuple(sorted({RingId(pool.network, one.family) for pool in pools for one in pool.ranges}))
 
 
 def runs_of(machine: Machine, ring: RingId) -> tuple[Run, ...]:

@@ -19,9 +19,10 @@ from ring.address import Range
 from simulations.facts import Asked, Began, Down, Fact, Forgot, Given, Owns, Refused, Taken, Vanished
 from simulations.machine import Answered, Machine
 from simulations.network import Network, Quality
+from simulations.pools import rings_of
 from simulations.timeline import Timeline
 from simulations.trace import Trace
-from simulations.views import addresses_of, free_for, owned_by, rings_of
+from simulations.views import addresses_of, free_for, owned_by
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import Settings

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ring.address import Range, format_range, subtract, union
+from ring.address import Range, format_range, subtract
 from ring.invariants import violations
 from ring.ring import Peer, Run
 from simulations.facts import Began, Fact, Observed
+from simulations.pools import domains_of
 from weaveipam.protocol.values import RingId
 
 
@@ -27,11 +28,7 @@ class Coverage:
         """As `Checker.hear`."""
         match fact:
             case Began():
-                spans: dict[RingId, list[Range]] = {}
-                for pool in fact.pools:
-                    for one in pool.ranges:
-                        spans.setdefault(RingId(pool.network, one.family), []).append(one.range)
-                self._domains = {ring: union(ranges) for ring, ranges in spans.items()}
+                self._domains = domains_of(fact.pools)
             case Observed(settled=True):
                 for ring, domain in self._domains.items():
                     yield from _judge(ring, domain, fact)

@@ -17,6 +17,7 @@ from simulations.facts import View
 from simulations.hosts.host import Host
 from simulations.hosts.processes import HttpError, http_request
 from simulations.outcome import BAND_CELLS
+from simulations.pools import hulls_of
 from weaveipam.protocol.values import Pool, RingId
 
 ANSWER_S = 3.0
@@ -55,26 +56,14 @@ def bands(views: Iterable[View], pools: Sequence[Pool], owners: list[Peer]) -> d
     """
     found: dict[RingId, list[int]] = {}
     shown = [view.rings for view in views]
-    for ring, (first, last) in spans(pools).items():
-        size = last + 1 - first
+    for ring, hull in hulls_of(pools).items():
         found[ring] = []
         for cell in range(BAND_CELLS):
-            place = first + size * (2 * cell + 1) // (2 * BAND_CELLS)
+            place = hull.start + hull.size * (2 * cell + 1) // (2 * BAND_CELLS)
             said = [run for rings in shown if (run := _at(rings.get(ring, ()), place)) is not None]
             latest = max(said, key=lambda run: run.token, default=None)
             found[ring].append(-1 if latest is None else _number(latest.owner, owners))
     return {str(ring): tuple(cells) for ring, cells in found.items()}
-
-
-def spans(pools: Iterable[Pool]) -> dict[RingId, tuple[int, int]]:
-    """The first and the last address of each ring over these pools."""
-    found: dict[RingId, tuple[int, int]] = {}
-    for pool in pools:
-        for one in pool.ranges:
-            ring = RingId(pool.network, one.family)
-            first, last = found.get(ring, (one.range.start, one.range.stop - 1))
-            found[ring] = min(first, one.range.start), max(last, one.range.stop - 1)
-    return found
 
 
 def _view(host: Host, rings: Sequence[RingId]) -> View | None:

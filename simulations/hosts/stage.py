@@ -17,7 +17,6 @@ from itertools import permutations
 from pathlib import Path
 from random import Random
 
-from ring.address import subtract
 from simulations.checkers.convergence import disagreements
 from simulations.facts import Down, Forgot, View
 from simulations.hosts.cluster import plan_cluster
@@ -28,6 +27,7 @@ from simulations.hosts.journal import Journal
 from simulations.hosts.load import Clients
 from simulations.hosts.processes import DaemonError, DaemonPlan, HttpError
 from simulations.hosts.watcher import Reach, Watcher
+from simulations.pools import size_of
 from simulations.stage import CannotError
 from weaveipam.protocol.values import Pool
 
@@ -135,9 +135,7 @@ class HostStage:
     @property
     def pool_size(self) -> int:
         """As of `Stage`."""
-        return sum(
-            free.size for one in self._setting.pool.ranges for free in subtract((one.range,), one.excluded)
-        )
+        return size_of((self._setting.pool,))
 
     def run(self, seconds: float) -> None:
         """As of `Stage`."""

@@ -16,8 +16,9 @@ from ring.ring import Peer
 from simulations.facts import Began, Observed, View
 from simulations.hosts.host import Host
 from simulations.hosts.journal import Journal
-from simulations.hosts.observe import bands, look, spans
+from simulations.hosts.observe import bands, look
 from simulations.outcome import Chart, Sample
+from simulations.pools import hulls_of, rings_of
 from weaveipam.protocol.values import Pool
 
 Reach = Mapping[str, frozenset[str]]
@@ -48,7 +49,6 @@ class Watcher:
         """Seconds of every spell during which daemons that reach each other held different rings."""
         self.runs_max = 0
         self._hosts = hosts
-        self._spans = spans(pools)
         self._pools = tuple(pools)
         self._journal = journal
         self._sent_bytes = sent_bytes
@@ -69,7 +69,7 @@ class Watcher:
     def observe(self, reach: Reach, *, settled: bool = False) -> dict[str, View]:
         """What all daemons show now; `reach`: between whom packets pass now."""
         running = [host for host in self._hosts.values() if host.running]
-        views, at_once = look(running, tuple(self._spans))
+        views, at_once = look(running, rings_of(self._pools))
         for name, view in views.items():
             self._hosts[name].life = view.life
         if at_once:
@@ -88,8 +88,8 @@ class Watcher:
             lives[peer.name] += 1
             owners.append(peer.name if lives[peer.name] == 1 else f"{peer.name}'{lives[peer.name]}")
         ends = {
-            str(ring): " ".join(format_address(ring.family, one) for one in span)
-            for ring, span in self._spans.items()
+            str(ring): " ".join(format_address(ring.family, one) for one in (hull.start, hull.stop - 1))
+            for ring, hull in hulls_of(self._pools).items()
         }
         count = len(self._hosts)
         return Chart(

@@ -6,20 +6,22 @@ from random import Random
 
 import pytest
 
-from ring.address import Family, Range
+from ring.address import Family
 from ring.ring import Peer, Run, Token
 from simulations.facts import View
 from simulations.hosts.host import Host
 from simulations.hosts.journal import Journal
 from simulations.hosts.load import Clients
-from simulations.hosts.observe import bands, look, spans
+from simulations.hosts.observe import bands, look
 from simulations.outcome import BAND_CELLS
+from simulations.pools import hulls_of
 from weaveipam.config.pools import parse_pool
 from weaveipam.protocol.values import RingId
 
 RING = RingId("default", Family.V4)
 POOL = parse_pool({"name": "default", "ranges": ["10.32.0.0/26"]})
-FIRST, LAST = spans([POOL])[RING]
+HULL = hulls_of([POOL])[RING]
+FIRST, LAST = HULL.start, HULL.stop - 1
 ONE, TWO = Peer("n1", 1), Peer("n2", 2)
 
 
@@ -78,11 +80,3 @@ def test_a_band_shows_the_latest_statement() -> None:
     assert owners == [ONE, TWO]
     assert cells == (0,) * (BAND_CELLS // 2) + (1,) * (BAND_CELLS // 2)
     assert empty == (-1,) * BAND_CELLS
-
-
-def test_the_span_of_a_ring_is_that_of_its_pools() -> None:
-    """Pools of one network share a ring, from the first to the last address of all."""
-    other = parse_pool({"name": "other", "ranges": ["10.40.0.16-10.40.0.47"]})
-
-    assert spans([other, POOL]) == {RING: (FIRST, other.ranges[0].range.stop - 1)}
-    assert Range(FIRST, LAST + 1).size == 64

@@ -1,0 +1,37 @@
+"""
+What pools come to: the rings over them, the addresses of each, and how many there are to be had.
+
+Does not know who owns an address, nor how pools are written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ring.address import Range, subtract, union
+from weaveipam.protocol.values import Pool, RingId
+
+
+def domains_of(pools: Iterable[Pool]) -> dict[RingId, tuple[Range, ...]]:
+    """What each ring over those pools covers, in as few ranges as can be, sorted; the rings sorted, too."""
+    ranges: dict[RingId, list[Range]] = {}
+    for pool in pools:
+        for one in pool.ranges:
+            ranges.setdefault(RingId(pool.network, one.family), []).append(one.range)
+    return {ring: union(ranges[ring]) for ring in sorted(ranges)}
+
+
+def rings_of(pools: Iterable[Pool]) -> tuple[RingId, ...]:
+    """The rings over those pools, sorted."""
+    return tuple(domains_of(pools))
+
+
+def hulls_of(pools: Iterable[Pool]) -> dict[RingId, Range]:
+    """The range from the first to the last address of each ring over those pools, by ring, sorted."""
+    return {ring: Range(domain[0].start, domain[-1].stop) for ring, domain in domains_of(pools).items()}
+
+
+def size_of(pools: Iterable[Pool]) -> int:
+    """How many addresses of all those pools can be allocated: what is set aside is left out."""
+    ranges = [one for pool in pools for one in pool.ranges]
+    return sum(free.size for one in ranges for free in subtract((one.range,), one.excluded))

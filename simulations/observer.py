@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ring.address import Range, format_address
-from ring.ring import Peer, Run
+from ring.ring import Run
 from simulations.facts import Observed, View
 from simulations.machine import Machine
-from simulations.outcome import BAND_CELLS, Chart, Mark, Sample
-from simulations.pools import hulls_of
+from simulations.outcome import Chart, Mark
+from simulations.samples import Samples
 from simulations.views import runs_of, view_of
 from simulations.world import World
 
@@ -27,7 +26,6 @@ COMPARE_S, COMPARE_S_MAX = 0.005, 0.5
 """Seconds until rings that differ are compared again, at first and at most."""
 SAMPLES_MAX = 600
 """Of one chart."""
-NOBODY = -1
 
 
 class Observer:
@@ -36,22 +34,16 @@ class Observer:
     def __init__(self, world: World, seconds: float) -> None:
         self.world = world
         self.marks: list[Mark] = []
+        self.samples = Samples(world.layout.pools)
         self.spells: list[float] = []
         """Seconds of every spell of disagreement that has ended."""
-        self.runs_max = 0
-        """Of the largest ring, ever."""
-        self.runs_final = 0
-        """Of the largest ring, when all was settled."""
         self._latest: dict[str, View] = {}
         self._seconds = seconds
         self._quick, self._interval_s, self._sample_s = True, 1.0, 1.0
         self._comparing = False
         self._sampled_at = -math.inf
-        self._samples: list[Sample] = []
-        self._owners: dict[Peer, int] = {}
         self._reach: dict[str, frozenset[str]] = {}
         self._spell_since: float | None = None
-        self._hulls = hulls_of(world.layout.pools)
 
     def start(self) -> None:
         """Look from now on, the more rarely the more machines there are."""
@@ -70,7 +62,7 @@ class Observer:
         self._reach = reach
         self.world.hear(Observed(self.world.now, views, settled, gone, held))
         if settled:
-            self.runs_final = _runs_of(views)
+            self.samples.settle(views.values())
         return views
 
     def views(self) -> dict[str, View]:
@@ -87,25 +79,7 @@ class Observer:
 
     def chart(self) -> Chart:
         """What there is to draw."""
-        lives: dict[str, int] = {}
-        owners = []
-        for peer in self._owners:
-            lives[peer.name] = lives.get(peer.name, 0) + 1
-            owners.append(peer.name if lives[peer.name] == 1 else f"{peer.name}'{lives[peer.name]}")
-        hulls = {
-            str(
-                ring
-            ): f"{format_address(ring.family, hull.start)} {format_address(ring.family, hull.stop - 1)}"
-            for ring, hull in self._hulls.items()
-        }
-        return Chart(
-            tuple(self.world.machines),
-            tuple(owners),
-            hulls,
-            tuple(_padded(self._samples, len(self.world.machines))),
-            tuple(self.marks),
-            tuple(self.spells),
-        )
+        return self.samples.chart(self.world.machines, self.marks, self.spells)
 
     # Looking
 
@@ -113,51 +87,25 @@ class Observer:
         views = self.observe()
         if self.world.now >= self._sampled_at + self._sample_s:
             self._sampled_at = self.world.now
-            self._samples.append(self._sample(views))
+            self._sample(views)
         if not self._comparing:
             self._comparing = True
             self._compare(COMPARE_S if self._quick else self._interval_s)
         self.world.timeline.after(self._interval_s, self._look)
 
-    def _sample(self, views: Mapping[str, View]) -> Sample:
+    def _sample(self, views: Mapping[str, View]) -> None:
         world = self.world
         self._latest |= views
         # A daemon that is busy with its disk just now shows what it showed before.
-        shown = [
-            self._latest.get(name) if one.running and not one.paused else None
+        shown = {
+            name: self._latest.get(name) if one.running and not one.paused else None
             for name, one in world.machines.items()
-        ]
-        views = {view.life.name: view for view in shown if view is not None}
-        rings = [view.rings for view in views.values() if view.serving]
-        best = max(rings, key=lambda one: sum(map(len, one.values())), default={})
-        runs = _runs_of(views)
-        self.runs_max = max(self.runs_max, runs)
-        return Sample(
-            at=world.now,
-            running=tuple(view is not None and view.serving for view in shown),
-            free=tuple(0 if view is None else sum(view.free.values()) for view in shown),
-            used=tuple(0 if view is None else sum(view.used.values()) for view in shown),
-            sent_bytes=tuple(world.network.sent_bytes.get(name, 0) for name in world.machines),
-            bands={str(ring): self._band(hull, best.get(ring, ())) for ring, hull in self._hulls.items()},
-            opinions=len({tuple(one.items()) for one in rings}),
-            runs=runs,
-            given=world.given_count,
-            refused=sum(world.failures.values()),
-        )
-
-    def _band(self, hull: Range, runs: Sequence[Run]) -> tuple[int, ...]:
-        cells = []
-        upcoming = iter(runs)
-        run = next(upcoming, None)
-        for cell in range(BAND_CELLS):
-            middle = hull.start + (2 * cell + 1) * hull.size // (2 * BAND_CELLS)
-            while run is not None and run.stop <= middle:
-                run = next(upcoming, None)
-            if run is None or middle < run.start:
-                cells.append(NOBODY)
-            else:
-                cells.append(self._owners.setdefault(run.owner, len(self._owners)))
-        return tuple(cells)
+        }
+        rings = [view.rings for view in shown.values() if view is not None and view.serving]
+        # One is enough: there may be thousands, and they hardly ever differ.
+        drawn = max(rings, key=lambda one: sum(map(len, one.values())), default={})
+        refused = sum(world.failures.values())
+        self.samples.take(world.now, shown, [drawn], world.network.sent_bytes, world.given_count, refused)
 
     def _reach_now(self) -> dict[str, frozenset[str]]:
         """By machine, those with which it could exchange packets now, both ways, if they ran."""
@@ -205,32 +153,3 @@ class Observer:
 
     def _rings(self, machine: Machine) -> tuple[tuple[Run, ...], ...]:
         return tuple(runs_of(machine, ring) for ring in self.world.rings)
-
-
-def _runs_of(views: Mapping[str, View]) -> int:
-    """How many runs the largest ring has."""
-    rings = (runs for view in views.values() if view.serving for runs in view.rings.values())
-    return max(map(len, rings), default=0)
-
-
-def _padded(samples: Sequence[Sample], machines_count: int) -> list[Sample]:
-    """Samples with a place for every machine, also for those that came later."""
-    padded = []
-    for one in samples:
-        missing = machines_count - len(one.running)
-        none = (0,) * missing
-        padded.append(
-            Sample(
-                one.at,
-                one.running + (False,) * missing,
-                one.free + none,
-                one.used + none,
-                one.sent_bytes + none,
-                one.bands,
-                one.opinions,
-                one.runs,
-                one.given,
-                one.refused,
-            )
-        )
-    return padded

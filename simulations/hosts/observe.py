@@ -1,5 +1,5 @@
 """
-What real daemons show over HTTP, as facts and samples need it.
+What real daemons show over HTTP, as facts need it.
 
 Daemons are asked one after the other, so what they show is not of one moment; `look` asks again until it is.
 Does not know what is right, nor what is done to the daemons.
@@ -7,7 +7,6 @@ Does not know what is right, nor what is done to the daemons.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,9 +15,7 @@ from ring.ring import Peer, Run, Token
 from simulations.facts import View
 from simulations.hosts.host import Host
 from simulations.hosts.processes import HttpError, http_request
-from simulations.outcome import BAND_CELLS
-from simulations.pools import hulls_of
-from weaveipam.protocol.values import Pool, RingId
+from weaveipam.protocol.values import RingId
 
 ANSWER_S = 3.0
 """What a daemon takes longer for, it does not show."""
@@ -43,27 +40,6 @@ def look(hosts: Iterable[Host], rings: Sequence[RingId]) -> tuple[dict[str, View
         if all(view.rings == again[name] for name, view in views.items()):
             return views, True
     return views, False
-
-
-def bands(views: Iterable[View], pools: Sequence[Pool], owners: list[Peer]) -> dict[str, tuple[int, ...]]:
-    """
-    Who owns what, as of `Sample.bands`, where daemons differ by the one who knows the latest.
-
-    Args:
-        views: What daemons show.
-        pools: All that there are.
-        owners: Lives that own or owned something, so far; new ones are added.
-    """
-    found: dict[RingId, list[int]] = {}
-    shown = [view.rings for view in views]
-    for ring, hull in hulls_of(pools).items():
-        found[ring] = []
-        for cell in range(BAND_CELLS):
-            place = hull.start + hull.size * (2 * cell + 1) // (2 * BAND_CELLS)
-            said = [run for rings in shown if (run := _at(rings.get(ring, ()), place)) is not None]
-            latest = max(said, key=lambda run: run.token, default=None)
-            found[ring].append(-1 if latest is None else _number(latest.owner, owners))
-    return {str(ring): tuple(cells) for ring, cells in found.items()}
 
 
 def _view(host: Host, rings: Sequence[RingId]) -> View | None:
@@ -120,14 +96,3 @@ def _peer(name: str, incarnation: str) -> Peer:
 
 def _get(host: Host, path: str) -> Any:
     return http_request(host.daemon.socket, "GET", path, timeout_s=ANSWER_S)
-
-
-def _at(runs: Sequence[Run], address: int) -> Run | None:
-    number = bisect_right(runs, address, key=lambda run: run.start) - 1
-    return runs[number] if number >= 0 and address < runs[number].stop else None
-
-
-def _number(owner: Peer, owners: list[Peer]) -> int:
-    if owner not in owners:
-        owners.append(owner)
-    return owners.index(owner)

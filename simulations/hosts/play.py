@@ -165,7 +165,7 @@ def _outcome(
         failures_by_reason=dict(sorted(journal.failures.items())),
         gossip_bytes_per_node_per_second=round(sent / nodes / seconds, 1),
         convergence_seconds=percentiles(stage.watcher.spells),
-        ring_runs_max=stage.watcher.runs_max,
+        ring_runs_max=stage.watcher.samples.runs_max,
         ring_runs_final=last.runs if last is not None else 0,
         reached=reached,
         faults={},

@@ -169,7 +169,7 @@ def test_the_chart_shows_the_run(stage_of: StageOf) -> None:
     assert all(len(one.running) == len(one.free) == len(one.sent_bytes) == 4 for one in chart.samples)
     assert last.running == (True, False, True, True)
     assert 0 < last.given <= stage.world.given_count
-    assert last.runs <= stage.observer.runs_max
+    assert last.runs <= stage.observer.samples.runs_max
     (band,) = last.bands.values()
     assert len(band) == BAND_CELLS
     assert set(band) <= set(range(len(chart.owners)))

@@ -1,4 +1,4 @@
-"""What daemons show, and how it is drawn."""
+"""What daemons show."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from random import Random
 import pytest
 
 from ring.address import Family
-from ring.ring import Peer, Run, Token
-from simulations.facts import View
+from ring.ring import Peer
 from simulations.hosts.host import Host
 from simulations.hosts.journal import Journal
 from simulations.hosts.load import Clients
-from simulations.hosts.observe import bands, look
-from simulations.outcome import BAND_CELLS
+from simulations.hosts.observe import look
 from simulations.pools import hulls_of
 from weaveipam.config.pools import parse_pool
 from weaveipam.protocol.values import RingId
@@ -23,27 +21,6 @@ POOL = parse_pool({"name": "default", "ranges": ["10.32.0.0/26"]})
 HULL = hulls_of([POOL])[RING]
 FIRST, LAST = HULL.start, HULL.stop - 1
 ONE, TWO = Peer("n1", 1), Peer("n2", 2)
-
-
-def view(*runs: Run, alive: str = "n1 n2") -> View:
-    """Of a daemon that is well and holds this ring."""
-    return View(
-        life=ONE,
-        serving=True,
-        rings={RING: runs},
-        free={},
-        used={},
-        size=62,
-        unreachable=0,
-        keys=frozenset(),
-        alive=frozenset(alive.split()),
-        outgoing=0,
-        conflicts=(),
-    )
-
-
-WHOLE = Run(FIRST, LAST + 1, Token(0, 0), ONE, ONE)
-UPPER = Run(FIRST + 32, LAST + 1, Token(0, 1), TWO, ONE)
 
 
 @pytest.mark.slow
@@ -68,15 +45,3 @@ def test_a_dead_daemon_shows_nothing(host: Host) -> None:
     host.kill()
 
     assert look([host], (RING,)) == ({}, True)
-
-
-def test_a_band_shows_the_latest_statement() -> None:
-    """Of two rings the higher token is drawn; where nobody says anything, nobody owns."""
-    owners: list[Peer] = []
-    lower = WHOLE.clipped(FIRST, FIRST + 32)
-    cells = bands([view(lower, UPPER), view(WHOLE)], [POOL], owners)["default/v4"]
-    empty = bands([], [POOL], owners)["default/v4"]
-
-    assert owners == [ONE, TWO]
-    assert cells == (0,) * (BAND_CELLS // 2) + (1,) * (BAND_CELLS // 2)
-    assert empty == (-1,) * BAND_CELLS

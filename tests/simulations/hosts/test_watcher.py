@@ -30,4 +30,4 @@ def test_a_look_is_a_fact_and_a_sample(host: Host) -> None:
     assert [one.running for one in chart.samples] == [(True,), (False,)]
     assert [one.free for one in chart.samples] == [(62,), (0,)]
     assert [one.sent_bytes for one in chart.samples] == [(7,), (7,)]
-    assert (watcher.runs_max, [one.runs for one in chart.samples]) == (1, [1, 0])
+    assert (watcher.samples.runs_max, [one.runs for one in chart.samples]) == (1, [1, 0])

@@ -117,7 +117,9 @@ class Outcome:
     convergence_seconds: dict[str, float]
     """The `percentiles` of `Chart.convergences`."""
     ring_runs_max: int
+    """Of the largest ring, in any sample."""
     ring_runs_final: int
+    """Of the largest ring when all was settled, before the last addresses were asked for; 0: it never was."""
     reached: dict[str, int]
     """Rare situations, by name, and how often each came about; those that never did have 0."""
     faults: dict[str, str]

@@ -166,7 +166,7 @@ def _outcome(
         gossip_bytes_per_node_per_second=round(sent / nodes / seconds, 1),
         convergence_seconds=percentiles(stage.watcher.spells),
         ring_runs_max=stage.watcher.samples.runs_max,
-        ring_runs_final=last.runs if last is not None else 0,
+        ring_runs_final=stage.watcher.samples.runs_final,
         reached=reached,
         faults={},
         unavailable=tuple(stage.unavailable),

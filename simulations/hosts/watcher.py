@@ -73,6 +73,8 @@ class Watcher:
             self._reach = reach
         self._compare(views, reach)
         self._sample(views)
+        if settled:
+            self.samples.settle(views.values())
         return views
 
     def chart(self) -> Chart:

@@ -31,6 +31,11 @@ def hulls_of(pools: Iterable[Pool]) -> dict[RingId, Range]:
     return {ring: Range(domain[0].start, domain[-1].stop) for ring, domain in domains_of(pools).items()}
 
 
+def is_mixed(pool: Pool) -> bool:
+    """Whether it has addresses of both families: daemons count those together, and clients want one."""
+    return len({one.family for one in pool.ranges}) > 1
+
+
 def size_of(pools: Iterable[Pool]) -> int:
     """How many addresses of all those pools can be allocated: what is set aside is left out."""
     ranges = [one for pool in pools for one in pool.ranges]

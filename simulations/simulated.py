@@ -19,7 +19,7 @@ from simulations.faults import Restorable, Trouble
 from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
-from simulations.pools import size_of
+from simulations.pools import is_mixed, size_of
 from simulations.seasoned import season
 from simulations.world import World
 
@@ -276,7 +276,7 @@ class SimulatedStage:
         first = next(iter(views.values()))
         used = sum(sum(view.used.values()) for view in views.values())
         expected = first.size - first.unreachable - used
-        if expected > DRAIN_MAX or self.court.violations:
+        if expected > DRAIN_MAX or self.court.violations or any(map(is_mixed, self.world.layout.pools)):
             return
         given = self._use_up(self._rng.sample(list(views), min(len(views), ASKERS_MAX)))
         if given != expected:

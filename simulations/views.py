@@ -12,6 +12,7 @@ from ring.address import Range
 from ring.ring import Run
 from simulations.facts import View
 from simulations.machine import Machine
+from simulations.pools import is_mixed
 from weaveipam.protocol.requests import (
     Allocate,
     Allocations,
@@ -64,7 +65,11 @@ def owned_by(machine: Machine, rings: tuple[RingId, ...]) -> Mapping[RingId, tup
 
 
 def free_for(machine: Machine, request: Allocate) -> int | None:
-    """Addresses that a daemon shows as free for a request for any one address; None for other requests."""
+    """
+    Addresses that a daemon shows as free for a request for any one address; None: it does not show that.
+
+    It does not for other requests, nor for a pool of both families.
+    """
     if len(request.wants) != 1 or not is_ready(machine):
         return None
     (want,) = request.wants
@@ -72,7 +77,8 @@ def free_for(machine: Machine, request: Allocate) -> int | None:
         return None
     answer = machine.show(GetPools())
     assert isinstance(answer, PoolsAnswer)
-    return sum(one.free for one in answer.pools if one.pool.name in want.pools)
+    asked = [one for one in answer.pools if one.pool.name in want.pools]
+    return None if any(is_mixed(one.pool) for one in asked) else sum(one.free for one in asked)
 
 
 def view_of(machine: Machine, rings: tuple[RingId, ...]) -> View:

@@ -3,7 +3,7 @@ A request fails as exhausted only if nobody in reach has a free address.
 
 Judged with care: somebody could have helped who was in reach and had free addresses at every observation
 from the one before the request to the one after its refusal, each time more than were asked for in between
-anywhere.  Does not know how space moves.
+anywhere.  Nobody is known to have any where a pool is of both families.  Does not know how space moves.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simulations.checkers.base import Questions
-from simulations.facts import Asked, Down, Fact, Observed, Refused
+from simulations.facts import Asked, Began, Down, Fact, Observed, Refused
+from simulations.pools import is_mixed
 
 MARGIN = 4
 """Addresses to spare: some may have been set free, and be on their way, just now."""
@@ -29,6 +30,8 @@ class Work:
         self._wanted = 0
         """Addresses, with those for which clients waited already."""
         self._fallen: set[str] = set()
+        self._is_known = True
+        """Whether what daemons show as free is what clients may ask for."""
         self._before: Observed | None = None
         self._could_help: dict[int, frozenset[str]] = {}
         """By request that waits: machines that could have helped as long as it does."""
@@ -37,6 +40,8 @@ class Work:
         """As `Checker.hear`."""
         asked = self._questions.hear(fact)
         match fact:
+            case Began():
+                self._is_known = not any(map(is_mixed, fact.pools))
             case Asked(give=True):
                 self._wanted += fact.size
             case Refused(reason="exhausted") if asked is not None and asked.give and asked.size == 1:
@@ -70,7 +75,7 @@ class Work:
     def _helpers(self, machine: str, now: Observed) -> Iterator[str]:
         """Who could have helped a machine ever since the observation before."""
         before = self._before
-        if before is None:
+        if before is None or not self._is_known:
             return
         for name in now.reach.get(machine, ()):
             if name not in self._fallen and all(

@@ -81,6 +81,30 @@ def test_free_is_known_for_any_one_address(stage_of: StageOf) -> None:
     assert free_for(machine, Allocate("a", wants=(plain, plain))) is None
 
 
+def test_free_is_not_known_for_a_mixed_pool(stage_of: StageOf) -> None:
+    """Where a pool has addresses of both families, nobody is told how many of one are free."""
+    stage = stage_of(pool="10.0.0.0/29,fd00::/120")
+    machine = stage.world.machines["n1"]
+
+    assert view_of(machine, stage.world.rings).free["default"] > 6
+    assert free_for(machine, Allocate("a", wants=(Want(pools=("default",)),))) is None
+
+
+@pytest.mark.slow
+def test_nobody_is_accused_of_free_addresses_of_the_other_family(stage_of: StageOf) -> None:
+    """A pool whose IPv4 addresses are used up is exhausted, however many IPv6 addresses it has."""
+    stage = stage_of(pool="10.0.0.0/29,fd00::/120")
+
+    given = [stage.burst(12, stage.names)]
+    stage.run(5.0)
+    given.append(stage.burst(3, ["n1"]))
+    stage.run(5.0)
+    stage.judge()
+
+    assert given == [6, 0]
+    assert stage.court.violations == []
+
+
 # Looking
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ring.address import Family, Range, parse_range
-from simulations.pools import domains_of, hulls_of, rings_of, size_of
+from simulations.pools import domains_of, hulls_of, is_mixed, rings_of, size_of
 from weaveipam.config.pools import parse_pool
 from weaveipam.protocol.values import RingId
 
@@ -37,6 +37,11 @@ def test_the_hull_of_a_ring_is_that_of_its_pools() -> None:
 
     assert hulls_of([FAR, POOL]) == {V4: Range(first, last + 1)}
     assert hulls_of([POOL])[V4].size == 64
+
+
+def test_a_pool_of_both_families_is_mixed() -> None:
+    """One of a single family is not."""
+    assert [is_mixed(one) for one in (POOL, FAR, MIXED)] == [False, False, True]
 
 
 def test_what_is_set_aside_is_not_to_be_had() -> None:

@@ -26,8 +26,6 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.config.pools import parse_pools
 from weaveipam.protocol.values import Pool
 
-POOL = "10.32.0.0/24"
-"""Of scenarios that name none."""
 CLOCKS = frozenset({"clock-jump"})
 """Faults after which nobody can say how long an address has rested."""
 DRIFT_MARGIN = 0.9
@@ -75,7 +73,7 @@ def _scenario(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStag
     nodes = plan.nodes or scenario.NODES
     seconds = 60 * (plan.minutes or scenario.MINUTES)
     preset = _preset(nodes, getattr(scenario, "PRESET", "test"))
-    layout = Layout(pools=pools_of([("default", getattr(scenario, "POOL", POOL))]), preset=preset)
+    layout = Layout(pools=pools_of([("default", scenarios.pool(scenario))]), preset=preset)
     stage = _stage(f"{plan.seed}/{plan.scenario}", layout, seconds, watch, cooldown_s=_cooldown_s(preset))
     guarded(stage, lambda: _play(stage, scenario, nodes))
     return stage, {}

@@ -40,9 +40,6 @@ NODES_MAX = 6
 MINUTES_MAX = 1.0
 """How long a scenario takes unless longer is asked for."""
 
-POOL = "10.32.0.0/24"
-"""Of scenarios that name none."""
-
 PRESET = "test"
 """Of the daemons, whatever the scenario says: these are minutes, on one machine."""
 
@@ -111,7 +108,7 @@ def _load(scenario: str) -> ModuleType:
 def _setting(
     module: ModuleType, nodes: int | None, minutes: float | None, seed: int, directory: Path
 ) -> Setting:
-    pool = getattr(module, "POOL", POOL)
+    pool = scenarios.pool(module)
     return Setting(
         nodes=nodes or min(module.NODES, NODES_MAX),
         seconds=60 * (minutes or min(module.MINUTES, MINUTES_MAX)),

@@ -1,7 +1,8 @@
 """
 One scenario in each module: `NODES`, `MINUTES`, `play(stage)`, and a docstring whose first line `list` shows.
 
-`split_two.py` is the scenario `split-two`.  `UNTIL`, if it is there, says what is missing for it to run.
+`split_two.py` is the scenario `split-two`.  `POOL` and `UNTIL` may be there: the range that it wants, and
+what is missing for it to run.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from types import ModuleType
+
+POOL = "10.32.0.0/24"
+"""Of scenarios that name none."""
 
 
 def names() -> tuple[str, ...]:
@@ -31,6 +35,11 @@ def load(name: str) -> ModuleType:
 def sentence(scenario: ModuleType) -> str:
     """What it is about: the first line of its docstring."""
     return (scenario.__doc__ or "").strip().partition("\n")[0]
+
+
+def pool(scenario: ModuleType) -> str:
+    """The range of addresses that it is about."""
+    return str(getattr(scenario, "POOL", POOL))
 
 
 def missing(scenario: ModuleType) -> str | None:

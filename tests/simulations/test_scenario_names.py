@@ -36,6 +36,12 @@ def test_missing_is_until() -> None:
     ]
 
 
+def test_pool_is_its_own_or_everybodys() -> None:
+    """A scenario has the range that it names, and most name none."""
+    assert scenarios.pool(scenarios.load("cold-start")) == "10.32.0.0/22"
+    assert scenarios.pool(scenarios.load("split-two")) == "10.32.0.0/24"
+
+
 @pytest.mark.parametrize("name", ["", "split_two", "splt-two", "../cli", "__init__"])
 def test_unknown_names_are_refused(name: str) -> None:
     """Nothing but a scenario is loaded by a scenario's name."""

@@ -225,7 +225,7 @@ def test_a_scenario_makes_sense_for_any_cluster(name: str, nodes: int, minutes: 
     scenario = scenarios.load(name)
     assert scenario.NODES >= 3
     assert scenario.MINUTES > 0
-    pool_size = parse_cidr(getattr(scenario, "POOL", "10.32.0.0/24"))[1].size - 2
+    pool_size = parse_cidr(scenarios.pool(scenario))[1].size - 2
     stage = Rehearsal(nodes, minutes * 60, pool_size)
 
     scenario.play(stage)

@@ -18,12 +18,14 @@ from simulations.clients import Habits
 from simulations.machine import Machine, NodeError
 from simulations.outcome import Outcome, percentiles
 from simulations.plan import SWARM, Plan
+from simulations.releases import RELEASES
 from simulations.simulated import SimulatedStage
 from simulations.sources import commit
 from simulations.views import is_ready, members_of
 from simulations.world import Layout, World
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.config.pools import parse_pools
+from weaveipam.protocol.codec import WIRE
 from weaveipam.protocol.values import Pool
 
 CLOCKS = frozenset({"clock-jump"})
@@ -73,7 +75,9 @@ def _scenario(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStag
     nodes = plan.nodes or scenario.NODES
     seconds = 60 * (plan.minutes or scenario.MINUTES)
     preset = _preset(nodes, getattr(scenario, "PRESET", "test"))
-    layout = Layout(pools=pools_of([("default", scenarios.pool(scenario))]), preset=preset)
+    pools = pools_of([("default", scenarios.pool(scenario))])
+    wire = RELEASES[scenario.RELEASE] if hasattr(scenario, "RELEASE") else WIRE
+    layout = Layout(pools=pools, preset=preset, wire=wire)
     stage = _stage(f"{plan.seed}/{plan.scenario}", layout, seconds, watch, cooldown_s=_cooldown_s(preset))
     guarded(stage, lambda: _play(stage, scenario, nodes))
     return stage, {}

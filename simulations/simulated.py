@@ -7,6 +7,7 @@ Does not know any scenario, nor how outcomes are shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -20,6 +21,7 @@ from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
 from simulations.pools import is_mixed, size_of
+from simulations.releases import RELEASES, Release
 from simulations.seasoned import season
 from simulations.world import World
 
@@ -186,6 +188,12 @@ class SimulatedStage:
         for machine in self._those(names):
             if not machine.running:
                 self._boot(machine)
+
+    def install(self, release: Release, *names: str) -> None:
+        """As `Stage.install`."""
+        self.observer.mark("start", f"the {release} release is installed", names)
+        for machine in self._those(names):
+            machine.settings = replace(machine.settings, wire=RELEASES[release])
 
     def power_cut(self, *names: str) -> None:
         """As `Stage.power_cut`."""

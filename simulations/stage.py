@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from simulations.releases import Release
+
 
 class CannotError(Exception):
     """This stage has no means for it; the message says what is missing.  The run goes on without it."""
@@ -91,6 +93,10 @@ class Stage(Protocol):
 
     def power_cut(self, *names: str) -> None:
         """The hosts lose their power at once: daemons, pods, and what was not on stable storage."""
+        ...
+
+    def install(self, release: Release, *names: str) -> None:
+        """What is started there next, where daemons are down, is of that release."""
         ...
 
     def pause(self, *names: str) -> None:

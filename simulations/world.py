@@ -26,6 +26,7 @@ from simulations.views import addresses_of, free_for, owned_by
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import Settings
+from weaveipam.protocol.codec import WIRE, Wire
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
@@ -53,6 +54,8 @@ class Layout:
     """Of gossip and allocation settings."""
     seeds: int = 3
     """Daemons that form the cluster; the others join."""
+    wire: Wire = WIRE
+    """What the release that all begin with can say and hear."""
 
 
 Heard = Callable[[Answer | None], None]
@@ -137,6 +140,7 @@ class World:
             pools=self.layout.pools if seeds else (),
             gossip=self.gossip,
             allocation=self.allocation,
+            wire=self.layout.wire,
         )
         return self._watched(
             Machine(name, settings, self.timeline, self.network, self.trace, f"{self._seed}/{name}")

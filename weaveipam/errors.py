@@ -21,3 +21,7 @@ class PeerError(WeaveipamError):
 
 class StorageError(WeaveipamError):
     """The machine's: the disk refused or lied.  The daemon stops before it answers anybody else."""
+
+
+class OtherReleaseError(StorageError):
+    """The operator's after all: another release has written what is stored, and this one cannot read it."""

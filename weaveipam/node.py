@@ -27,6 +27,7 @@ from weaveipam.exchange import Exchange
 from weaveipam.gossip.gossip import Digest, Gossip, Repair
 from weaveipam.gossip.gossip import Effect as Gossiped
 from weaveipam.gossip.settings import GossipSettings
+from weaveipam.gossip.versions import Versions
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import (
     DATAGRAM_BYTES_MAX,
@@ -109,6 +110,8 @@ class Settings:
     """The pools of a cluster that is born here, sorted by name."""
     gossip: GossipSettings = field(default_factory=GossipSettings)
     allocation: AllocationSettings = field(default_factory=AllocationSettings)
+    wire: codec.Wire = codec.WIRE
+    """What this release can say and hear; simulations have others, to upgrade from and to."""
 
 
 class Node:
@@ -123,7 +126,9 @@ class Node:
         self.me = me
         self._settings = settings
         self._rng = rng
-        self._gossip = Gossip(me, settings.endpoint, settings.gossip, rng, now)
+        size = settings.wire.own.encoded_size  # none has more bytes in the version before
+        self._gossip = Gossip(me, settings.endpoint, settings.gossip, rng, now, size=size)
+        self._versions = Versions(settings.wire)
         self._allocator = Allocator(me, settings.allocation, self._gossip.members, rng)
         self._holdings = self._allocator.holdings
         self._exchange = Exchange(self._gossip, self._allocator, rng)
@@ -133,7 +138,8 @@ class Node:
         self._formation = Formation(me, wish, settings.allocation.inquiry_s, rng, now)
         self._birth: Birth | None = None
         self._cluster_id = UNFORMED
-        self._head = codec.encode_header(Header(UNFORMED, me, settings.endpoint))
+        self._heads: dict[int, bytes] = {}
+        self._introduce()
         self._restored: list[Step] = []
         self._sync_at = math.inf
         self._serve_at = math.inf
@@ -171,12 +177,15 @@ class Node:
     def receive(self, packet: bytes, source: Endpoint, now: float) -> tuple[Effect, ...]:
         """What to do about bytes from the network; whatever they are, nothing is raised."""
         try:
-            header, told = codec.decode_packet(packet)
+            header, told = self._settings.wire.decode_packet(packet)
+        except codec.VersionError as error:
+            return self._not_understood(error.header, now)
         except PeerError as error:
             fields = (("source", str(source)), ("why", str(error)))
             return (Report(Level.WARNING, "bad-packet", fields),)
         if header.sender == self.me:  # an echo, or a clone of this disk: nothing to learn from either
             return self._effects(self._gossiped(self._gossip.heard(header, now)))
+        self._versions.heard(header)
         steps: list[Step] = []
         if self._birth is not None and header.cluster_id == self._cluster_id:
             steps += self._formation.meet(header.sender, header.endpoint)
@@ -366,7 +375,7 @@ class Node:
     def _bind(self, birth: Birth) -> None:
         self._birth = birth
         self._cluster_id = codec.cluster_id(birth)
-        self._head = codec.encode_header(Header(self._cluster_id, self.me, self._settings.endpoint))
+        self._introduce()
         self._gossip.bind(codec.digest_key(birth))
         self._formation.settle()
 
@@ -409,6 +418,17 @@ class Node:
 
     # Effects
 
+    def _introduce(self) -> None:
+        """Encode what is at the head of every packet, once its content is another."""
+        wire = self._settings.wire
+        header = Header(self._cluster_id, self.me, self._settings.endpoint, wire.own.version)
+        self._heads = {one.version: one.encode_header(header) for one in (wire.own, wire.common)}
+
+    def _not_understood(self, header: Header, now: float) -> tuple[Effect, ...]:
+        """What to do about a packet of a version that is not spoken here."""
+        answered, reports = self._versions.not_understood(header, now)
+        return (*reports, *(self._sends(header.endpoint, False, ()) if answered else ()))
+
     def _digest(self) -> Digest:
         return Digest(self._exchange.fingerprint, self._allocator.hints())
 
@@ -416,8 +436,7 @@ class Node:
         effects: list[Effect] = []
         for told, group in groupby(steps, _told):
             if told is not None:
-                entries = [codec.encode_message(one.message) for one in group if isinstance(one, Tell)]
-                effects += self._sends(*told, entries)
+                effects += self._sends(*told, [one.message for one in group if isinstance(one, Tell)])
                 continue
             for step in group:
                 match step:
@@ -427,31 +446,36 @@ class Node:
                         effects.append(step)
         return tuple(effects)
 
-    def _sends(self, target: Endpoint, stream: bool, said: Sequence[bytes]) -> Iterator[Send]:
+    def _sends(self, target: Endpoint, stream: bool, messages: Sequence[Message]) -> Iterator[Send]:
         """What is said to one target at once: one packet on a stream, or as few datagrams as hold it."""
+        dialect = self._versions.dialect(target)
+        said = [entry for one in messages if (entry := dialect.encode_message(one))]
         if stream or sum(map(len, said)) > BULK_BYTES:
-            yield Send(target, codec.join_packet([self._head, *said]), Channel.STREAM)
+            if said:
+                packet = dialect.join_packet([self._heads[dialect.version], *said])
+                yield Send(target, packet, Channel.STREAM)
             return
         entries: list[bytes] = []
         for entry in said:
-            if entries and self._room(entries) < len(entry):
-                yield self._datagram(target, entries)
+            if entries and self._room(dialect, entries) < len(entry):
+                yield self._datagram(target, dialect, entries)
                 entries = []
             entries.append(entry)
-        yield self._datagram(target, entries)
+        yield self._datagram(target, dialect, entries)
 
-    def _datagram(self, target: Endpoint, entries: list[bytes]) -> Send:
+    def _datagram(self, target: Endpoint, dialect: codec.Dialect, entries: list[bytes]) -> Send:
         """Encoded messages, and what rides along; on a stream, if they are too many bytes."""
-        room = self._room(entries)
+        room = self._room(dialect, entries)
         if room < 0:
-            return Send(target, codec.join_packet([self._head, *entries]), Channel.STREAM)
+            return Send(target, dialect.join_packet([self._heads[dialect.version], *entries]), Channel.STREAM)
         if self._birth is not None:
-            entries += map(codec.encode_message, self._gossip.piggyback(room))
-        return Send(target, codec.join_packet([self._head, *entries]), Channel.DATAGRAM)
+            entries += filter(None, map(dialect.encode_message, self._gossip.piggyback(room)))
+        return Send(target, dialect.join_packet([self._heads[dialect.version], *entries]), Channel.DATAGRAM)
 
-    def _room(self, entries: list[bytes]) -> int:
+    def _room(self, dialect: codec.Dialect, entries: list[bytes]) -> int:
         """The bytes that a datagram with these messages still has room for; below 0 if they do not fit."""
-        return DATAGRAM_BYTES_MAX - codec.FRAME_BYTES - len(self._head) - sum(map(len, entries))
+        head = self._heads[dialect.version]
+        return DATAGRAM_BYTES_MAX - codec.FRAME_BYTES - len(head) - sum(map(len, entries))
 
     # Answers to questions
 

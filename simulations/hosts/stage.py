@@ -28,6 +28,7 @@ from simulations.hosts.load import Clients
 from simulations.hosts.processes import DaemonError, DaemonPlan, HttpError
 from simulations.hosts.watcher import Reach, Watcher
 from simulations.pools import size_of
+from simulations.releases import RELEASES, Release
 from simulations.stage import CannotError
 from weaveipam.protocol.values import Pool
 
@@ -249,6 +250,12 @@ class HostStage:
             "a power cut ends all processes and pods of a host, but what they wrote without syncing survives"
         )
         self._end(names, "power-cut", "power cut", self.clients.lose_power)
+
+    def install(self, release: Release, *names: str) -> None:
+        """As of `Stage`, but there is only one release to install."""
+        assert release in RELEASES
+        assert not any(self._hosts[name].daemon.pid for name in names)
+        self.lack("every daemon is of the same release")
 
     def pause(self, *names: str) -> None:
         """As of `Stage`."""

@@ -23,7 +23,8 @@ import simulations.disk
 from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
 from weaveipam.daemon.store import Store
-from weaveipam.errors import StorageError
+from weaveipam.errors import OtherReleaseError, StorageError
+from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.records import Acquaintance, Identity, Leased, Outgoing, Owned, Record, Resting
 from weaveipam.protocol.values import Allocation, Assigned, Endpoint, RingId
@@ -341,6 +342,8 @@ def execute(*statements: str) -> Callable[[Path], None]:
 
 FLIP = "UPDATE records SET value = substr(value, 1, 20) || x'ff' || substr(value, 22) WHERE kind = 'Owned'"
 
+NEW_IDENTITY = "UPDATE records SET value = x'{}' WHERE kind = 'Identity'"
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
     "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
@@ -351,7 +354,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "page of noise": overwrite(4096, random.Random(1).randbytes(4096)),
     "schema of noise": overwrite(200, random.Random(1).randbytes(3800)),
     "not ours": execute("PRAGMA application_id = 1"),
-    "other schema version": execute("PRAGMA user_version = 2"),
+    "no schema version": execute("PRAGMA user_version = 0"),
     "not in WAL mode": execute("PRAGMA journal_mode = DELETE"),
     "no table": execute("DROP TABLE records"),
     "other table": execute("DROP TABLE records", "CREATE TABLE records (key, value)"),
@@ -447,14 +450,18 @@ class TestDamage:
 
     @pytest.mark.slow
     def test_any_flipped_bit(self, full: Path) -> None:
-        """A store with any one bit flipped is set aside, or holds exactly what was written."""
+        """A store with any one bit flipped is set aside, refused, or holds exactly what was written."""
         whole, rng = full.read_bytes(), random.Random(4)
         believed = 0
         for bit in [*range(8 * 16, 8 * 28), *(rng.randrange(8 * len(whole)) for _ in range(60))]:
             content = bytearray(whole)
             content[bit // 8] ^= 1 << bit % 8
             full.write_bytes(content)
-            opened = Store.open(full)
+            try:
+                opened = Store.open(full)
+            except OtherReleaseError:
+                assert 60 <= bit // 8 < 64, "only of the version nobody can tell that it is damaged"
+                continue
             opened.store.close()
             believed += opened.set_aside is None
 
@@ -463,6 +470,46 @@ class TestDamage:
                 opened.set_aside.unlink()
 
         assert believed, "most of the file is unused, so some flips must be harmless"
+
+
+class TestOtherReleases:
+    """Stores that are as a later release has written them."""
+
+    @pytest.mark.parametrize(
+        ("change", "why"),
+        [
+            ("PRAGMA user_version = 2", "version 2 of its table; this release reads 1"),
+            (
+                "INSERT INTO records VALUES ('New', '', {other_version})",
+                "record version 2; this release reads 1",
+            ),
+            ("INSERT INTO records VALUES ('New', '', {other_kind})", "its tag is not known"),
+        ],
+    )
+    def test_are_refused_and_left_alone(self, full: Path, change: str, why: str) -> None:
+        """A store that only a later release can read is refused with advice, as often as it is opened."""
+        body = b"\x92\x63\x01"
+        digests = {version: codec._record_digest(body, version) for version in (1, 2)}
+        values = {
+            "other_version": f"x'02{(digests[2] + body).hex()}'",
+            "other_kind": f"x'01{(digests[1] + body).hex()}'",
+        }
+        execute(change.format(**values))(full)
+        content = full.read_bytes()
+        for _ in range(2):
+            with pytest.raises(OtherReleaseError, match=f"{why}.*start that one again"):
+                Store.open(full)
+
+        assert [full] == [one for one in full.parent.iterdir() if one.name.startswith(NAME)]
+        assert content == full.read_bytes()
+
+    def test_appended_fields_are_read(self, full: Path) -> None:
+        """A record with a field that a later release has appended is read without it."""
+        body = b"\x93\x01\x92\xa6node-1\x07\xc0"
+        value = (b"\x01" + codec._record_digest(body) + body).hex()
+        execute(NEW_IDENTITY.format(value))(full)
+
+        assert reopened(full) == RECORDS
 
 
 class TestFullDisk:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 from zlib import crc32
 
 import msgpack
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
-from weaveipam.errors import PeerError, StorageError
+from weaveipam.errors import OtherReleaseError, PeerError, StorageError
 from weaveipam.protocol import codec, fields, messages, records
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, STREAM_BYTES_MAX
 from weaveipam.protocol.messages import FreeHint, Header, Message, Need, Refused
@@ -46,7 +47,7 @@ PEER = st.builds(Peer, NAME, U64)
 ENDPOINT = st.builds(Endpoint, NAME, st.integers(1, 65535))
 TOKEN = st.builds(Token, U64, U64)
 FAMILY = st.sampled_from(Family)
-HEADER = st.builds(Header, st.binary(min_size=8, max_size=8), PEER, ENDPOINT)
+HEADER = st.builds(Header, st.binary(min_size=8, max_size=8), PEER, ENDPOINT, st.integers(1, 255))
 
 
 def address(family: Family) -> st.SearchStrategy[int]:
@@ -265,11 +266,12 @@ class TestPackets:
     def test_bytes_are_stable(self) -> None:
         """The bytes of version 1 are these, so that daemons of different builds understand each other."""
         expected = (
-            "015813f381"  # version, checksum,
+            "0111e4fff6"  # version, checksum,
             "dc0002"  # an array of two
-            "93c4080000000000000000"  # the header: the cluster id,
+            "94c4080000000000000000"  # the header: the cluster id,
             "92a66e6f64652d31cf1000000000000000"  # the sender,
-            "92a93139322e302e322e31cd1a80"  # its endpoint
+            "92a93139322e302e322e31cd1a80"  # its endpoint,
+            "01"  # and the version that it speaks
             "950107"  # a ping, its number,
             "92a66e6f64652d32030b90"  # target, fingerprint and hints
         )
@@ -294,7 +296,7 @@ class TestNewerDaemons:
 
     def test_appended_fields_are_ignored(self) -> None:
         """Fields appended to a header, a peer and a message change nothing."""
-        header = [bytes(8), ["node-1", 1 << 60, True], ["192.0.2.1", 6784, 1], "more"]
+        header = [bytes(8), ["node-1", 1 << 60, True], ["192.0.2.1", 6784, 1], 1, "more"]
 
         assert (HERE, (PING,)) == codec.decode_packet(packet(header, [*RAW_PING, None, [1, 2]]))
 
@@ -389,6 +391,127 @@ HOSTILE = {
     "too many entries": packet(RAW_HEADER, [11, [""] * (fields.ENTRIES_MAX + 1)]),
     "text for an array": packet(RAW_HEADER, [11, "abc"]),
 }
+
+
+class Inside(NamedTuple):
+    """A value that has grown with version 3."""
+
+    name: str
+    more: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A message that has grown with version 2, and what is in it with version 3."""
+
+    one: Inside
+    many: tuple[Inside, ...]
+    perhaps: Inside | None = None
+    late: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A message of version 3."""
+
+    number: int
+
+
+TABLES = {1: messages.Ping, 4: messages.Rumour, 100: Grown, 101: Fresh}
+GROWTH = {"Inside.more": 3, "Grown.perhaps": 2, "Grown.late": 2, "Fresh": 3, "Header.speaks": 2}
+WIRES = {version: codec.Wire(codec.Schema(version, TABLES, GROWTH)) for version in (1, 2, 3, 4)}
+"""Releases that follow each other; the tables of all are the same, but nobody speaks what is to come."""
+FULL: Any = Grown(Inside("a", 1), (Inside("b", 2), Inside("c")), Inside("d", 4), 8)
+FRESH: Any = Fresh(1)
+
+
+class TestVersions:
+    """What releases that follow each other say to each other."""
+
+    @pytest.mark.parametrize(
+        ("version", "expected"),
+        [
+            (1, [100, ["a"], [["b"], ["c"]]]),
+            (2, [100, ["a"], [["b"], ["c"]], ["d"], 8]),
+            (3, [100, ["a", 1], [["b", 2], ["c", 5]], ["d", 4], 8]),
+        ],
+    )
+    def test_what_a_version_lacks_is_left_out(self, version: int, expected: list[object]) -> None:
+        """A message has exactly the fields of its version, at every depth."""
+        assert expected == msgpack.unpackb(WIRES[version].own.encode_message(FULL))
+        assert expected == msgpack.unpackb(WIRES[version + 1].common.encode_message(FULL))
+
+    def test_the_version_before_is_common(self) -> None:
+        """What a release says in the version before is, byte for byte, what the release before would say."""
+        for version in (2, 3, 4):
+            newer, older = WIRES[version].common, WIRES[version - 1].own
+
+            assert older.encode_packet(HERE, [FULL, PING]) == newer.encode_packet(HERE, [FULL, PING])
+
+    def test_a_message_that_a_version_lacks(self) -> None:
+        """A message that is not of a version has no bytes in it, and is left out of its packets."""
+        wire = WIRES[3]
+
+        assert wire.common.encode_message(FRESH) == b""
+        assert wire.common.encoded_size(FRESH) == 0
+        assert (HERE, (PING,)) == wire.decode_packet(wire.common.encode_packet(HERE, [FRESH, PING]))
+        assert (HERE, (FRESH, PING)) == wire.decode_packet(wire.own.encode_packet(HERE, [FRESH, PING]))
+
+    def test_fields_that_a_version_lacks_have_defaults(self) -> None:
+        """What the version before lacks has its default, whatever follows in the bytes."""
+        told: Any = WIRES[3].decode_packet(WIRES[2].own.encode_packet(HERE, [FULL]))[1]
+        later = packet(RAW_HEADER, [100, ["a", 1], [["b", 2]], ["d", 4], 8], version=2)
+
+        assert (Grown(Inside("a"), (Inside("b"), Inside("c")), Inside("d"), 8),) == told
+        told = WIRES[3].decode_packet(later)[1]
+        assert (Grown(Inside("a"), (Inside("b"),), Inside("d"), 8),) == told
+
+    def test_one_value_in_two_versions(self) -> None:
+        """What is remembered of one version's bytes is not taken for what another one says."""
+        rumour = messages.Rumour(ME, HERE.endpoint, MemberState.ALIVE, 9)
+        wire = codec.Wire(codec.Schema(2, {4: messages.Rumour}, {"Rumour": 2}))
+        raw = [4, ["node-1", 1 << 60], ["192.0.2.1", 6784], 0, 9]
+        for _ in range(2):
+            assert raw == msgpack.unpackb(wire.own.encode_message(rumour))
+            assert wire.common.encode_message(rumour) == b""
+            assert (HERE, (rumour,)) == wire.decode_packet(packet(RAW_HEADER, raw, version=2))
+            assert (HERE, ()) == wire.decode_packet(packet(RAW_HEADER, raw, version=1))
+
+    @pytest.mark.parametrize(("ours", "theirs"), [(1, 2), (1, 3), (2, 3), (3, 1), (4, 1), (4, 2)])
+    def test_versions_apart(self, ours: int, theirs: int) -> None:
+        """A packet of neither version is refused, and says nevertheless who has sent it."""
+        header = Header(bytes(8), ME, HERE.endpoint, theirs)
+        sent = WIRES[theirs].own.encode_packet(header, [FULL])
+        with pytest.raises(
+            codec.VersionError, match=f"^wire version {theirs}; this daemon speaks"
+        ) as refused:
+            WIRES[ours].decode_packet(sent)
+
+        assert (ME, HERE.endpoint) == (refused.value.header.sender, refused.value.header.endpoint)
+
+    def test_versions_apart_and_no_header(self) -> None:
+        """A packet of neither version that does not even say who sent it is merely a bad one."""
+        for bad in (packet(5, version=9), packet(version=9), framed(b"\xc1", version=9)):
+            with pytest.raises(PeerError) as refused:
+                codec.decode_packet(bad)
+
+            assert not isinstance(refused.value, codec.VersionError)
+
+    def test_what_is_new_stands_last(self) -> None:
+        """Tables that would leave out what is not at the end, or always was there, are refused."""
+        for since in ({"Grown.perhaps": 2}, {"Grown.many": 2, "Grown.perhaps": 2, "Grown.late": 2}):
+            with pytest.raises(AssertionError, match="what is new stands last"):
+                codec.Wire(codec.Schema(2, {100: Grown}, since))
+
+    def test_tables_name_what_is_there(self) -> None:
+        """Whatever the product's table of versions names is there, and is of a version up to its own."""
+        classes = [Range, Run, Peer, Token, Endpoint, RingId, Header, Birth, Pool, PoolRange, FreeHint]
+        classes += codec._MESSAGES.values()
+        names = {one.__name__ for one in codec._MESSAGES.values()}
+        names |= {f"{one.__name__}.{name}" for one in classes for name in get_type_hints(one)}
+
+        assert set(codec.SINCE) <= names
+        assert all(1 < version <= codec.WIRE_VERSION for version in codec.SINCE.values())
 
 
 class TestHostilePackets:
@@ -539,13 +662,27 @@ class TestRecords:
 
     def test_unknown_kind(self) -> None:
         """A record of a kind that is not known is refused, for forgetting it could be unsafe."""
-        with pytest.raises(StorageError, match="tag is not known"):
+        with pytest.raises(OtherReleaseError, match="tag is not known"):
             codec.decode_record(record(msgpack.packb([99, 1])))
 
+    def test_appended_fields_are_ignored(self) -> None:
+        """A record with fields of a later release, also in what it holds, is read without them."""
+        raw = [1, ["node-1", 1 << 60, "more"], None]
+
+        assert records.Identity(ME) == codec.decode_record(record(msgpack.packb(raw)))
+
     def test_other_version(self) -> None:
-        """A record of another version is refused by naming both."""
-        with pytest.raises(StorageError, match="record version 02; this daemon reads 01"):
+        """A record of another version, as it was written, is not damaged, and refused by naming both."""
+        body = msgpack.packb([1, ["node-1", 1 << 60]])
+        with pytest.raises(OtherReleaseError, match="record version 2; this release reads 1"):
+            codec.decode_record(b"\x02" + codec._record_digest(body, 2) + body)
+
+    def test_damaged_version(self) -> None:
+        """A record whose first byte was damaged is damaged, and not one of another version."""
+        with pytest.raises(StorageError, match="digest") as refused:
             codec.decode_record(b"\x02" + codec.encode_record(records.Identity(ME))[1:])
+
+        assert not isinstance(refused.value, OtherReleaseError)
 
 
 class TestDigests:

@@ -10,6 +10,7 @@ import pytest
 from ring.address import parse_cidr
 from simulations import scenarios
 from simulations.plan import Plan
+from simulations.releases import RELEASES, Release
 from simulations.run import run
 
 DEMANDED = [
@@ -147,6 +148,12 @@ class Rehearsal:
         self._check_groups(names)
         assert not set(names) & self._up
         self._up |= set(names)
+
+    def install(self, release: Release, *names: str) -> None:
+        """Only who is down can be given another release."""
+        self._check_groups(names)
+        assert not set(names) & self._up
+        assert release in RELEASES
 
     def pause(self, *names: str) -> None:
         """Only who runs can be paused."""

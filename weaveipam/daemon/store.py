@@ -2,7 +2,8 @@
 What this daemon remembers, in one SQLite file in WAL mode; the only importer of sqlite3.
 
 A store is only ever read whole, when it is opened.  A damaged one is not repaired: it is set aside under a
-new name for a person to look at, and an empty one takes its place.
+new name for a person to look at, and an empty one takes its place.  One that another release has written in
+a way that this one cannot read is not damaged: it stays as it is, and the daemon does not start.
 Does not know what records mean, nor who wants them written; commits are grouped by whoever calls.
 """
 
@@ -16,7 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from weaveipam.errors import StorageError
+from weaveipam.errors import OtherReleaseError, StorageError
 from weaveipam.protocol.codec import decode_record, encode_record
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.records import Record, RecordKey
@@ -58,6 +59,7 @@ _ADVICE = {
 }
 """What an operator should do, by result code."""
 
+_ADVICE_RELEASE = "another release of weaveipam wrote it; start that one again, or the one that follows it"
 _ADVICE_OTHERWISE = "see that its directory exists and that this user may write there"
 
 
@@ -99,6 +101,7 @@ class Store:
         A damaged store is renamed to the first free name of `path` with `.corrupt-1`, `.corrupt-2`, ...
 
         Raises:
+            OtherReleaseError: it is not for this release to read; says what to do.  Nothing was changed.
             StorageError: the machine does not let us read or write there; says what to do.  Nothing was set
                 aside, unless the trouble came after that.
 
@@ -119,6 +122,8 @@ class Store:
                 damage = "the database is gone, and only a file that belongs to it is there"
             _create(path)
             connection, records = _load(path)
+        except OtherReleaseError as error:
+            raise OtherReleaseError(f"cannot open the store {path} ({error}): {_ADVICE_RELEASE}") from error
         except (OSError, sqlite3.Error, _DamagedError) as error:
             raise _storage_error("open", path, error) from error
         return Opened(cls(path, connection), records, set_aside, damage)
@@ -197,6 +202,7 @@ def _load(path: Path) -> tuple[sqlite3.Connection, tuple[Record, ...]]:
 
     Raises:
         _DamagedError: it is not right.
+        OtherReleaseError: it may be, but not for this release.
         OSError, sqlite3.Error: it cannot be read.
     """
     # For writing too, so that a missing permission is called that: SQLite would only fail to lock the file.
@@ -225,12 +231,16 @@ def _read(connection: sqlite3.Connection) -> tuple[Record, ...]:
         ("quick_check", b"ok"),
     ):
         found = connection.execute(f"PRAGMA {pragma}").fetchone()[0]
+        if pragma == "user_version" and found > _SCHEMA_VERSION:
+            raise OtherReleaseError(f"version {found} of its table; this release reads {_SCHEMA_VERSION}")
         if found != expected:
             raise _DamagedError(f"{pragma} is {found!r} and should be {expected!r}")
     records = []
     for kind, key, value in connection.execute("SELECT kind, key, value FROM records ORDER BY kind, key"):
         try:
             record = decode_record(value if type(value) is bytes else b"")
+        except OtherReleaseError:
+            raise
         except StorageError as error:
             raise _DamagedError(str(error)) from error
         if (kind, key) != tuple(part.encode() for part in record.record_key):

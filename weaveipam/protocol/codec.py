@@ -5,15 +5,24 @@ A packet is one version byte, four bytes of checksum and a msgpack array `[heade
 is `[tag, field, ...]`.
 A record is one version byte, eight bytes of digest and a msgpack array `[tag, field, ...]`.
 
-To extend a class, append a field with a default: older daemons ignore it, newer ones fill it in.  A new
-message gets a new tag, which older daemons skip.  Use arrays, integers, text, bytes, booleans and None: the
-daemons of today refuse maps and extension types, wherever they stand.
-Does not know sockets, disks, or whether what was said is true.
+To change what is said, raise `WIRE_VERSION` and write into `SINCE` what is new: a message with a new tag, or
+fields with defaults behind the others of a class.  A `Wire` reads and writes that version and the one before
+it, from which it leaves out what is new; who needs to do more than that asks which version a `Dialect` is.
+Frame and header never change but for what is appended to the header.  A birth is hashed as version 1 has it.
+
+To change what is remembered, append a field with a default.  What releases before this one cannot read at
+all (a new kind of record, another `RECORD_VERSION`) is written one release after the first that reads it, so
+that one can always go back by one release.
+
+Use arrays, integers, text, bytes, booleans and None: the daemons of today refuse maps and extension types,
+wherever they stand.
+Does not know sockets, disks, whom to speak which version to, or whether what was said is true.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from hashlib import blake2b
 from itertools import pairwise
@@ -23,7 +32,7 @@ from zlib import crc32
 import msgpack
 
 from ring.ring import Peer, Run
-from weaveipam.errors import PeerError, StorageError
+from weaveipam.errors import OtherReleaseError, PeerError, StorageError
 from weaveipam.protocol import messages, records
 from weaveipam.protocol.effects import STREAM_BYTES_MAX
 from weaveipam.protocol.fields import ENTRIES_MAX, NAME_BYTES_MAX, U64_MAX, Codec, codec_of
@@ -32,7 +41,14 @@ from weaveipam.protocol.records import Record
 from weaveipam.protocol.values import Birth, Endpoint, RingId
 
 WIRE_VERSION = 1
-"""First byte of every packet; another one is refused whole."""
+"""First byte of every packet; only this one and the one before are heard."""
+
+SINCE: Mapping[str, int] = {}
+"""
+The version that brought a message (`Grant`) or a field of any class (`Peer.name`); 1 if it is not here.
+
+What every version that is still spoken has may be left out.
+"""
 
 CHECKSUM_BYTES = 4
 """
@@ -93,19 +109,18 @@ _RECORDS: Mapping[int, type] = {
 """Tags of records; never reused for something else."""
 
 
-def _tagged(classes: Mapping[int, type], union: Any) -> tuple[Mapping[type, int], Mapping[int, Codec]]:
-    """The tag of each class of a union, and the codec of each tag."""
-    assert set(classes.values()) == set(get_args(union)), "every class of the union has a tag"
-    return {of: tag for tag, of in classes.items()}, {tag: codec_of(of) for tag, of in classes.items()}
+def _tagged(classes: Mapping[int, type], lacking: frozenset[str]) -> tuple[dict[type, int], dict[int, Codec]]:
+    """The tag of each class, and the codec of each tag, but for what is lacking."""
+    known = {tag: of for tag, of in classes.items() if of.__name__ not in lacking}
+    return {of: tag for tag, of in known.items()}, {tag: codec_of(of, lacking) for tag, of in known.items()}
 
 
-_MESSAGE_TAGS, _MESSAGE_CODECS = _tagged(_MESSAGES, Message)
-_RECORD_TAGS, _RECORD_CODECS = _tagged(_RECORDS, Record)
+assert set(_MESSAGES.values()) == set(get_args(Message)), "every message has a tag"
+assert set(_RECORDS.values()) == set(get_args(Record)), "every record has a tag"
+_RECORD_TAGS, _RECORD_CODECS = _tagged(_RECORDS, frozenset())
 _SHARED = (messages.Rumour, messages.Ownership)
 """What is heard from many and told to many, so that it pays to remember what the bytes say."""
-_SHARED_TAGS = frozenset(bytes((_MESSAGE_TAGS[of],)) for of in _SHARED)
-_HEADER = codec_of(Header)
-_BIRTH = codec_of(Birth)
+_SHARED_TAGS = frozenset(bytes((tag,)) for tag, of in _MESSAGES.items() if of in _SHARED)
 
 
 def _pack(value: Any) -> bytes:
@@ -127,75 +142,176 @@ def _unpack(packed: bytes | memoryview) -> tuple[Any, ...]:
     return raw
 
 
-def _encode(message: Message) -> bytes:
-    tag = _MESSAGE_TAGS[type(message)]
-    return _pack([tag, *_MESSAGE_CODECS[tag].encode(message)])
+@dataclass(frozen=True, slots=True, eq=False)
+class Schema:
+    """What a release can say; the product's is `SCHEMA`, and simulations upgrade between two others."""
+
+    version: int = WIRE_VERSION
+    """1 to 255."""
+    messages: Mapping[int, type] = field(default_factory=lambda: _MESSAGES)
+    """Classes by tag; tags below 128, never reused for something else."""
+    since: Mapping[str, int] = field(default_factory=lambda: SINCE)
+    """As `SINCE`; the tables of one release hold all that its version and the one before know."""
+
+    def lacks(self, version: int) -> frozenset[str]:
+        """What a version does not have, as `SINCE` names it."""
+        return frozenset(name for name, since in self.since.items() if since > version)
 
 
-_encode_shared = lru_cache(SHARED_MAX)(_encode)
+class VersionError(PeerError):
+    """A packet of a version that is not spoken here; its header can be read nevertheless."""
+
+    def __init__(self, why: str, header: Header) -> None:
+        super().__init__(why)
+        self.header = header
 
 
-def encode_message(message: Message) -> bytes:
-    """
-    The bytes that a message adds to a packet, exactly, whatever else the packet carries.
+class Dialect:
+    """Packets of one version; holds nothing but what it has worked out before."""
 
-    Invariant: as of `encode_packet`.
-    """
-    if type(message) is messages.Rumour or (type(message) is messages.Ownership and len(message.runs) == 1):
-        return _encode_shared(message)
-    return _encode(message)
+    def __init__(self, schema: Schema, version: int) -> None:
+        lacking = schema.lacks(version)
+        self.version = version
+        self._first = bytes((version,))
+        self._tags, self._codecs = _tagged(schema.messages, lacking)
+        self._header = codec_of(Header, lacking)
+        self._encode_shared = lru_cache(SHARED_MAX)(self._encode)
+        self._decode_shared = lru_cache(SHARED_MAX)(self._decode)
+        self._decode_header = lru_cache(SHARED_MAX)(self.decode_header)
+
+    def encode_message(self, message: Message) -> bytes:
+        """
+        The bytes that a message adds to a packet, exactly, whatever else the packet carries.
+
+        None at all if this version has no such message; never more than a later version's.
+
+        Invariant: as of `encode_packet`.
+        """
+        if type(message) is messages.Rumour or (
+            type(message) is messages.Ownership and len(message.runs) == 1
+        ):
+            return self._encode_shared(message)
+        return self._encode(message)
+
+    def encoded_size(self, message: Message) -> int:
+        """The length of `encode_message`."""
+        return len(self.encode_message(message))
+
+    def encode_header(self, header: Header) -> bytes:
+        """
+        The first entry of a packet.
+
+        Invariant: as of `encode_packet`.
+        """
+        return _pack(self._header.encode(header))
+
+    def encode_packet(self, header: Header, messages: Sequence[Message]) -> bytes:
+        """
+        The packet that says the messages, in their order; may exceed every limit of a channel.
+
+        Invariant: header and messages are within the limits of this module and number at most `MESSAGES_MAX`;
+            a ValueError says what is not.
+        """
+        if len(messages) > MESSAGES_MAX:
+            raise ValueError(f"more than {MESSAGES_MAX} messages")
+        return self.join_packet(
+            [self.encode_header(header), *filter(None, map(self.encode_message, messages))]
+        )
+
+    def join_packet(self, entries: Sequence[bytes]) -> bytes:
+        """The packet of an encoded header and then encoded messages: `FRAME_BYTES` more than they are."""
+        body = join_body(entries)
+        return self._first + _checksum(body) + body
+
+    def decode_entries(self, entries: Sequence[bytes]) -> tuple[Header, tuple[Message, ...]]:
+        """
+        The header and messages of a packet's entries; messages with tags that are not known are left out.
+
+        Raises:
+            ValueError, msgpack.UnpackException: they are not what their version says.
+        """
+        first, *rest = entries
+        header = self._decode_header(first)
+        return header, tuple(message for one in rest if (message := self._decode_message(one)) is not None)
+
+    def decode_header(self, entry: bytes) -> Header:
+        """
+        The header of a packet of this or any other version.
+
+        Raises:
+            ValueError, msgpack.UnpackException: it is none.
+        """
+        header: Header = self._header.decode(_unpack(entry))
+        return header
+
+    def _encode(self, message: Message) -> bytes:
+        tag = self._tags.get(type(message))
+        return b"" if tag is None else _pack([tag, *self._codecs[tag].encode(message)])
+
+    def _decode_message(self, entry: bytes) -> Message | None:
+        shared = entry[1:2] in _SHARED_TAGS and len(entry) <= _SHARED_BYTES_MAX
+        return self._decode_shared(entry) if shared else self._decode(entry)
+
+    def _decode(self, entry: bytes) -> Message | None:
+        """A message; None if its tag is not known."""
+        tag, *fields = _unpack(entry)
+        if type(tag) is not int:
+            raise ValueError("a message is not an array with a tag")
+        codec = self._codecs.get(tag)
+        return None if codec is None else codec.decode(tuple(fields))
 
 
-def encode_header(header: Header) -> bytes:
-    """
-    The first entry of a packet.
+class Wire:
+    """All that a release can say and hear: its own version, and the one before."""
 
-    Invariant: as of `encode_packet`.
-    """
-    return _pack(_HEADER.encode(header))
+    def __init__(self, schema: Schema) -> None:
+        self.own = Dialect(schema, schema.version)
+        """What is spoken to those who are known to speak it."""
+        self.common = Dialect(schema, schema.version - 1) if schema.version > 1 else self.own
+        """What is spoken to anybody else: the version before, if there is one."""
+        self._dialects = {one.version: one for one in (self.own, self.common)}
+        self._versions = " and ".join(map(str, sorted(self._dialects)))
+
+    def decode_packet(self, packet: bytes) -> tuple[Header, tuple[Message, ...]]:
+        """
+        The header and messages of any bytes a peer sent; messages with tags that are not known are left out.
+
+        Raises:
+            VersionError: a packet of a version that is not spoken here.
+            PeerError: anything else than a packet, with a short reason.
+
+        Cost: linear in the bytes, also if they are malicious: memory is at most some hundred times their
+            length.
+        """
+        if not 1 < len(packet) <= STREAM_BYTES_MAX:
+            raise PeerError(f"packet of {len(packet)} bytes")
+        body = packet[1 + CHECKSUM_BYTES :]
+        if packet[1 : 1 + CHECKSUM_BYTES] != _checksum(body):
+            raise PeerError("the checksum does not match the content")
+        return self.decode_body(packet[0], body)
+
+    def decode_body(self, version: int, body: bytes) -> tuple[Header, tuple[Message, ...]]:
+        """
+        As `decode_packet`, of what follows version and checksum.
+
+        Raises:
+            VersionError, PeerError: as above.
+        """
+        dialect = self._dialects.get(version)
+        try:
+            entries = _entries(body)
+            if dialect is not None:
+                return dialect.decode_entries(entries)
+            header = self.own.decode_header(entries[0])
+        except (ValueError, msgpack.UnpackException) as error:
+            raise PeerError(f"malformed packet: {error}") from error
+        raise VersionError(f"wire version {version}; this daemon speaks {self._versions}", header)
 
 
-def encode_packet(header: Header, messages: Sequence[Message]) -> bytes:
-    """
-    The packet that says the messages, in their order; may exceed every limit of a channel.
-
-    Invariant: header and messages are within the limits of this module and number at most `MESSAGES_MAX`; a
-        ValueError says what is not.
-    """
-    if len(messages) > MESSAGES_MAX:
-        raise ValueError(f"more than {MESSAGES_MAX} messages")
-    return join_packet([encode_header(header), *map(encode_message, messages)])
-
-
-def join_packet(entries: Sequence[bytes]) -> bytes:
-    """The packet of an encoded header and then encoded messages: `FRAME_BYTES` more than they are."""
+def join_body(entries: Sequence[bytes]) -> bytes:
+    """What follows the checksum of a packet: the array of its entries."""
     # The count has two bytes even if it is small, so that a message adds the same bytes to every packet.
-    body = b"".join((b"\xdc", len(entries).to_bytes(2, "big"), *entries))
-    return bytes((WIRE_VERSION,)) + _checksum(body) + body
-
-
-def decode_packet(packet: bytes) -> tuple[Header, tuple[Message, ...]]:
-    """
-    The header and messages of any bytes a peer sent; messages with tags that are not known yet are left out.
-
-    Raises:
-        PeerError: anything else than a packet, with a short reason.
-
-    Cost: linear in the bytes, also if they are malicious: memory is at most some hundred times their length.
-    """
-    if not 1 < len(packet) <= STREAM_BYTES_MAX:
-        raise PeerError(f"packet of {len(packet)} bytes")
-    if packet[0] != WIRE_VERSION:
-        raise PeerError(f"wire version {packet[0]}; this daemon speaks {WIRE_VERSION}")
-    body = packet[1 + CHECKSUM_BYTES :]
-    if packet[1 : 1 + CHECKSUM_BYTES] != _checksum(body):
-        raise PeerError("the checksum does not match the content")
-    try:
-        first, *rest = _entries(body)
-        header = _decode_header(first)
-        return header, tuple(message for one in rest if (message := _decode_message(one)) is not None)
-    except (ValueError, msgpack.UnpackException) as error:
-        raise PeerError(f"malformed packet: {error}") from error
+    return b"".join((b"\xdc", len(entries).to_bytes(2, "big"), *entries))
 
 
 def _checksum(body: bytes) -> bytes:
@@ -204,7 +320,7 @@ def _checksum(body: bytes) -> bytes:
 
 def _entries(body: bytes) -> list[bytes]:
     """
-    The bytes of each entry of a packet's array, which are not looked into.
+    The bytes of each entry of a packet's array, which are not looked into; at least one.
 
     Raises:
         ValueError, msgpack.UnpackException: the body is not one array of something.
@@ -216,37 +332,21 @@ def _entries(body: bytes) -> list[bytes]:
     for _ in range(count):
         unpacker.skip()
         ends.append(unpacker.tell())
-    if ends[-1] != len(body):
-        raise ValueError("bytes behind the last message")
+    if ends[-1] != len(body) or not count:
+        raise ValueError("not an array of something, or bytes behind the last message")
     return [body[start:stop] for start, stop in pairwise(ends)]
 
 
-@lru_cache(SHARED_MAX)
-def _decode_header(entry: bytes) -> Header:
-    header: Header = _HEADER.decode(_unpack(entry))
-    return header
-
-
-def _decode(entry: bytes) -> Message | None:
-    """A message; None if its tag is not known."""
-    tag, *fields = _unpack(entry)
-    if type(tag) is not int:
-        raise ValueError("a message is not an array with a tag")
-    codec = _MESSAGE_CODECS.get(tag)
-    return None if codec is None else codec.decode(tuple(fields))
-
-
-_decode_shared = lru_cache(SHARED_MAX)(_decode)
-
-
-def _decode_message(entry: bytes) -> Message | None:
-    shared = entry[1:2] in _SHARED_TAGS and len(entry) <= _SHARED_BYTES_MAX
-    return _decode_shared(entry) if shared else _decode(entry)
-
-
-def encoded_size(message: Message) -> int:
-    """The length of `encode_message`."""
-    return len(encode_message(message))
+SCHEMA = Schema()
+"""What this release can say."""
+WIRE = Wire(SCHEMA)
+encode_message = WIRE.own.encode_message
+encoded_size = WIRE.own.encoded_size
+encode_header = WIRE.own.encode_header
+encode_packet = WIRE.own.encode_packet
+join_packet = WIRE.own.join_packet
+decode_packet = WIRE.decode_packet
+_BIRTH = codec_of(Birth, SCHEMA.lacks(1))
 
 
 def encode_record(record: Record) -> bytes:
@@ -265,31 +365,32 @@ def decode_record(stored: bytes) -> Record:
     The record that was stored as these bytes.
 
     Raises:
-        StorageError: the bytes are not what `encode_record` made, or of a newer daemon's record.
+        OtherReleaseError: the bytes are as they were written, by a release that knew more than this one.
+        StorageError: they are not.
     """
-    if not stored or stored[0] != RECORD_VERSION:
-        raise StorageError(
-            f"record version {stored[:1].hex() or 'missing'}; this daemon reads {RECORD_VERSION:02x}"
-        )
-    digest, body = stored[1 : 1 + RECORD_DIGEST_BYTES], stored[1 + RECORD_DIGEST_BYTES :]
-    if digest != _record_digest(body):
+    if not stored:
+        raise StorageError("a record without any bytes")
+    version, digest, body = stored[0], stored[1 : 1 + RECORD_DIGEST_BYTES], stored[1 + RECORD_DIGEST_BYTES :]
+    if digest != _record_digest(body, version):
         raise StorageError("a record's digest does not match its content")
+    if version != RECORD_VERSION:
+        raise OtherReleaseError(f"record version {version}; this release reads {RECORD_VERSION}")
     try:
         return _known_record(_unpack(body))
     except (ValueError, msgpack.UnpackException) as error:
-        raise StorageError(f"malformed record: {error}") from error
+        raise OtherReleaseError(f"a record that this release cannot read: {error}") from error
 
 
 def _known_record(raw: tuple[Any, ...]) -> Record:
     tag = raw[0]
     if type(tag) is not int or tag not in _RECORD_CODECS:
-        raise ValueError("a record's tag is not known")
+        raise ValueError("its tag is not known")
     record: Record = _RECORD_CODECS[tag].decode(raw[1:])
     return record
 
 
-def _record_digest(body: bytes) -> bytes:
-    return blake2b(body, digest_size=RECORD_DIGEST_BYTES, person=bytes((RECORD_VERSION,))).digest()
+def _record_digest(body: bytes, version: int = RECORD_VERSION) -> bytes:
+    return blake2b(body, digest_size=RECORD_DIGEST_BYTES, person=bytes((version,))).digest()
 
 
 def cluster_id(birth: Birth) -> bytes:
@@ -333,7 +434,7 @@ def member_digest(peer: Peer, endpoint: Endpoint, refutation: int, key: bytes) -
 
 HEADER_BYTES_MAX = len(
     encode_packet(
-        Header(bytes(8), Peer("n" * NAME_BYTES_MAX, U64_MAX), Endpoint("h" * NAME_BYTES_MAX, 65535)), ()
+        Header(bytes(8), Peer("n" * NAME_BYTES_MAX, U64_MAX), Endpoint("h" * NAME_BYTES_MAX, 65535), 255), ()
     )
 )
 """Bytes of a packet without messages, when names are as long as they may be."""

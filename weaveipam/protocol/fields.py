@@ -3,7 +3,7 @@ Values to and from arrays of integers, text, bytes, booleans and None, by their 
 
 Every class is the array of its fields in the order of its definition.  How each field is written and checked
 follows from its type hint and from the tables of limits below, and is worked out once for each class.
-Does not know bytes, tags or versions; `codec` does.
+Does not know bytes, tags or versions; `codec` does, and names the fields that a version lacks.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ _INTEGERS: Mapping[str, tuple[int, int]] = {
     "Assigned.gateway": _ADDRESS,
     "SpaceRequest.size": (1, 1 << 128),
     "Endpoint.port": (1, 65535),
+    "Header.speaks": (1, 255),
     "FreeHint.bucket": (0, 129),
     "PoolRange.prefix_length": (0, 128),
     "Assigned.prefix_length": (0, 128),
@@ -133,8 +134,8 @@ class Codec(NamedTuple):
     decode: Callable[[Any], Any]
 
 
-def _codec(hint: Any, where: str) -> Codec:
-    """The codec of a type hint, for the field called `where`."""
+def _codec(hint: Any, where: str, lacking: frozenset[str]) -> Codec:
+    """The codec of a type hint, for the field called `where`; as `codec_of`."""
     if hint is int:
         return _integer(*_INTEGERS.get(where, (0, U64_MAX)), where)
     if hint is str:
@@ -146,16 +147,16 @@ def _codec(hint: Any, where: str) -> Codec:
     arguments = get_args(hint)
     if get_origin(hint) in (UnionType, Union):
         assert len(arguments) == 2 and arguments[1] is type(None), f"{where}: only X | None is understood"  # noqa: PLR2004, PT018  # one claim
-        return _optional(_codec(arguments[0], where))
+        return _optional(_codec(arguments[0], where, lacking))
     if get_origin(hint) is tuple:
         if arguments == (Run, Ellipsis):
             return _runs(where)
         if arguments[-1] is Ellipsis:
-            return _tuple(_codec(arguments[0], where), where)
-        return _array(tuple, [_codec(one, where) for one in arguments], len(arguments), where)
+            return _tuple(_codec(arguments[0], where, lacking), where)
+        return _array(tuple, [_codec(one, where, lacking) for one in arguments], len(arguments), where)
     if issubclass(hint, IntEnum):
         return _enumeration(hint, where)
-    return codec_of(hint)
+    return codec_of(hint, lacking)
 
 
 def _integer(least: int, greatest: int, where: str) -> Codec:
@@ -281,8 +282,15 @@ def _tuple(of: Codec, where: str) -> Codec:
 
 
 @cache
-def codec_of(of: type) -> Codec:
-    """A dataclass or NamedTuple, as the array of its fields."""
+def codec_of(of: type, lacking: frozenset[str] = frozenset()) -> Codec:
+    """
+    A dataclass or NamedTuple, as the array of its fields.
+
+    Args:
+        of: The class.
+        lacking: Fields that are left out, here and in all classes below, as `Class.field`.  Those of a class
+            are its last ones, and have defaults.
+    """
     hints = get_type_hints(of)
     if is_dataclass(of):
         names = [field.name for field in fields(of)]
@@ -290,7 +298,10 @@ def codec_of(of: type) -> Codec:
     else:
         names = list(hints)
         required = len(names) - len(getattr(of, "_field_defaults", ()))
-    parts = [_codec(hints[name], f"{of.__name__}.{name}") for name in names]
+    kept = [name for name in names if f"{of.__name__}.{name}" not in lacking]
+    assert required <= len(kept) and kept == names[: len(kept)], f"{of.__name__}: what is new stands last"  # noqa: PT018  # one claim
+    names = kept
+    parts = [_codec(hints[name], f"{of.__name__}.{name}", lacking) for name in names]
     codec = _array(of, parts, required, of.__name__, names)
     return _remembering(of, codec) if of in _SHARED else codec
 
@@ -306,7 +317,7 @@ def _array(of: type, parts: Sequence[Codec], required: int, where: str, names: S
     rule = _RULES.get(of)
     build = _builder(of)
     entries_of: Callable[[Any], tuple[Any, ...]]
-    if issubclass(of, tuple):
+    if issubclass(of, tuple) and len(getattr(of, "_fields", parts)) == len(parts):
         entries_of = lambda value: value  # noqa: E731  # as below
     elif len(names) == 1:
         entries_of = lambda value: (getattr(value, names[0]),)  # noqa: E731  # one of three ways, side by side
@@ -333,6 +344,7 @@ def _array(of: type, parts: Sequence[Codec], required: int, where: str, names: S
     return Codec(encode, decode)
 
 
+@cache
 def _builder(of: type) -> Callable[..., Any]:
     """What makes a value of its entries, which are checked: those of equal value are of one type too."""
     if of is tuple:

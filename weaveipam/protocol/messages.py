@@ -30,6 +30,13 @@ class Header:
     """8 bytes: the hash of the birth, or `UNFORMED`."""
     sender: Peer
     endpoint: Endpoint
+    speaks: int = 1
+    """
+    The highest wire version that the sender reads and writes; it does the one before as well.
+
+    These four fields are the first ones of the header in every version, so that daemons of any two releases
+    at least know of each other that they cannot talk.
+    """
 
 
 @dataclass(frozen=True, slots=True)

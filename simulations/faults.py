@@ -18,6 +18,7 @@ from simulations.facts import Emptied
 from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
+from simulations.releases import RELEASES, Release
 from simulations.world import World
 
 
@@ -315,6 +316,24 @@ def _pause(trouble: Trouble, rng: Random) -> str:
     return f"for {long_s:g} s, every {mean_s:g} s"
 
 
+def _upgrade(trouble: Trouble, rng: Random) -> str:
+    mean_s, world = rng.choice((3.0, 10.0)), trouble.world
+    world.layout = replace(world.layout, wire=RELEASES["older"])  # in force from the next start on
+    for machine in world.machines.values():
+        machine.settings = replace(machine.settings, wire=RELEASES["older"])
+
+    def change() -> None:
+        machine = trouble.some(rng)
+        if machine is not None:
+            release: Release = "newer" if machine.settings.wire is RELEASES["older"] else "older"
+            trouble.observer.mark("stop", f"{machine.name} gets the {release} release", [machine.name])
+            machine.stop()
+            machine.settings = replace(machine.settings, wire=RELEASES[release])
+
+    trouble.every(mean_s, rng, change)
+    return f"or downgrade, of one every {mean_s:g} s"
+
+
 def _slow_machine(trouble: Trouble, rng: Random) -> str:
     machine = rng.choice(list(trouble.world.machines.values()))
     machine.work_s = rng.choice((0.001, 0.02))
@@ -413,6 +432,7 @@ FAULTS: dict[str, Fault] = {
     "clock-jump": Fault(0.15, _clock_jump),
     "crash": Fault(0.5, _crash),
     "stop": Fault(0.2, _stop),
+    "upgrade": Fault(0.2, _upgrade),
     "mortality": Fault(0.3, _mortality),
     "power-cut": Fault(0.25, _power_cut),
     "pause": Fault(0.3, _pause),

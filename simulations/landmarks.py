@@ -17,6 +17,7 @@ LANDMARKS: Mapping[str, str] = {
     "space-granted": "space moved between daemons",
     "space-drifted": "a small free island went to a neighbour",
     "bad-packet": "bytes were refused",
+    "version-shown": "a daemon was spoken to in a version that it does not read",
     "death-before-persist": "a daemon died just before it remembered",
     "death-before-send": "a daemon died with something remembered and not sent",
     "death-before-reply": "a daemon died with something remembered and not answered",

@@ -12,6 +12,7 @@ from weaveipam.gossip.versions import (
     Versions,
 )
 from weaveipam.protocol.codec import WIRE, Schema, Wire
+from weaveipam.protocol.effects import Level
 from weaveipam.protocol.messages import Header
 from weaveipam.protocol.values import Endpoint
 
@@ -71,14 +72,16 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 def test_who_was_not_understood_is_answered() -> None:
-    """A peer that speaks one version more is shown what is spoken here, once in a while, and not reported."""
+    """A peer that speaks one version more is shown what is spoken here, once in a while."""
     versions = Versions(SECOND)
     newer = header("a", 3)
 
-    assert versions.not_understood(newer, 10.0) == (True, [])
+    answered, (report,) = versions.not_understood(newer, 10.0)
+    assert answered
+    assert (report.event, report.level) == ("version-shown", Level.DEBUG)
     assert versions.not_understood(newer, 10.0 + ANSWER_INTERVAL_S / 2) == (False, [])
-    assert versions.not_understood(header("b", 3), 10.5) == (True, [])
-    assert versions.not_understood(newer, 10.0 + ANSWER_INTERVAL_S) == (True, [])
+    assert versions.not_understood(header("b", 3), 10.5)[0]
+    assert versions.not_understood(newer, 10.0 + ANSWER_INTERVAL_S)[0]
 
 
 def test_who_speaks_neither_version_is_reported() -> None:

@@ -69,6 +69,7 @@ def test_a_silent_downgrade_is_noticed(cluster: Callable[..., Any], make_pool: C
 
     made.drop = lambda _name, _send: False
     made.run(2)
+    assert "version-shown" in made.events("b")
     assert spoken(made, "a", "b") == {1}
     assert set(made.states("a").values()) == {MemberState.ALIVE}
 

@@ -37,6 +37,7 @@ MARKED = {
     "partition": "cut",
     "crash": "crash",
     "stop": "stop",
+    "upgrade": "stop",
     "power-cut": "power-cut",
     "pause": "pause",
     "clock-jump": "clock",
@@ -46,6 +47,8 @@ MARKED = {
     "roll-back": "disk",
 }
 """Kinds of marks by fault; the others last for the whole run."""
+UNFIT = ("roll-back", "upgrade")
+"""Faults that break promises, or have to begin before the daemons do."""
 TRIES = 12
 """Runs in which a fault has to show."""
 
@@ -185,7 +188,7 @@ def test_in_the_end_all_is_whole(stage_of: StageOf) -> None:
     stage = stage_of()
     world = stage.world
     usual = world.network.quality
-    strengths(stage, [one for one in FAULTS if one != "roll-back"], "3")
+    strengths(stage, [one for one in FAULTS if one not in UNFIT], "3")
     world.timeline.run(world.now + 15.0)
     stage.pause(*(one.name for one in world.running()))
     world.network.cut(["n1"], ["n2"])
@@ -205,7 +208,7 @@ def test_nothing_new_goes_wrong_when_it_is_over(stage_of: StageOf) -> None:
     """After its time trouble makes no more marks."""
     stage = stage_of()
     stage.trouble.until = stage.world.now + 10.0
-    strengths(stage, [one for one in FAULTS if one != "roll-back"], "5")
+    strengths(stage, [one for one in FAULTS if one not in UNFIT], "5")
     stage.world.timeline.run(stage.trouble.until + 0.001)
     for name in stage.world.machines:
         stage.trouble.gone.add(name)

@@ -64,19 +64,19 @@ class Versions:
         """
         self.heard(header)
         lowest, highest = self._wire.common.version, self._wire.own.version
-        if header.speaks - 1 <= highest and lowest <= header.speaks:
-            return self._may_answer(header.sender.name, now), []
-        if not self._may_report(header.sender.name, now):
+        apart = highest < header.speaks - 1 or header.speaks < lowest
+        if not (self._may_report if apart else self._may_answer)(header.sender.name, now):
             return False, []
-        detail = "go there by way of the releases in between, and let all daemons reach one before the next"
-        fields = (
+        fields: tuple[tuple[str, str | int], ...] = (
             ("peer", str(header.sender)),
             ("endpoint", str(header.endpoint)),
             ("theirs", header.speaks),
             ("ours", highest),
-            ("detail", detail),
         )
-        return False, [Report(Level.ERROR, "wire-version", fields)]
+        if not apart:
+            return True, [Report(Level.DEBUG, "version-shown", fields)]
+        detail = "upgrade by way of the releases in between, and let all daemons reach one before the next"
+        return False, [Report(Level.ERROR, "wire-version", (*fields, ("detail", detail)))]
 
 
 def _quota(interval_s: float, names_max: int) -> Callable[[str, float], bool]:

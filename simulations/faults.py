@@ -322,15 +322,13 @@ def _upgrade(trouble: Trouble, rng: Random) -> str:
     for machine in world.machines.values():
         machine.settings = replace(machine.settings, wire=RELEASES["older"])
 
-    def change() -> None:
-        machine = trouble.some(rng)
-        if machine is not None:
-            release: Release = "newer" if machine.settings.wire is RELEASES["older"] else "older"
-            trouble.observer.mark("stop", f"{machine.name} gets the {release} release", [machine.name])
-            machine.stop()
-            machine.settings = replace(machine.settings, wire=RELEASES[release])
+    def change(machine: Machine) -> None:
+        release: Release = "newer" if machine.settings.wire is RELEASES["older"] else "older"
+        trouble.observer.mark("stop", f"{machine.name} gets the {release} release", [machine.name])
+        machine.stop()
+        machine.settings = replace(machine.settings, wire=RELEASES[release])
 
-    trouble.every(mean_s, rng, change)
+    trouble.strike(mean_s, rng, change)
     return f"or downgrade, of one every {mean_s:g} s"
 
 

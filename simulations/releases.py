@@ -27,11 +27,11 @@ _SINCE = {
 class Strict(Wire):
     """A wire that hears nothing but exactly what it would have said itself."""
 
-    def decode_body(self, version: int, body: bytes) -> tuple[Header, tuple[Message, ...]]:
+    def decode_content(self, content: bytes) -> tuple[Header, tuple[Message, ...]]:
         """As of `Wire`; an AssertionError if there is anything in it that its version does not have."""
-        header, told = super().decode_body(version, body)
-        dialect = self.own if version == self.own.version else self.common
-        assert dialect.encode_packet(header, told).endswith(body), f"{told} is not of version {version}"
+        header, told = super().decode_content(content)
+        dialect = self.own if content[0] == self.own.version else self.common
+        assert dialect.encode_content(header, told) == content, f"{told} is not of version {content[0]}"
         return header, told
 
 

@@ -11,7 +11,7 @@ Does not know sockets, disks or clocks: time and chance are handed in.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from random import Random
@@ -27,18 +27,15 @@ from weaveipam.exchange import Exchange
 from weaveipam.gossip.gossip import Digest, Gossip, Repair
 from weaveipam.gossip.gossip import Effect as Gossiped
 from weaveipam.gossip.settings import GossipSettings
-from weaveipam.gossip.versions import Versions
+from weaveipam.packets import Packets
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import (
-    DATAGRAM_BYTES_MAX,
-    Channel,
     Durability,
     Effect,
     Level,
     Persist,
     Reply,
     Report,
-    Send,
 )
 from weaveipam.protocol.messages import (
     UNFORMED,
@@ -86,8 +83,6 @@ from weaveipam.protocol.requests import (
 )
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool
 
-BULK_BYTES = 8 * DATAGRAM_BYTES_MAX
-"""What is said to one at once and is longer goes on a stream: it paces itself, and loses nothing."""
 SYNC_PEERS = 3
 """Members asked at a time for what this node lacks before it serves."""
 AUDIT_S = 10.0
@@ -128,7 +123,7 @@ class Node:
         self._rng = rng
         size = settings.wire.own.encoded_size  # none has more bytes in the version before
         self._gossip = Gossip(me, settings.endpoint, settings.gossip, rng, now, size=size)
-        self._versions = Versions(settings.wire)
+        self._packets = Packets(me, settings.endpoint, settings.wire, self._gossip)
         self._allocator = Allocator(me, settings.allocation, self._gossip.members, rng)
         self._holdings = self._allocator.holdings
         self._exchange = Exchange(self._gossip, self._allocator, rng)
@@ -138,8 +133,6 @@ class Node:
         self._formation = Formation(me, wish, settings.allocation.inquiry_s, rng, now)
         self._birth: Birth | None = None
         self._cluster_id = UNFORMED
-        self._heads: dict[int, bytes] = {}
-        self._introduce()
         self._restored: list[Step] = []
         self._sync_at = math.inf
         self._serve_at = math.inf
@@ -177,15 +170,14 @@ class Node:
     def receive(self, packet: bytes, source: Endpoint, now: float) -> tuple[Effect, ...]:
         """What to do about bytes from the network; whatever they are, nothing is raised."""
         try:
-            header, told = self._settings.wire.decode_packet(packet)
+            header, told = self._packets.read(packet)
         except codec.VersionError as error:
-            return self._not_understood(error.header, now)
+            return self._packets.not_understood(error.header, now)
         except PeerError as error:
             fields = (("source", str(source)), ("why", str(error)))
             return (Report(Level.WARNING, "bad-packet", fields),)
         if header.sender == self.me:  # an echo, or a clone of this disk: nothing to learn from either
             return self._effects(self._gossiped(self._gossip.heard(header, now)))
-        self._versions.heard(header)
         steps: list[Step] = []
         if self._birth is not None and header.cluster_id == self._cluster_id:
             steps += self._formation.meet(header.sender, header.endpoint)
@@ -375,7 +367,7 @@ class Node:
     def _bind(self, birth: Birth) -> None:
         self._birth = birth
         self._cluster_id = codec.cluster_id(birth)
-        self._introduce()
+        self._packets.introduce(self._cluster_id)
         self._gossip.bind(codec.digest_key(birth))
         self._formation.settle()
 
@@ -418,17 +410,6 @@ class Node:
 
     # Effects
 
-    def _introduce(self) -> None:
-        """Encode what is at the head of every packet, once its content is another."""
-        wire = self._settings.wire
-        header = Header(self._cluster_id, self.me, self._settings.endpoint, wire.own.version)
-        self._heads = {one.version: one.encode_header(header) for one in (wire.own, wire.common)}
-
-    def _not_understood(self, header: Header, now: float) -> tuple[Effect, ...]:
-        """What to do about a packet of a version that is not spoken here."""
-        answered, reports = self._versions.not_understood(header, now)
-        return (*reports, *(self._sends(header.endpoint, False, ()) if answered else ()))
-
     def _digest(self) -> Digest:
         return Digest(self._exchange.fingerprint, self._allocator.hints())
 
@@ -436,7 +417,9 @@ class Node:
         effects: list[Effect] = []
         for told, group in groupby(steps, _told):
             if told is not None:
-                effects += self._sends(*told, [one.message for one in group if isinstance(one, Tell)])
+                target, stream = told
+                messages = [one.message for one in group if isinstance(one, Tell)]
+                effects += self._packets.sends(target, messages, stream=stream)
                 continue
             for step in group:
                 match step:
@@ -445,37 +428,6 @@ class Node:
                     case Persist() | Reply() | Report():
                         effects.append(step)
         return tuple(effects)
-
-    def _sends(self, target: Endpoint, stream: bool, messages: Sequence[Message]) -> Iterator[Send]:
-        """What is said to one target at once: one packet on a stream, or as few datagrams as hold it."""
-        dialect = self._versions.dialect(target)
-        said = [entry for one in messages if (entry := dialect.encode_message(one))]
-        if stream or sum(map(len, said)) > BULK_BYTES:
-            if said:
-                packet = dialect.join_packet([self._heads[dialect.version], *said])
-                yield Send(target, packet, Channel.STREAM)
-            return
-        entries: list[bytes] = []
-        for entry in said:
-            if entries and self._room(dialect, entries) < len(entry):
-                yield self._datagram(target, dialect, entries)
-                entries = []
-            entries.append(entry)
-        yield self._datagram(target, dialect, entries)
-
-    def _datagram(self, target: Endpoint, dialect: codec.Dialect, entries: list[bytes]) -> Send:
-        """Encoded messages, and what rides along; on a stream, if they are too many bytes."""
-        room = self._room(dialect, entries)
-        if room < 0:
-            return Send(target, dialect.join_packet([self._heads[dialect.version], *entries]), Channel.STREAM)
-        if self._birth is not None:
-            entries += filter(None, map(dialect.encode_message, self._gossip.piggyback(room)))
-        return Send(target, dialect.join_packet([self._heads[dialect.version], *entries]), Channel.DATAGRAM)
-
-    def _room(self, dialect: codec.Dialect, entries: list[bytes]) -> int:
-        """The bytes that a datagram with these messages still has room for; below 0 if they do not fit."""
-        head = self._heads[dialect.version]
-        return DATAGRAM_BYTES_MAX - codec.FRAME_BYTES - len(head) - sum(map(len, entries))
 
     # Answers to questions
 

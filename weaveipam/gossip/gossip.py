@@ -76,7 +76,9 @@ class Gossip:
         self._size = size
         self._probe = Probe(self.members, settings, rng, now)
         self._rumours = Rumours(size)
-        self._push = Push(settings, rng, size, DATAGRAM_BYTES_MAX - codec.HEADER_BYTES_MAX, now)
+        self._push = Push(
+            settings, rng, size, DATAGRAM_BYTES_MAX - codec.CHECKSUM_BYTES - codec.HEADER_BYTES_MAX, now
+        )
         self._repaired_at = now - settings.repair_interval_s
         self._name_reported_at = now - NAME_REPORT_INTERVAL_S
         self._corrected_at: dict[str, float] = {}

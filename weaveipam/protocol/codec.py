@@ -1,8 +1,8 @@
 """
 Bytes to and from what peers say and what a disk remembers; the only importer of msgpack.
 
-A packet is one version byte, four bytes of checksum and a msgpack array `[header, message, ...]`; a message
-is `[tag, field, ...]`.
+What a packet says, its content, is one version byte and a msgpack array `[header, message, ...]`; a message
+is `[tag, field, ...]`.  In a packet without a seal four bytes of checksum follow the version byte.
 A record is one version byte, eight bytes of digest and a msgpack array `[tag, field, ...]`.
 
 To change what is said, raise `WIRE_VERSION` and write into `SINCE` what is new: a message with a new tag, or
@@ -52,7 +52,7 @@ What every version that is still spoken has may be left out.
 
 CHECKSUM_BYTES = 4
 """
-Of CRC-32, over all that follows, in network order.
+Of CRC-32, over all that follows, in network order; only in packets without a seal.
 
 Against accidents, which UDP's 16 bits and a network adapter's short-cuts let through: a flipped bit in a run
 or in a peer's incarnation would be believed by everybody, and for ever.  Against malice it is nothing.
@@ -67,8 +67,8 @@ RECORD_DIGEST_BYTES = 8
 MESSAGES_MAX = (1 << 16) - 2
 """Messages of one packet: what a two-byte count holds beside the header."""
 
-FRAME_BYTES = 1 + CHECKSUM_BYTES + 3
-"""Of a packet: version, checksum, and the head of the array of its entries."""
+FRAME_BYTES = 1 + 3
+"""Of what a packet says: version, and the head of the array of its entries."""
 
 SHARED_MAX = 1 << 14
 """Messages that are kept as bytes, and bytes that are kept as messages; some 10 MB if all are used."""
@@ -185,7 +185,7 @@ class Dialect:
 
         None at all if this version has no such message; never more than a later version's.
 
-        Invariant: as of `encode_packet`.
+        Invariant: as of `encode_content`.
         """
         if type(message) is messages.Rumour or (
             type(message) is messages.Ownership and len(message.runs) == 1
@@ -201,27 +201,31 @@ class Dialect:
         """
         The first entry of a packet.
 
-        Invariant: as of `encode_packet`.
+        Invariant: as of `encode_content`.
         """
         return _pack(self._header.encode(header))
 
-    def encode_packet(self, header: Header, messages: Sequence[Message]) -> bytes:
+    def encode_content(self, header: Header, messages: Sequence[Message]) -> bytes:
         """
-        The packet that says the messages, in their order; may exceed every limit of a channel.
+        What a packet with these messages says, in their order; may exceed every limit of a channel.
 
         Invariant: header and messages are within the limits of this module and number at most `MESSAGES_MAX`;
             a ValueError says what is not.
         """
         if len(messages) > MESSAGES_MAX:
             raise ValueError(f"more than {MESSAGES_MAX} messages")
-        return self.join_packet(
+        return self.join_content(
             [self.encode_header(header), *filter(None, map(self.encode_message, messages))]
         )
 
-    def join_packet(self, entries: Sequence[bytes]) -> bytes:
-        """The packet of an encoded header and then encoded messages: `FRAME_BYTES` more than they are."""
-        body = join_body(entries)
-        return self._first + _checksum(body) + body
+    def encode_packet(self, header: Header, messages: Sequence[Message]) -> bytes:
+        """The packet without a seal of `encode_content`."""
+        return plain_packet(self.encode_content(header, messages))
+
+    def join_content(self, entries: Sequence[bytes]) -> bytes:
+        """What an encoded header and then encoded messages say together: `FRAME_BYTES` more than they are."""
+        # The count has two bytes even if it is small, so that a message adds the same bytes to every packet.
+        return b"".join((self._first, b"\xdc", len(entries).to_bytes(2, "big"), *entries))
 
     def decode_entries(self, entries: Sequence[bytes]) -> tuple[Header, tuple[Message, ...]]:
         """
@@ -273,45 +277,51 @@ class Wire:
         self._versions = " and ".join(map(str, sorted(self._dialects)))
 
     def decode_packet(self, packet: bytes) -> tuple[Header, tuple[Message, ...]]:
+        """As `decode_content`, of a packet without a seal."""
+        return self.decode_content(plain_content(packet))
+
+    def decode_content(self, content: bytes) -> tuple[Header, tuple[Message, ...]]:
         """
-        The header and messages of any bytes a peer sent; messages with tags that are not known are left out.
+        The header and messages of whatever a peer said; messages with tags that are not known are left out.
 
         Raises:
-            VersionError: a packet of a version that is not spoken here.
-            PeerError: anything else than a packet, with a short reason.
+            VersionError: it is of a version that is not spoken here.
+            PeerError: anything else than the content of a packet, with a short reason.
 
         Cost: linear in the bytes, also if they are malicious: memory is at most some hundred times their
             length.
         """
-        if not 1 < len(packet) <= STREAM_BYTES_MAX:
-            raise PeerError(f"packet of {len(packet)} bytes")
-        body = packet[1 + CHECKSUM_BYTES :]
-        if packet[1 : 1 + CHECKSUM_BYTES] != _checksum(body):
-            raise PeerError("the checksum does not match the content")
-        return self.decode_body(packet[0], body)
-
-    def decode_body(self, version: int, body: bytes) -> tuple[Header, tuple[Message, ...]]:
-        """
-        As `decode_packet`, of what follows version and checksum.
-
-        Raises:
-            VersionError, PeerError: as above.
-        """
-        dialect = self._dialects.get(version)
+        if not 1 < len(content) <= STREAM_BYTES_MAX:
+            raise PeerError(f"packet of {len(content)} bytes")
+        dialect = self._dialects.get(content[0])
         try:
-            entries = _entries(body)
+            entries = _entries(content[1:])
             if dialect is not None:
                 return dialect.decode_entries(entries)
             header = self.own.decode_header(entries[0])
         except (ValueError, msgpack.UnpackException) as error:
             raise PeerError(f"malformed packet: {error}") from error
-        raise VersionError(f"wire version {version}; this daemon speaks {self._versions}", header)
+        raise VersionError(f"wire version {content[0]}; this daemon speaks {self._versions}", header)
 
 
-def join_body(entries: Sequence[bytes]) -> bytes:
-    """What follows the checksum of a packet: the array of its entries."""
-    # The count has two bytes even if it is small, so that a message adds the same bytes to every packet.
-    return b"".join((b"\xdc", len(entries).to_bytes(2, "big"), *entries))
+def plain_packet(content: bytes) -> bytes:
+    """The packet without a seal that says this: `CHECKSUM_BYTES` more."""
+    return content[:1] + _checksum(content[1:]) + content[1:]
+
+
+def plain_content(packet: bytes) -> bytes:
+    """
+    What a packet without a seal says.
+
+    Raises:
+        PeerError: it is damaged, or none.
+    """
+    if not 1 + CHECKSUM_BYTES < len(packet) <= STREAM_BYTES_MAX:
+        raise PeerError(f"packet of {len(packet)} bytes")
+    body = packet[1 + CHECKSUM_BYTES :]
+    if packet[1 : 1 + CHECKSUM_BYTES] != _checksum(body):
+        raise PeerError("the checksum does not match the content")
+    return packet[:1] + body
 
 
 def _checksum(body: bytes) -> bytes:
@@ -344,7 +354,6 @@ encode_message = WIRE.own.encode_message
 encoded_size = WIRE.own.encoded_size
 encode_header = WIRE.own.encode_header
 encode_packet = WIRE.own.encode_packet
-join_packet = WIRE.own.join_packet
 decode_packet = WIRE.decode_packet
 _BIRTH = codec_of(Birth, SCHEMA.lacks(1))
 
@@ -433,8 +442,8 @@ def member_digest(peer: Peer, endpoint: Endpoint, refutation: int, key: bytes) -
 
 
 HEADER_BYTES_MAX = len(
-    encode_packet(
+    WIRE.own.encode_content(
         Header(bytes(8), Peer("n" * NAME_BYTES_MAX, U64_MAX), Endpoint("h" * NAME_BYTES_MAX, 65535), 255), ()
     )
 )
-"""Bytes of a packet without messages, when names are as long as they may be."""
+"""Bytes of what a packet without messages says, when names are as long as they may be."""

@@ -26,6 +26,7 @@ from weaveipam.errors import PeerError
 from weaveipam.exchange import Exchange
 from weaveipam.gossip.gossip import Digest, Gossip, Repair
 from weaveipam.gossip.gossip import Effect as Gossiped
+from weaveipam.gossip.guard import Guard
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.packets import Packets
 from weaveipam.protocol import codec
@@ -37,6 +38,7 @@ from weaveipam.protocol.effects import (
     Reply,
     Report,
 )
+from weaveipam.protocol.keyring import UNSEALED, KeyRing
 from weaveipam.protocol.messages import (
     UNFORMED,
     Ack,
@@ -107,6 +109,9 @@ class Settings:
     allocation: AllocationSettings = field(default_factory=AllocationSettings)
     wire: codec.Wire = codec.WIRE
     """What this release can say and hear; simulations have others, to upgrade from and to."""
+    keyring: KeyRing = UNSEALED
+    session: bytes = b""
+    """8 random bytes, new with every start whatever the disk remembers; may be empty where no key ever is."""
 
 
 class Node:
@@ -123,7 +128,8 @@ class Node:
         self._rng = rng
         size = settings.wire.own.encoded_size  # none has more bytes in the version before
         self._gossip = Gossip(me, settings.endpoint, settings.gossip, rng, now, size=size)
-        self._packets = Packets(me, settings.endpoint, settings.wire, self._gossip)
+        self._guard = Guard(settings.keyring, settings.session)
+        self._packets = Packets(me, settings.endpoint, settings.wire, self._guard, self._gossip)
         self._allocator = Allocator(me, settings.allocation, self._gossip.members, rng)
         self._holdings = self._allocator.holdings
         self._exchange = Exchange(self._gossip, self._allocator, rng)
@@ -170,18 +176,18 @@ class Node:
     def receive(self, packet: bytes, source: Endpoint, now: float) -> tuple[Effect, ...]:
         """What to do about bytes from the network; whatever they are, nothing is raised."""
         try:
-            header, told = self._packets.read(packet)
+            header, told, key = self._packets.read(packet)
         except codec.VersionError as error:
             return self._packets.not_understood(error.header, now)
         except PeerError as error:
-            fields = (("source", str(source)), ("why", str(error)))
-            return (Report(Level.WARNING, "bad-packet", fields),)
+            return self._guard.refused(error, source, now)
         if header.sender == self.me:  # an echo, or a clone of this disk: nothing to learn from either
             return self._effects(self._gossiped(self._gossip.heard(header, now)))
         steps: list[Step] = []
         if self._birth is not None and header.cluster_id == self._cluster_id:
             steps += self._formation.meet(header.sender, header.endpoint)
             steps += self._gossiped(self._gossip.heard(header, now))
+            self._guard.heard(header.sender.name, key)
             for message in told:
                 steps += self._hear_member(header, message, now)
         else:

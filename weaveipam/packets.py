@@ -10,10 +10,13 @@ from collections.abc import Iterator, Sequence
 
 from ring.ring import Peer
 from weaveipam.gossip.gossip import Gossip
+from weaveipam.gossip.guard import Guard
+from weaveipam.gossip.seal import OVERHEAD_BYTES
 from weaveipam.gossip.versions import Versions
 from weaveipam.protocol import codec
 from weaveipam.protocol.codec import Dialect, Wire
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Channel, Report, Send
+from weaveipam.protocol.keyring import Key
 from weaveipam.protocol.messages import UNFORMED, Header, Message
 from weaveipam.protocol.values import Endpoint
 
@@ -29,13 +32,15 @@ class Packets:
         me: This life of this daemon.
         endpoint: Where others reach it.
         wire: What this release can say and hear.
+        guard: Seals what is sent, and opens what is heard.
         gossip: Has something to say on every packet that has room, once there is a cluster.
     """
 
-    def __init__(self, me: Peer, endpoint: Endpoint, wire: Wire, gossip: Gossip) -> None:
+    def __init__(self, me: Peer, endpoint: Endpoint, wire: Wire, guard: Guard, gossip: Gossip) -> None:
         self._me = me
         self._endpoint = endpoint
         self._wire = wire
+        self._guard = guard
         self._gossip = gossip
         self._versions = Versions(wire)
         self.introduce(UNFORMED)
@@ -46,18 +51,19 @@ class Packets:
         self._heads = {one.version: one.encode_header(header) for one in (self._wire.own, self._wire.common)}
         self._formed = cluster_id != UNFORMED
 
-    def read(self, packet: bytes) -> tuple[Header, tuple[Message, ...]]:
+    def read(self, packet: bytes) -> tuple[Header, tuple[Message, ...], Key]:
         """
-        What a packet says, and who says it.
+        Who sent a packet, what it says, and with which key it is sealed.
 
         Raises:
             VersionError: it is of a version that is not spoken here; see `not_understood`.
             PeerError: anything else than a packet, with a short reason.
         """
-        header, told = self._wire.decode_packet(packet)
+        content, key = self._guard.open(packet)
+        header, told = self._wire.decode_content(content)
         if header.sender != self._me:
             self._versions.heard(header)
-        return header, told
+        return header, told, key
 
     def not_understood(self, header: Header, now: float) -> tuple[Report | Send, ...]:
         """What to do about a packet of a version that is not spoken here."""
@@ -98,9 +104,9 @@ class Packets:
 
     def _room(self, dialect: Dialect, entries: list[bytes]) -> int:
         """The bytes that a datagram with these messages still has room for; below 0 if they do not fit."""
-        head = codec.FRAME_BYTES + codec.CHECKSUM_BYTES + len(self._heads[dialect.version])
+        head = OVERHEAD_BYTES + codec.FRAME_BYTES + len(self._heads[dialect.version])
         return DATAGRAM_BYTES_MAX - head - sum(map(len, entries))
 
     def _packet(self, target: Endpoint, dialect: Dialect, entries: Sequence[bytes], channel: Channel) -> Send:
         content = dialect.join_content([self._heads[dialect.version], *entries])
-        return Send(target, codec.plain_packet(content), channel)
+        return Send(target, self._guard.seal(content, stream=channel is Channel.STREAM), channel)

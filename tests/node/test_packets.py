@@ -9,10 +9,12 @@ import pytest
 from ring.address import Family
 from ring.ring import Peer
 from weaveipam.gossip.gossip import Gossip
+from weaveipam.gossip.guard import Guard
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.packets import BULK_BYTES, Packets
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Channel, Send
+from weaveipam.protocol.keyring import UNSEALED
 from weaveipam.protocol.messages import FreeHint, Message, Ping, Rumour
 from weaveipam.protocol.values import Endpoint, MemberState, RingId
 
@@ -25,7 +27,7 @@ def packets() -> Packets:
     gossip = Gossip(ME, HERE, GossipSettings(), Random(1), 0.0)
     for number in range(40):
         gossip._believe(Rumour(Peer(f"n{number}", 1), Endpoint(f"n{number}", 1), MemberState.ALIVE, 0), 0.0)
-    made = Packets(ME, HERE, codec.WIRE, gossip)
+    made = Packets(ME, HERE, codec.WIRE, Guard(UNSEALED, b""), gossip)
     made.introduce(b"cluster1")
     return made
 

@@ -19,6 +19,7 @@ from weaveipam.protocol.requests import (
     Allocations,
     Answer,
     Found,
+    Keyring,
     Members,
     MemberView,
     Pools,
@@ -50,7 +51,7 @@ PROBLEMS: Final[Mapping[Reason, tuple[int, str]]] = MappingProxyType(
 """HTTP status and title of each reason; every reason is here."""
 
 
-def answer_document(answer: Answer) -> Document:
+def answer_document(answer: Answer) -> Document:  # noqa: C901 - a case for each answer
     """The document of any answer; a refusal's is its problem document."""
     match answer:
         case Refusal():
@@ -71,6 +72,8 @@ def answer_document(answer: Answer) -> Document:
             return [_pool(one) for one in pools]
         case Allocations(allocations):
             return [_allocation(one) for one in allocations]
+        case Keyring(keys):
+            return [{"id": one.id, "used": one.used, "members": list(one.members)} for one in keys]
         case _:
             assert_never(answer)
 
@@ -130,6 +133,7 @@ def _status(answer: Status) -> dict[str, Any]:
         "outgoing": answer.outgoing,
         "conflicts": list(answer.conflicts),
         "version": answer.version,
+        "sealed": answer.sealed,
     }
 
 

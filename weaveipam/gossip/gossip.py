@@ -20,6 +20,7 @@ from weaveipam.gossip.members import Change, Members
 from weaveipam.gossip.probe import Digest, Probe
 from weaveipam.gossip.push import Push
 from weaveipam.gossip.rumours import Rumours
+from weaveipam.gossip.seal import OVERHEAD_BYTES
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Level, Report
@@ -76,9 +77,8 @@ class Gossip:
         self._size = size
         self._probe = Probe(self.members, settings, rng, now)
         self._rumours = Rumours(size)
-        self._push = Push(
-            settings, rng, size, DATAGRAM_BYTES_MAX - codec.CHECKSUM_BYTES - codec.HEADER_BYTES_MAX, now
-        )
+        room = DATAGRAM_BYTES_MAX - OVERHEAD_BYTES - codec.HEADER_BYTES_MAX
+        self._push = Push(settings, rng, size, room, now)
         self._repaired_at = now - settings.repair_interval_s
         self._name_reported_at = now - NAME_REPORT_INTERVAL_S
         self._corrected_at: dict[str, float] = {}

@@ -41,7 +41,7 @@ from weaveipam.protocol.records import Record
 from weaveipam.protocol.values import Birth, Endpoint, RingId
 
 WIRE_VERSION = 1
-"""First byte of every packet; only this one and the one before are heard."""
+"""First byte of what a packet says, below 128 (see `gossip.seal`); only this and the one before are heard."""
 
 SINCE: Mapping[str, int] = {}
 """
@@ -147,7 +147,7 @@ class Schema:
     """What a release can say; the product's is `SCHEMA`, and simulations upgrade between two others."""
 
     version: int = WIRE_VERSION
-    """1 to 255."""
+    """1 to 127."""
     messages: Mapping[int, type] = field(default_factory=lambda: _MESSAGES)
     """Classes by tag; tags below 128, never reused for something else."""
     since: Mapping[str, int] = field(default_factory=lambda: SINCE)

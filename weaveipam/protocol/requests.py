@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from ring.address import Family, Range
 from ring.ring import Peer, Run
+from weaveipam.protocol.keyring import KeyRing
 from weaveipam.protocol.values import DEFAULT_NETWORK, Allocation, Endpoint, MemberState, Pool, RingId
 
 
@@ -100,8 +101,30 @@ class GetAllocations:
     pool: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class GetKeyring:
+    """The keys that packets are sealed with, and who still sends with others than the one in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetKeyring:
+    """Use these keys from now on; whoever asks sees to it that they are there after a restart as well."""
+
+    ring: KeyRing
+
+
 Request: TypeAlias = (
-    Allocate | Release | Collect | Lookup | GetStatus | GetMembers | GetRing | GetPools | GetAllocations
+    Allocate
+    | Release
+    | Collect
+    | Lookup
+    | GetStatus
+    | GetMembers
+    | GetRing
+    | GetPools
+    | GetAllocations
+    | GetKeyring
+    | SetKeyring
 )
 
 
@@ -199,6 +222,8 @@ class Status:
     conflicts: tuple[str, ...]
     """One sentence for each range that is frozen, foreign or claimed twice."""
     version: str
+    sealed: bool = False
+    """Whether every packet must be sealed with a key: none without is sent or taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,4 +268,29 @@ class Allocations:
     allocations: tuple[Allocation, ...]
 
 
-Answer: TypeAlias = Refusal | Allocated | Released | Found | Status | Members | RingView | Pools | Allocations
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """One key of a ring; the key itself is never told."""
+
+    id: str
+    """Six hexadecimal digits, or `plain`."""
+    used: bool
+    """Whether this daemon sends with it; all are accepted."""
+    members: tuple[str, ...]
+    """
+    Names of members whose last packet was sent with it, sorted; always empty for the one in use.
+
+    A member that has not been heard since the key in use was chosen counts with the one before.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Answers `GetKeyring` and `SetKeyring`; the one in use first."""
+
+    keys: tuple[KeyView, ...]
+
+
+Answer: TypeAlias = (
+    Refusal | Allocated | Released | Found | Status | Members | RingView | Pools | Allocations | Keyring
+)

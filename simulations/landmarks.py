@@ -18,6 +18,8 @@ LANDMARKS: Mapping[str, str] = {
     "space-drifted": "a small free island went to a neighbour",
     "bad-packet": "bytes were refused",
     "version-shown": "a daemon was spoken to in a version that it does not read",
+    "forged-packet": "a sealed packet arrived changed, and was refused",
+    "replayed-packet": "a sealed packet arrived again, or far too late, and was refused",
     "death-before-persist": "a daemon died just before it remembered",
     "death-before-send": "a daemon died with something remembered and not sent",
     "death-before-reply": "a daemon died with something remembered and not answered",

@@ -14,6 +14,7 @@ import math
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -27,6 +28,7 @@ from simulations.timeline import Timeline
 from simulations.trace import Trace
 from weaveipam.daemon.driver import StateMachine
 from weaveipam.errors import StorageError
+from weaveipam.gossip.seal import SESSION_BYTES
 from weaveipam.node import Node, Settings
 from weaveipam.protocol.effects import Durability, Effect, Persist, Reply, Report, Send
 from weaveipam.protocol.records import Identity, Outgoing, Owned, Record, Resting
@@ -104,6 +106,7 @@ class Machine:
     ) -> None:
         self.name = name
         self.settings = settings
+        """What its daemon is started with next; a session is drawn for each start."""
         self.seed = seed
         self.clock = Clock(timeline, offset_s=Random(f"{seed}/clock").uniform(10.0, 1e5))
         self.disk = Disk(Random(f"{seed}/disk"))
@@ -180,7 +183,9 @@ class Machine:
         self._local = self.clock.read()
         rng = Random(f"{self.seed}/{self._starts}")
         self._port = self._network.attach(self.name, self.settings.endpoint, self.deliver)
-        self.node = self._call(self._restore, held, self.settings, rng, opened.records, self._local)
+        session = Random(f"{self.seed}/{self._starts}/session").randbytes(SESSION_BYTES)
+        settings = replace(self.settings, session=session)
+        self.node = self._call(self._restore, held, settings, rng, opened.records, self._local)
         self._due = self.node.wake_at
         self._pump()
 

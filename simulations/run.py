@@ -26,6 +26,7 @@ from simulations.world import Layout, World
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.config.pools import parse_pools
 from weaveipam.protocol.codec import WIRE
+from weaveipam.protocol.keyring import UNSEALED, Key, KeyRing
 from weaveipam.protocol.values import Pool
 
 CLOCKS = frozenset({"clock-jump"})
@@ -36,6 +37,8 @@ QUICK_MAX = 12
 """Machines up to which a run may have the quick preset, for few daemons; more have that of a network."""
 STEPWISE = 0.3
 """Chance of a machine to perform one effect after the other."""
+SEALED = 0.5
+"""Chance of a run whose packets are sealed."""
 CORES = 0.4
 """Chance of a run to end with a part of its machines."""
 CORE = "core"
@@ -75,9 +78,10 @@ def _scenario(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStag
     nodes = plan.nodes or scenario.NODES
     seconds = 60 * (plan.minutes or scenario.MINUTES)
     preset = _preset(nodes, getattr(scenario, "PRESET", "test"))
+    ring = getattr(scenario, "KEYRING", None) or _keyring(f"{plan.seed}/{plan.scenario}")
     pools = pools_of([("default", scenarios.pool(scenario))])
     wire = RELEASES[scenario.RELEASE] if hasattr(scenario, "RELEASE") else WIRE
-    layout = Layout(pools=pools, preset=preset, wire=wire)
+    layout = Layout(pools=pools, preset=preset, wire=wire, keyring=ring)
     stage = _stage(f"{plan.seed}/{plan.scenario}", layout, seconds, watch, cooldown_s=_cooldown_s(preset))
     guarded(stage, lambda: _play(stage, scenario, nodes))
     return stage, {}
@@ -100,7 +104,7 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
     seconds = seconds if plan.minutes is None else 60 * plan.minutes
     nodes = nodes if plan.nodes is None else plan.nodes
     preset = _preset(nodes, preset)
-    layout = Layout(pools=pools, preset=preset, seeds=rng.choice((1, 2, 3, 3)))
+    layout = Layout(pools=pools, preset=preset, seeds=rng.choice((1, 2, 3, 3)), keyring=_keyring(seed))
     drawn = faults.draw(seed, plan.faults)
     cooldown_s = 0.0 if CLOCKS & set(drawn) else DRIFT_MARGIN * _cooldown_s(preset)
     stage = _stage(seed, layout, seconds, watch, cooldown_s=cooldown_s)
@@ -110,6 +114,7 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
         "preset": preset,
         "pools": f"{len(pools)} of {size} addresses",
         "clients": _described(habits),
+        "packets": f"under key {layout.keyring.used.id}" if layout.keyring != UNSEALED else "without a seal",
         **strengths,
     }
 
@@ -191,6 +196,12 @@ def _stage(
 def _preset(nodes: int, wanted: str) -> str:
     """The preset for so many daemons: the quick one is for few."""
     return "lan" if wanted == "test" and nodes > QUICK_MAX else wanted
+
+
+def _keyring(seed: str) -> KeyRing:
+    """One key or none: without one the daemons meet doubled packets, which a seal keeps from them."""
+    rng = Random(f"{seed}/keyring")
+    return KeyRing((Key(rng.randbytes(16)),)) if rng.random() < SEALED else UNSEALED
 
 
 def _cooldown_s(preset: str) -> float:

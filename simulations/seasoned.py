@@ -16,6 +16,7 @@ from simulations.disk import Disk
 from simulations.machine import Machine
 from simulations.world import World
 from weaveipam.gossip.census import PLACES
+from weaveipam.gossip.seal import SESSION_BYTES, Seal
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Header, MemberShare, Rumour
@@ -34,6 +35,7 @@ def season(world: World, machines: Sequence[Machine], rng: Random) -> None:
     common = _written(Disk(rng), [Born(birth), *_shares(birth.pools, list(lives.values()))])
     news = [Rumour(lives[one.name], one.settings.endpoint, MemberState.ALIVE, 0) for one in machines]
     told = MemberShare(0, PLACES, False, tuple(news))
+    teller = Seal(world.layout.keyring, rng.randbytes(SESSION_BYTES))
     for number, machine in enumerate(machines):
         met = [machines[(number + 1 + other) % len(machines)] for other in range(ACQUAINTANCES)]
         own = [Acquaintance(lives[one.name], one.settings.endpoint) for one in met if one is not machine]
@@ -41,7 +43,8 @@ def season(world: World, machines: Sequence[Machine], rng: Random) -> None:
         machine.disk = _written(common.copy(seed), [Identity(lives[machine.name]), *own])
         machine.start()
         header = Header(codec.cluster_id(birth), lives[met[0].name], met[0].settings.endpoint)
-        machine.deliver(codec.encode_packet(header, (told,)), header.endpoint)
+        packet = teller.seal(codec.encode_content(header, (told,)), stream=True)
+        machine.deliver(packet, header.endpoint)
 
 
 def _written(disk: Disk, records: Sequence[Record]) -> Disk:

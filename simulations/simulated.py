@@ -24,6 +24,7 @@ from simulations.pools import is_mixed, size_of
 from simulations.releases import RELEASES, Release
 from simulations.seasoned import season
 from simulations.world import World
+from weaveipam.protocol.keyring import Key, KeyRing
 
 ANSWERS_S = 30.0
 """How long a burst waits for its answers."""
@@ -35,6 +36,8 @@ FORMED_MAX = 200
 """Machines up to which a cluster forms as the run begins; a larger one was formed long ago."""
 ASKERS_MAX = 8
 """Daemons that are asked for them."""
+UNOPENED = ("unsealed-packet", "unknown-key", "forged-packet")
+"""What a daemon reports of packets that it cannot open, but for those that it had opened before."""
 SETTLE_ROUNDS = 150.0
 """
 Rounds of probes within which a healed cluster agrees.
@@ -229,6 +232,19 @@ class SimulatedStage:
         self.observer.mark("join", f"a copy of {name}", [name, copied])
         self.world.clone(machine, copied).start()
         return copied
+
+    # Keys
+
+    def set_keys(self, at: Sequence[str], *keys: Key) -> None:
+        """As `Stage.set_keys`."""
+        ring = KeyRing(keys)
+        self.observer.mark("phase", f"keys {', '.join(key.id for key in keys)}", at)
+        for machine in self._those(at):
+            self.world.set_keys(machine, ring)
+
+    def unopened(self) -> int:
+        """As `Stage.unopened`."""
+        return sum(one.reports[event] for one in self.world.machines.values() for event in UNOPENED)
 
     # Judgement
 

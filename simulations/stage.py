@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from simulations.releases import Release
+from weaveipam.protocol.keyring import Key
 
 
 class CannotError(Exception):
@@ -117,6 +118,16 @@ class Stage(Protocol):
 
     def clone(self, name: str) -> str:
         """Start another host, with another address, from a copy of this one's disk; its name."""
+        ...
+
+    # Keys
+
+    def set_keys(self, at: Sequence[str], *keys: Key) -> None:
+        """Daemons there, now and after restarts, use the first of these keys, and accept all of them."""
+        ...
+
+    def unopened(self) -> int:
+        """Packets so far that a daemon could not open for want of a key, or as they were changed."""
         ...
 
     # Judgement

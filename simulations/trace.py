@@ -11,7 +11,9 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 from weaveipam.errors import PeerError
+from weaveipam.gossip.seal import SESSION_BYTES, Seal
 from weaveipam.protocol import codec
+from weaveipam.protocol.keyring import UNSEALED, KeyRing
 
 TAIL_EVENTS = 60
 """Events that a failing run prints."""
@@ -23,6 +25,8 @@ class Trace:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
+        self.keyring = UNSEALED
+        """What packets are opened with, for people to read."""
         self._hash = blake2b(digest_size=16)
         self._tail: deque[tuple[float, str, str, object]] = deque(maxlen=TAIL_EVENTS)
         self._frozen: tuple[str, ...] = ()
@@ -42,7 +46,7 @@ class Trace:
     def freeze(self) -> None:
         """Keep the last events as they are now; only the first time counts."""
         if not self._frozen:
-            self._frozen = tuple(_line(*one) for one in self._tail)
+            self._frozen = tuple(_line(*one, self.keyring) for one in self._tail)
 
     @property
     def tail(self) -> tuple[str, ...]:
@@ -54,17 +58,18 @@ class Trace:
         return self._hash.hexdigest()
 
 
-def _line(at: float, machine: str, event: str, detail: object) -> str:
-    text = _packet(detail) if isinstance(detail, bytes) else str(detail)
+def _line(at: float, machine: str, event: str, detail: object, ring: KeyRing) -> str:
+    text = _packet(detail, ring) if isinstance(detail, bytes) else str(detail)
     if len(text) > _DETAIL_CHARACTERS_MAX:
         text = text[:_DETAIL_CHARACTERS_MAX] + "..."
     return f"{at:12.6f} {machine:<8} {event:<10} {text}".rstrip()
 
 
-def _packet(packet: bytes) -> str:
+def _packet(packet: bytes, ring: KeyRing) -> str:
     """Who speaks, and what is said."""
     try:
-        header, messages = codec.decode_packet(packet)
+        content, _ = Seal(ring, bytes(SESSION_BYTES)).open(packet)
+        header, messages = codec.decode_content(content)
     except PeerError as error:
         return f"{len(packet)} bytes, {error}"
     return f"{len(packet)} bytes from {header.sender}: {', '.join(map(repr, messages))}"

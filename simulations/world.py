@@ -27,6 +27,7 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import Settings
 from weaveipam.protocol.codec import WIRE, Wire
+from weaveipam.protocol.keyring import UNSEALED, KeyRing
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
@@ -35,6 +36,7 @@ from weaveipam.protocol.requests import (
     Release,
     Released,
     Request,
+    SetKeyring,
     Want,
 )
 from weaveipam.protocol.values import Endpoint, Pool, RingId
@@ -56,6 +58,8 @@ class Layout:
     """Daemons that form the cluster; the others join."""
     wire: Wire = WIRE
     """What the release that all begin with can say and hear."""
+    keyring: KeyRing = UNSEALED
+    """That every daemon starts with."""
 
 
 Heard = Callable[[Answer | None], None]
@@ -75,6 +79,7 @@ class World:
     def __init__(self, seed: str, layout: Layout, hear: Callable[[Fact], None]) -> None:
         self.timeline = Timeline()
         self.trace = Trace(lambda: self.timeline.now)
+        self.trace.keyring = layout.keyring
         self.network = Network(self.timeline, Random(f"{seed}/network"), Quality())
         self.layout = layout
         self.rings = rings_of(layout.pools)
@@ -141,6 +146,7 @@ class World:
             gossip=self.gossip,
             allocation=self.allocation,
             wire=self.layout.wire,
+            keyring=self.layout.keyring,
         )
         return self._watched(
             Machine(name, settings, self.timeline, self.network, self.trace, f"{self._seed}/{name}")
@@ -162,6 +168,14 @@ class World:
         )
         copied.disk = machine.disk.copy(Random(f"{self._seed}/{name}/disk"))
         return copied
+
+    def set_keys(self, machine: Machine, ring: KeyRing) -> None:
+        """Give a machine's daemon another key ring, if it runs, and those that are started there later."""
+        machine.settings = replace(machine.settings, keyring=ring)
+        for key in ring.keys:
+            self.trace.keyring = self.trace.keyring.adding(key)
+        if machine.running:
+            machine.ask(self.next_request(), SetKeyring(ring), lambda _answered: None)
 
     def _ended(self, machine: Machine, how: str) -> None:
         self._shown.pop(machine.name, None)

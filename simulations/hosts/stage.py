@@ -30,6 +30,7 @@ from simulations.hosts.watcher import Reach, Watcher
 from simulations.pools import size_of
 from simulations.releases import RELEASES, Release
 from simulations.stage import CannotError
+from weaveipam.protocol.keyring import Key
 from weaveipam.protocol.values import Pool
 
 OBSERVE_S = 0.5
@@ -299,6 +300,16 @@ class HostStage:
         self.journal.mark("join", (copy,), f"a copy of {name}")
         self._start((copy,))
         return copy
+
+    # Keys
+
+    def set_keys(self, at: Sequence[str], *keys: Key) -> None:  # noqa: ARG002 - as of `Stage`
+        """As of `Stage`."""
+        self.lack("the daemons have no key ring")
+
+    def unopened(self) -> int:
+        """As of `Stage`."""
+        return 0
 
     # Judgement
 

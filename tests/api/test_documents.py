@@ -14,6 +14,8 @@ from weaveipam.protocol.requests import (
     Allocations,
     Answer,
     Found,
+    Keyring,
+    KeyView,
     Members,
     MemberView,
     Pools,
@@ -96,6 +98,7 @@ STATUS = Status(
     outgoing=5,
     conflicts=("a sentence",),
     version="0.1.0",
+    sealed=True,
 )
 ANSWERS: list[tuple[Answer, object]] = [
     (
@@ -136,7 +139,15 @@ ANSWERS: list[tuple[Answer, object]] = [
             "outgoing": 5,
             "conflicts": ["a sentence"],
             "version": "0.1.0",
+            "sealed": True,
         },
+    ),
+    (
+        Keyring((KeyView("00ab12", True, ()), KeyView("plain", False, ("n2", "n3")))),
+        [
+            {"id": "00ab12", "used": True, "members": []},
+            {"id": "plain", "used": False, "members": ["n2", "n3"]},
+        ],
     ),
     (
         Members((MemberView(PEER, Endpoint("::1", 6783), MemberState.SUSPECT, 1.23456, 9, is_self=False),)),

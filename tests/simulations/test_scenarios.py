@@ -12,6 +12,7 @@ from simulations import scenarios
 from simulations.plan import Plan
 from simulations.releases import RELEASES, Release
 from simulations.run import run
+from weaveipam.protocol.keyring import Key, KeyRing
 
 DEMANDED = [
     "idle",
@@ -72,6 +73,15 @@ class Rehearsal:
         """Time that passes is never negative, nor nothing."""
         assert seconds > 0
         self.spent_s += seconds
+
+    def set_keys(self, at: Sequence[str], *keys: Key) -> None:
+        """Daemons that there are get keys that make a ring."""
+        assert set(at) <= set(self._names)
+        assert KeyRing(keys).keys == keys
+
+    def unopened(self) -> int:
+        """Nothing is sent here."""
+        return 0
 
     def load(self, adds_per_s: float, hold_s: float, at: Sequence[str] = ()) -> None:
         """Clients hold what they get for some time."""

@@ -204,6 +204,11 @@ class Node:
                 steps = self._allocator.release(request_id, request, now)
             case Collect():
                 steps = self._allocator.collect(request_id, request, now)
+            case SetKeyring():
+                self._guard.change(request.ring, self._names())
+                ids = ",".join(key.id for key in request.ring.keys)
+                report = Report(Level.INFO, "keyring-changed", (("keys", ids),))
+                steps = [report, Reply(request_id, self._show(GetKeyring(), now))]
             case _:
                 steps = [Reply(request_id, self._show(request, now))]
         return self._effects(steps)
@@ -482,7 +487,8 @@ class Node:
     def _state(self) -> tuple[str, str]:
         if self._birth is None:
             forming = self.me.name in self._settings.seeds
-            return ("forming" if forming else "joining"), self._name_taken or self._formation.why()
+            told = f"; {self._guard.told}" if self._guard.told else ""
+            return ("forming" if forming else "joining"), self._name_taken or self._formation.why() + told
         if not self._allocator.serving:
             return "syncing", "waiting for a member to answer before serving; it serves alone if none does"
         return "ready", ""

@@ -96,6 +96,8 @@ class DaemonPlan:
     pools: tuple[str, ...] = ()
     """Each as `NAME=RANGE[,RANGE...]`."""
     preset: str = "test"
+    keyring: Path | None = None
+    """The file of its keys; None: packets are not sealed."""
 
     def command(self) -> list[str]:
         """The argument list."""
@@ -110,6 +112,8 @@ class DaemonPlan:
         }
         if self.seeds:
             options["--init"] = "seeds=" + ",".join(self.seeds)
+        if self.keyring is not None:
+            options["--keyring"] = str(self.keyring)
         command = [sys.executable, "-m", "weaveipam", "agent"]
         for option, value in options.items():
             command += [option, value]

@@ -17,6 +17,7 @@ from yarl import URL
 from ring.address import Family, Range, parse_address
 from ring.ring import Peer, Run, Token
 from weaveipam.api.http import BODY_BYTES_MAX, application, serve
+from weaveipam.daemon.keyring import Keeper
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
@@ -24,10 +25,12 @@ from weaveipam.protocol.requests import (
     Answer,
     Found,
     GetAllocations,
+    GetKeyring,
     GetMembers,
     GetPools,
     GetRing,
     GetStatus,
+    Keyring,
     Lookup,
     Members,
     Pools,
@@ -59,7 +62,7 @@ class Daemon:
         self.waiting = asyncio.Event()
         self.ready = True
 
-    async def ask(self, request: Request) -> Answer:  # noqa: C901 - a table
+    async def ask(self, request: Request) -> Answer:  # noqa: C901, PLR0912 - a table
         """One answer for each class of request."""
         self.asked.append(request)
         match request:
@@ -90,6 +93,8 @@ class Daemon:
                 return Members(())
             case GetAllocations():
                 return Allocations(())
+            case GetKeyring():
+                return Keyring(())
         why = "" if self.ready else "waiting for seeds"
         return Status(
             PEER, self.ready, "ready" if self.ready else "forming", why, "", 1, 1, (), 0, 0, (), "0"
@@ -135,7 +140,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     path = tmp_path / "api.sock"
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(path))
-    runner = await serve(application(daemon.ask, _metrics), [listening])
+    runner = await serve(application(daemon.ask, _metrics, Keeper(None, daemon.ask)), [listening])
     async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as client:
         yield Door(daemon, client)
     await runner.cleanup()
@@ -149,6 +154,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
         ("/v1/pools", GetPools()),
         ("/v1/allocations", GetAllocations()),
         ("/v1/allocations?pool=p", GetAllocations("p")),
+        ("/v1/keyring", GetKeyring()),
         ("/v1/lookup/k", Lookup(key="k")),
         ("/v1/lookup/fd00%3A%3A1?network=b", Lookup(address=parse_address("fd00::1"), network="b")),
     ],
@@ -286,6 +292,44 @@ async def test_hanging_up_cancels_the_request(door: Door) -> None:
         await door.daemon.waiting.wait()
         asking.cancel()
         await door.daemon.cancelled.wait()
+
+
+async def test_keys_are_changed(door: Door) -> None:
+    """Each change reaches whoever keeps the keys, with what the client said, and the keys are the answer."""
+    for method, path, body in (
+        ("POST", "/v1/keyring/keys", b'{"key": "plain"}'),
+        ("PUT", "/v1/keyring/used", b'{"id": "00ab12"}'),
+        ("DELETE", "/v1/keyring/keys/plain", None),
+        ("POST", "/v1/keyring/reload", None),
+    ):
+        status, kind, detail = await door.problem(method, path, body)
+        assert (400, "invalid") == (status, kind)
+        assert "--keyring FILE" in detail
+
+
+async def test_a_key_is_not_repeated(door: Door) -> None:
+    """What is wrong with a change is said without the key."""
+    for body in (b'{"key": 123456}', b'{"key": ""}', b'{"kez": "c2VjcmV0"}', b"[]"):
+        status, _, detail = await door.problem("POST", "/v1/keyring/keys", body)
+        assert 400 == status
+        assert "c2VjcmV0" not in detail
+        assert "123456" not in detail
+
+
+async def test_keys_are_not_changed_over_tcp() -> None:
+    """Where a key would pass over a network in the clear nothing takes it."""
+    daemon = Daemon()
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    runner = await serve(application(daemon.ask, _metrics, token=TOKEN), [listening])
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with aiohttp.ClientSession(headers=headers) as client:
+        async with client.get(f"http://127.0.0.1:{port}/v1/keyring") as response:
+            assert 200 == response.status
+        async with client.post(f"http://127.0.0.1:{port}/v1/keyring/reload") as response:
+            assert 404 == response.status
+    await runner.cleanup()
+    assert [GetKeyring()] == daemon.asked
 
 
 async def test_health_and_readiness_are_two_things(door: Door) -> None:

@@ -40,6 +40,7 @@ def test_nothing_needs_to_be_said() -> None:
         seeds=("host",),
         pools=(),
         preset="lan",
+        keyring=None,
         http=None,
         http_public=False,
         log_format="json",

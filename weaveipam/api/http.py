@@ -23,10 +23,12 @@ from ring.address import Family
 from weaveipam.api import schema
 from weaveipam.api.documents import answer_document, problem
 from weaveipam.api.schema import InvalidError
+from weaveipam.daemon.keyring import Keeper
 from weaveipam.daemon.metrics import CONTENT_TYPE
 from weaveipam.protocol.requests import (
     Answer,
     GetAllocations,
+    GetKeyring,
     GetMembers,
     GetPools,
     GetRing,
@@ -58,7 +60,12 @@ _json = functools.partial(web.json_response, dumps=functools.partial(json.dumps,
 
 
 def application(
-    ask: Ask, metrics: Metrics, *, token: str | None = None, public: bool = False
+    ask: Ask,
+    metrics: Metrics,
+    keeper: Keeper | None = None,
+    *,
+    token: str | None = None,
+    public: bool = False,
 ) -> web.Application:
     """
     The API, to be served by `serve`.
@@ -66,6 +73,7 @@ def application(
     Args:
         ask: Whoever answers.
         metrics: As for `GET /metrics`.
+        keeper: Whoever changes keys; None: nobody here, as keys must not pass over a network in the clear.
         token: Which requests must carry as `Authorization: Bearer`; None: they need none.
         public: Whether health and metrics need none even so.
     """
@@ -84,11 +92,22 @@ def application(
             web.delete("/v1/allocations", door.release),
             web.delete("/v1/allocations/{key:.+}", door.release),
             web.get("/v1/lookup/{subject:.+}", door.lookup),
+            web.get("/v1/keyring", door.keyring),
             web.get("/healthz", door.healthz),
             web.get("/readyz", door.readyz),
             web.get("/metrics", door.metrics),
         ]
     )
+    if keeper is not None:
+        keys = _Keys(keeper)
+        api.add_routes(
+            [
+                web.post("/v1/keyring/keys", keys.add),
+                web.put("/v1/keyring/used", keys.use),
+                web.delete("/v1/keyring/keys/{id}", keys.remove),
+                web.post("/v1/keyring/reload", keys.reload),
+            ]
+        )
     return api
 
 
@@ -190,6 +209,10 @@ class _Door:
         network = _parameters(request, "network").get("network")
         return _reply(await self._ask(schema.lookup_request(request.match_info["subject"], network)))
 
+    async def keyring(self, request: web.Request) -> web.Response:
+        _parameters(request)
+        return _reply(await self._ask(GetKeyring()))
+
     async def healthz(self, _request: web.Request) -> web.Response:
         """Alive is who answers, ready or not."""
         await self._ask(GetStatus())
@@ -204,6 +227,29 @@ class _Door:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=await self._metrics(), headers={"Content-Type": CONTENT_TYPE})
+
+
+class _Keys:
+    """The handlers that change keys."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    async def add(self, request: web.Request) -> web.Response:
+        _parameters(request)
+        return _reply(await self._keeper.add(schema.key_line(schema.parse_json(await request.read()))))
+
+    async def use(self, request: web.Request) -> web.Response:
+        _parameters(request)
+        return _reply(await self._keeper.use(schema.key_id(schema.parse_json(await request.read()))))
+
+    async def remove(self, request: web.Request) -> web.Response:
+        _parameters(request)
+        return _reply(await self._keeper.remove(request.match_info["id"]))
+
+    async def reload(self, request: web.Request) -> web.Response:
+        _parameters(request)
+        return _reply(await self._keeper.reload())
 
 
 def _reply(answer: Answer) -> web.Response:

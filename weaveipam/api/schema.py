@@ -25,6 +25,8 @@ KEY_BYTES_MAX = 512
 """Of a key in UTF-8, as the allocator takes it."""
 ADDRESS_CHARACTERS_MAX = 45
 """Of IPv6 with its last 32 bits written as IPv4."""
+KEY_LINE_CHARACTERS_MAX = 256
+"""Of a key for packets as text, with a comment behind it."""
 LABELS_MAX = 64
 LABEL_CHARACTERS_MAX = 253
 """Of a label's name, and of its value."""
@@ -97,6 +99,29 @@ def lookup_request(subject: str, network: str | None) -> Lookup:
         return Lookup(address=parse_address(subject), network=network_name(network))
     except ValueError:
         return Lookup(key=_key(subject), network=network_name(network))
+
+
+def key_line(document: object) -> str:
+    """
+    The key in a body of `POST /v1/keyring/keys`.
+
+    Raises:
+        InvalidError: names the field, and does not repeat it.
+    """
+    key = _fields(document, ("key",), required=("key",))["key"]
+    if not isinstance(key, str) or not 0 < len(key) <= KEY_LINE_CHARACTERS_MAX:
+        raise InvalidError(f"key: expected a string of 1 to {KEY_LINE_CHARACTERS_MAX} characters")
+    return key
+
+
+def key_id(document: object) -> str:
+    """
+    The id in a body of `PUT /v1/keyring/used`.
+
+    Raises:
+        InvalidError: names the field that is unknown, missing or of a wrong type.
+    """
+    return _text("id", _fields(document, ("id",), required=("id",))["id"], NAME_CHARACTERS_MAX)
 
 
 def network_name(value: object) -> str:

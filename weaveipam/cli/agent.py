@@ -18,6 +18,7 @@ import click
 from weaveipam.cli.common import EXIT_USAGE, Failure, common, said_socket
 from weaveipam.config.config import Config, load
 from weaveipam.config.options import OPTIONS, Option
+from weaveipam.daemon.keyring import KeyringFile
 from weaveipam.errors import WeaveipamError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -78,8 +79,13 @@ def agent(*, config: Path | None, check_config: bool, **flags: object) -> None:
 def _load(file: Path | None, flags: dict[str, object]) -> Config:
     """The configuration; ends the program when it cannot work."""
     try:
-        return load(flags, os.environ, file, host_name=socket.gethostname(), on_terminal=sys.stderr.isatty())
+        config = load(
+            flags, os.environ, file, host_name=socket.gethostname(), on_terminal=sys.stderr.isatty()
+        )
+        if config.keyring is not None:
+            KeyringFile(config.keyring).read()
     except WeaveipamError as error:
         for line in str(error).splitlines():
             print(f"weaveipam: {line}", file=sys.stderr)
         sys.exit(EXIT_USAGE)
+    return config

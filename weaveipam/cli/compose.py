@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
@@ -27,6 +28,7 @@ from weaveipam.api.http import application, serve
 from weaveipam.cli.sockets import listen_tcp, listen_unix, reachable, unlink_unix
 from weaveipam.config.config import Config
 from weaveipam.daemon.driver import Driver, Inbox
+from weaveipam.daemon.keyring import Keeper, KeyringFile
 from weaveipam.daemon.lock import DaemonLock
 from weaveipam.daemon.metrics import Metrics, Sources
 from weaveipam.daemon.notify import Notifier
@@ -34,8 +36,10 @@ from weaveipam.daemon.report import Reporter
 from weaveipam.daemon.store import Opened, Store
 from weaveipam.daemon.transport import Transport
 from weaveipam.errors import ConfigError, WeaveipamError
+from weaveipam.gossip.seal import SESSION_BYTES
 from weaveipam.node import Node
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
+from weaveipam.protocol.keyring import PLAIN, UNSEALED, KeyRing
 from weaveipam.protocol.records import Identity
 
 STORE_NAME = "weaveipam.db"
@@ -85,6 +89,8 @@ async def _run(config: Config, reporter: Reporter) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop.set)
     notifier = Notifier(os.environ)
+    keyring = None if config.keyring is None else KeyringFile(config.keyring)
+    ring = UNSEALED if keyring is None else keyring.read()
     async with contextlib.AsyncExitStack() as stack:
         opened = Store.open(config.data_dir / STORE_NAME)
         stack.callback(opened.store.close)
@@ -94,11 +100,15 @@ async def _run(config: Config, reporter: Reporter) -> None:
         stack.push_async_callback(transport.close)
         endpoint = config.advertise or reachable(transport.bound, config.join)
         rng = Random(secrets.randbits(256))
-        node = Node.restore(me, config.settings(endpoint), rng, opened.records, loop.time())
+        settings = replace(
+            config.settings(endpoint), keyring=ring, session=secrets.token_bytes(SESSION_BYTES)
+        )
+        node = Node.restore(me, settings, rng, opened.records, loop.time())
         driver = Driver(node, opened.store, transport, _announcing(reporter, notifier), inbox)
         reporter(Report(Level.INFO, "starting", (("life", str(me)), ("endpoint", str(endpoint)))))
+        _warn_of_open_packets(ring, reporter)
         metrics = Metrics(driver.ask, Sources(driver, transport, reporter))
-        await _open_doors(stack, config, metrics, reporter)
+        await _open_doors(stack, config, metrics, Keeper(keyring, driver.ask), reporter)
         # Behind open doors, where requests wait: who cannot serve joins no cluster, and who is ready serves.
         driving = loop.create_task(driver.run(), name="driver")
         stack.push_async_callback(_finish, driver, driving)
@@ -131,7 +141,7 @@ async def _finish(driver: Driver, driving: asyncio.Task[None]) -> None:
 
 
 async def _open_doors(
-    stack: contextlib.AsyncExitStack, config: Config, metrics: Metrics, reporter: Reporter
+    stack: contextlib.AsyncExitStack, config: Config, metrics: Metrics, keeper: Keeper, reporter: Reporter
 ) -> None:
     """Serve clients, until the stack ends."""
     spool = Spool(config.socket.with_name(SPOOL_NAME), reporter)
@@ -143,13 +153,28 @@ async def _open_doors(
     stack.push_async_callback(cni.close)
     listening = listen_unix(config.socket)
     stack.callback(unlink_unix, config.socket, listening.inode)
-    api = await serve(application(metrics.ask, metrics.exposition), [listening.socket])
+    api = await serve(application(metrics.ask, metrics.exposition, keeper), [listening.socket])
     stack.push_async_callback(api.cleanup)
     if config.http is not None:
         token = _token(config.data_dir / TOKEN_NAME)
         door = application(metrics.ask, metrics.exposition, token=token, public=config.http_public)
         public = await serve(door, [listen_tcp(config.http)])
         stack.push_async_callback(public.cleanup)
+
+
+def _warn_of_open_packets(ring: KeyRing, reporter: Reporter) -> None:
+    """Loudly, at every start: this is what somebody forgets for years."""
+    if ring.used == PLAIN:
+        detail = (
+            "packets are not sealed: whoever can send to this daemon can change who owns which address; "
+            "give all daemons the same --keyring FILE, as docs/security.md says"
+        )
+        reporter(Report(Level.WARNING, "unsealed", (("detail", detail),)))
+    elif PLAIN in ring.keys:
+        detail = (
+            "packets without a seal are taken too: remove `plain` from the key ring once all send sealed ones"
+        )
+        reporter(Report(Level.WARNING, "unsealed", (("detail", detail),)))
 
 
 def _announcing(reporter: Reporter, notifier: Notifier) -> Callable[[Report], None]:

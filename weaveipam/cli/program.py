@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "cni": ("weaveipam.cli.cni:cni", "The CNI program."),
     "completion": ("weaveipam.cli.completion:completion", "A script that makes a shell complete commands."),
     "demo": ("weaveipam.cli.demo:demo", "A cluster of three daemons that is cut in two and heals."),
+    "keyring": ("weaveipam.cli.keyring:keyring", "The keys that packets between daemons are sealed with."),
     "lookup": ("weaveipam.cli.show:lookup", "Who has a key or an address."),
     "members": ("weaveipam.cli.show:members", "The daemons of the cluster, as this one sees them."),
     "pools": ("weaveipam.cli.show:pools", "The pools, and how full they are."),

@@ -98,6 +98,7 @@ def status() -> None:
         "members": f"{document['members_alive']} alive of {document['members_total']}",
         "waiting requests": document["pending"],
         "grants under way": document["outgoing"],
+        "packets": "sealed" if document["sealed"] else "NOT SEALED: see docs/security.md",
         "version": document["version"],
     }
     tables = [Table(POOL_COLUMNS, document["pools"])]

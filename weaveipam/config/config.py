@@ -53,6 +53,8 @@ class Config:
     pools: tuple[Pool, ...]
     """Sorted by name."""
     preset: str
+    keyring: Path | None
+    """As `weaveipam.protocol.keyring` describes it; None: packets are not sealed."""
     http: Endpoint | None
     http_public: bool
     log_format: str
@@ -154,6 +156,7 @@ class _Reading:
             seeds=self._seeds(name, join),
             pools=parse_pools(*self._said.get("pool", Said("pool", [])), self._problems),
             preset=self._value("preset", _one_of(*PRESETS), "lan"),
+            keyring=self._value("keyring", _path, None),
             http=http,
             http_public=self._value("http_public", bool, default=False),
             log_format=self._value("log_format", _one_of("json", "console"), log_format),

@@ -54,6 +54,7 @@ OPTIONS = (
     Option("init", "text", "INIT", "seeds=A,B,C: form a cluster with these; observe: only ever join one."),
     Option("pool", "pools", "NAME=RANGE[,RANGE...]", "A pool of addresses; repeatable."),
     Option("preset", "text", "lan|wan|test", "Timings between peers. Default: lan."),
+    Option("keyring", "text", "FILE", "Keys that packets are sealed with. Default: none, packets are open."),
     Option("http", "text", "HOST:PORT", "Serve the HTTP API here too. Default: off."),
     Option("http_public", "switch", "", "Serve health and metrics there without a token."),
     Option("log_format", "text", "json|console", "Default: console on a terminal, else json."),

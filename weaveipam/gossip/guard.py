@@ -39,6 +39,8 @@ class Guard(Seal):
     def __init__(self, ring: KeyRing, session: bytes) -> None:
         super().__init__(ring, session)
         self._notice_at = -math.inf
+        self.told = ""
+        """What the last notice said, as a sentence; empty if there was none.  Anybody can make one up."""
         self._others: dict[str, str] = {}
         """Ids of keys that are not the one in use, by the member that last sent with it."""
 
@@ -53,6 +55,8 @@ class Guard(Seal):
         # Networks double packets by themselves: that is no reason to alarm anybody.
         level = Level.DEBUG if event == "replayed-packet" else Level.WARNING
         report = Report(level, event, (("source", str(source)), ("why", str(error))))
+        if event == "refused-by-peer":
+            self.told = f"{source}: {error}"
         if event not in _MISFIT or now < self._notice_at:
             return (report,)
         self._notice_at = now + NOTICE_INTERVAL_S

@@ -354,7 +354,9 @@ encode_message = WIRE.own.encode_message
 encoded_size = WIRE.own.encoded_size
 encode_header = WIRE.own.encode_header
 encode_packet = WIRE.own.encode_packet
+encode_content = WIRE.own.encode_content
 decode_packet = WIRE.decode_packet
+decode_content = WIRE.decode_content
 _BIRTH = codec_of(Birth, SCHEMA.lacks(1))
 
 

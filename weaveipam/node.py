@@ -69,6 +69,7 @@ from weaveipam.protocol.requests import (
     Answer,
     Collect,
     GetAllocations,
+    GetKeyring,
     GetMembers,
     GetPools,
     GetRing,
@@ -81,6 +82,7 @@ from weaveipam.protocol.requests import (
     Refusal,
     Release,
     Request,
+    SetKeyring,
     Status,
 )
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool
@@ -443,9 +445,13 @@ class Node:
     # Answers to questions
 
     def _show(
-        self, asked: Lookup | GetStatus | GetMembers | GetRing | GetPools | GetAllocations, now: float
+        self,
+        asked: Lookup | GetStatus | GetMembers | GetRing | GetPools | GetAllocations | GetKeyring,
+        now: float,
     ) -> Answer:
         match asked:
+            case GetKeyring():
+                return self._guard.show(self._names())
             case GetStatus():
                 return self._status()
             case GetMembers():
@@ -460,6 +466,9 @@ class Node:
                 return views.ring_view(self._holdings, asked)
             case Lookup():
                 return views.lookup(self._holdings, self.me, asked)
+
+    def _names(self) -> list[str]:
+        return [one.peer.name for one in self._gossip.members.all()]
 
     def _reachable(self) -> frozenset[Peer]:
         return frozenset((self.me, *(one.peer for one in self._gossip.members.alive())))
@@ -482,6 +491,7 @@ class Node:
             outgoing=len(self._allocator.grants),
             conflicts=tuple(self._holdings.conflicts),
             version=__version__,
+            sealed=self._guard.sealed,
         )
 
     def _state(self) -> tuple[str, str]:

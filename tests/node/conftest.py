@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
@@ -17,6 +17,7 @@ from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import Node, Settings
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Channel, Effect, Persist, Reply, Report, Send
+from weaveipam.protocol.keyring import UNSEALED, KeyRing
 from weaveipam.protocol.records import RecordKey
 from weaveipam.protocol.requests import (
     Allocate,
@@ -58,10 +59,12 @@ class Host:
 class Cluster:
     """Hosts by name, virtual time, and everything that was answered or reported."""
 
-    def __init__(self, seed: int = 1, *, loss: float = 0.0) -> None:
+    def __init__(self, seed: int = 1, *, loss: float = 0.0, keyring: KeyRing = UNSEALED) -> None:
         self.now = 100.0
         self.rng = Random(seed)
         self.loss = loss
+        self.keyring = keyring
+        """That daemons are started with."""
         self.late = 0.0
         """The chance that a packet is late."""
         self.hosts: dict[str, Host] = {}
@@ -74,6 +77,7 @@ class Cluster:
         """Whether a daemon crashes before its next effect."""
         self._queue: list[tuple[float, int, str, bytes, Endpoint]] = []
         self._count = 0
+        self._starts = 0
 
     def add(self, name: str, *, seeds: str = "", join: str = "", pools: tuple[Pool, ...] = ()) -> None:
         """Start a daemon with an empty disk; `seeds` and `join` are names joined by commas."""
@@ -84,6 +88,7 @@ class Cluster:
             pools=pools,
             gossip=GossipSettings.preset("test"),
             allocation=AllocationSettings.preset("test"),
+            keyring=self.keyring,
         )
         host = Host(settings, Peer(name, 1))
         self.hosts[name] = host
@@ -93,7 +98,9 @@ class Cluster:
         """Start (again) from what the disk holds."""
         host = self.hosts[name]
         records = [codec.decode_record(data) for data in host.disk.values()]
-        host.node = Node.restore(host.peer, host.settings, Random(self.rng.random()), records, self.now)
+        self._starts += 1
+        settings = replace(host.settings, session=self._starts.to_bytes(8, "little"))
+        host.node = Node.restore(host.peer, settings, Random(self.rng.random()), records, self.now)
 
     def crash(self, name: str) -> None:
         """The daemon is gone; its disk is not."""

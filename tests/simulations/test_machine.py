@@ -94,6 +94,7 @@ class Lab:
         self.sent: list[str] = []
         self.peer = self.network.attach("peer", PEER, lambda packet, _: self.sent.append(packet.decode()))
         self.toys: list[Toy] = []
+        self.sessions: list[bytes] = []
         self.trace = Trace(lambda: self.timeline.now)
         self.machine = Machine(
             "me", Settings(endpoint=HERE), self.timeline, self.network, self.trace, "1", self.restore
@@ -106,7 +107,8 @@ class Lab:
         self, life: Peer, settings: Settings, rng: Random, records: Iterable[Record], now: float
     ) -> Toy:
         """As `Node.restore`."""
-        del settings, rng, now
+        del rng, now
+        self.sessions.append(settings.session)
         self.toys.append(Toy(life, tuple(records)))
         return self.toys[-1]
 
@@ -228,6 +230,20 @@ def test_everybody_who_waits_is_told_of_the_end(lab: Lab, how: str) -> None:
     lab.run(10.0)
 
     assert lab.answers == [None, None]
+
+
+def test_every_start_has_a_session_of_its_own(lab: Lab) -> None:
+    """However a daemon ended, and whatever became of its disk, what it seals with is new; runs repeat."""
+    for end in (lab.machine.kill, lab.machine.stop, lab.machine.lose_power, lab.machine.kill):
+        disk = lab.machine.disk.copy(Random(1))
+        lab.start()
+        end()
+        lab.machine.disk = disk
+    again = Lab()
+    again.start()
+
+    assert 4 == len(set(lab.sessions))
+    assert again.sessions == lab.sessions[:1]
 
 
 def test_nothing_of_a_life_reaches_the_next(lab: Lab) -> None:

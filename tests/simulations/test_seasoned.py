@@ -13,16 +13,18 @@ from simulations.run import pools_of
 from simulations.seasoned import season
 from simulations.views import runs_of, view_of
 from simulations.world import Layout, World
+from weaveipam.protocol.keyring import UNSEALED, Key, KeyRing
 from weaveipam.protocol.requests import Allocate, Allocated, Answer
 
 NAMES = [f"n{number}" for number in range(1, 13)]
 
 
-@pytest.fixture
-def world() -> World:
+@pytest.fixture(params=[UNSEALED, KeyRing((Key(bytes(16)),))], ids=["open", "sealed"])
+def world(request: pytest.FixtureRequest) -> World:
     """Twelve machines on two pools, one of which has fewer addresses than there are machines."""
     facts: list[Fact] = []
-    layout = Layout(pools=pools_of([("blue", "10.32.0.0/24"), ("violet", "fd00::/125")]))
+    pools = pools_of([("blue", "10.32.0.0/24"), ("violet", "fd00::/125")])
+    layout = Layout(pools=pools, keyring=request.param)
     made = World("seasoned", layout, facts.append)
     season(made, made.found(NAMES), Random(1))
     made.timeline.run(1.0)

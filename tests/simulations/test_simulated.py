@@ -9,6 +9,7 @@ import pytest
 from simulations.facts import Fact, Observed
 from simulations.simulated import SimulatedStage
 from simulations.views import is_ready, view_of
+from weaveipam.protocol.keyring import PLAIN, Key, KeyRing
 from weaveipam.protocol.requests import GetAllocations
 
 StageOf = Callable[..., SimulatedStage]
@@ -38,6 +39,23 @@ def test_a_stage_forms_its_cluster(stage: SimulatedStage) -> None:
     assert all(is_ready(one) for one in stage.world.running())
     assert stage.observer.agree()
     assert stage.court.violations == []
+
+
+def test_keys_are_set(stage: SimulatedStage) -> None:
+    """Daemons get other keys at once and keep them over a restart; too early a step is counted."""
+    old, new = Key(b"an old key......"), Key(b"and a new key...")
+    for keys in ((PLAIN, old), (old,)):
+        stage.set_keys(stage.names, *keys)
+        stage.run(1.0)
+    stage.kill("n2")
+    stage.start("n2")
+    stage.settle()
+    assert stage.unopened() == 0
+    assert all(one.settings.keyring == KeyRing((old,)) for one in stage.world.running())
+
+    stage.set_keys(["n1"], new, old)
+    stage.run(1.0)
+    assert stage.unopened() > 0
 
 
 def test_time_passes(stage: SimulatedStage) -> None:

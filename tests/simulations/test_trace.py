@@ -7,7 +7,9 @@ import pytest
 from ring.ring import Peer
 from simulations.timeline import Timeline
 from simulations.trace import TAIL_EVENTS, Trace
+from weaveipam.gossip.seal import Seal
 from weaveipam.protocol import codec
+from weaveipam.protocol.keyring import Key, KeyRing
 from weaveipam.protocol.messages import UNFORMED, GrantAck, Header
 from weaveipam.protocol.values import Endpoint
 
@@ -81,3 +83,17 @@ def test_packets_are_shown_as_what_they_say() -> None:
     assert f"from {sender}: GrantAck(grant=5)" in said
     assert "8 bytes, " in nonsense
     assert long.endswith("...")
+
+
+def test_sealed_packets_are_shown_too() -> None:
+    """A line shows what a packet says that is sealed with a key of the trace, as often as it is seen."""
+    ring = KeyRing((Key(bytes(16)),))
+    content = codec.encode_content(Header(UNFORMED, Peer("n1", 7), Endpoint("n1", 1)), [GrantAck(5)])
+    packet = Seal(ring, b"a sender").seal(content, stream=False)
+    trace = Trace(lambda: 1.5)
+    trace.keyring = ring
+    trace.note("n1", "send", packet)
+    trace.note("n2", "receive", packet)
+    trace.freeze()
+
+    assert [True, True] == ["GrantAck(grant=5)" in line for line in trace.tail]

@@ -38,7 +38,7 @@ The tag of the key that its sender uses follows, or zeros.  Anybody can make one
 """
 NOTICE_BYTES: Final = 1 + KEY_ID_BYTES
 SESSION_BYTES: Final = 8
-"""Random, but for one bit: the chance that any two of a million are the same is one in 18 million."""
+"""Random: the chance that any two of a million are the same is one in 37 million."""
 COUNTER_BYTES: Final = 4
 TAG_BYTES: Final = 16
 """Of AES-GCM, behind the ciphertext."""
@@ -68,7 +68,6 @@ CIPHERS_MAX: Final = 1 << 15
 """Derived keys that the process keeps at hand."""
 
 _DERIVATION: Final = b"weaveipam seal 1"
-_SUCCESSION: Final = b"weaveipam next 1"
 _COUNTER_MASK: Final = (1 << 8 * COUNTER_BYTES) - 1
 _WINDOW_MASK: Final = (1 << WINDOW) - 1
 _NONCE_HEAD: Final = bytes(12 - COUNTER_BYTES)
@@ -92,6 +91,11 @@ _kept_cipher = lru_cache(CIPHERS_MAX)(_cipher)
 """Of sessions that are known to be true; shared by all daemons of the process."""
 
 
+def _another(session: bytes, purpose: bytes) -> bytes:
+    """A session that follows from one, and is as new as it."""
+    return blake2b(session, digest_size=SESSION_BYTES, person=purpose).digest()
+
+
 class _Lane:
     """
     What this daemon sends by one channel: a session of its own.
@@ -108,7 +112,7 @@ class _Lane:
 
     def seal(self, key: Key, content: bytes) -> bytes:
         if self._counter >= PACKETS_MAX or self._blocks >= BLOCKS_MAX:
-            self._session = blake2b(self._session, digest_size=SESSION_BYTES, person=_SUCCESSION).digest()
+            self._session = _another(self._session, b"weaveipam next 1")
             self._counter = self._blocks = 0
         self._counter += 1
         self._blocks += len(content) // 16 + 2  # a broken one, and that of the tag
@@ -130,9 +134,8 @@ class Seal:
     """
 
     def __init__(self, ring: KeyRing, session: bytes) -> None:
-        first = int.from_bytes(session[:1], "big")
-        self._datagrams = _Lane(bytes((first & 0xFE,)) + session[1:])
-        self._streams = _Lane(bytes((first | 1,)) + session[1:])
+        self._datagrams = _Lane(session)
+        self._streams = _Lane(_another(session, b"weaveipam stream"))
         self._has_session = len(session) == SESSION_BYTES
         self._windows: dict[bytes, int] = {}
         """

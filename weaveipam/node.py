@@ -11,10 +11,11 @@ Does not know sockets, disks or clocks: time and chance are handed in.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from random import Random
+from typing import TypeAlias
 
 from ring.ring import Peer
 from weaveipam import __version__
@@ -94,6 +95,9 @@ AUDIT_S = 10.0
 REJOIN_S = 5.0
 """Seconds between two attempts of a node to reach those it was told of or has met, and does not see."""
 
+MakeGossip: TypeAlias = Callable[..., Gossip]
+"""As `Gossip` itself; another one lets the same node be measured with another way to spread."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -123,13 +127,15 @@ class Node:
     Effects of every input: in order; each `Persist` stands before whatever depends on it.
     """
 
-    def __init__(self, me: Peer, settings: Settings, rng: Random, now: float) -> None:
+    def __init__(
+        self, me: Peer, settings: Settings, rng: Random, now: float, gossip: MakeGossip = Gossip
+    ) -> None:
         """As a daemon with an empty store; see `restore`."""
         self.me = me
         self._settings = settings
         self._rng = rng
         size = settings.wire.own.encoded_size  # none has more bytes in the version before
-        self._gossip = Gossip(me, settings.endpoint, settings.gossip, rng, now, size=size)
+        self._gossip = gossip(me, settings.endpoint, settings.gossip, rng, now, size=size)
         self._guard = Guard(settings.keyring, settings.session)
         self._packets = Packets(me, settings.endpoint, settings.wire, self._guard, self._gossip)
         self._allocator = Allocator(me, settings.allocation, self._gossip.members, rng)
@@ -149,7 +155,13 @@ class Node:
 
     @classmethod
     def restore(
-        cls, identity: Peer, settings: Settings, rng: Random, records: Iterable[Record], now: float
+        cls,
+        identity: Peer,
+        settings: Settings,
+        rng: Random,
+        records: Iterable[Record],
+        now: float,
+        gossip: MakeGossip = Gossip,
     ) -> Node:
         """
         The node that a disk remembers; `wake` is due at once.
@@ -160,8 +172,9 @@ class Node:
             rng: The only source of chance.
             records: What the store held, in any order.
             now: Seconds on the monotonic clock.
+            gossip: Makes what finds members and spreads statements.
         """
-        node = cls(identity, settings, rng, now)
+        node = cls(identity, settings, rng, now, gossip)
         held = tuple(records)
         node._formation.restore(one for one in held if isinstance(one, Acquaintance))
         born = next((one for one in held if isinstance(one, Born)), None)

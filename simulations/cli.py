@@ -29,6 +29,7 @@ from simulations.options import (
 )
 from simulations.plan import SWARM, Plan
 from simulations.progress import Meter
+from simulations.scale.cli import scale
 from simulations.session import EXIT_INTERRUPTED, Wishes, carry_out, conclude
 from simulations.stage import CannotError
 
@@ -153,6 +154,9 @@ def list_scenarios() -> None:
     print(
         f"{SWARM:<{_NAME_COLUMNS}}Faults, clients and sizes drawn from the seed; what `run` runs if not told."
     )
+
+
+program.add_command(scale)
 
 
 @examples(

@@ -131,9 +131,7 @@ class Disk:
             raise StorageError("cannot write to the store (disk is full): free some space and start again")
         durability = max((persist.durability for persist in persists), default=Durability.PROCESS)
         self._begun = commit, durability
-        if durability is Durability.PROCESS:
-            return self._rng.uniform(*_PROCESS_S)
-        return min(_HOST_S * self._rng.paretovariate(_HOST_SHAPE) * self.slowness, _HOST_S_MAX)
+        return commit_s(durability, self._rng, self.slowness)
 
     def finish(self) -> None:
         """The commit begun is done; with HOST it and all before it are on stable storage."""
@@ -267,6 +265,13 @@ class Disk:
             hit = self._rng.choice(sorted(image))
             image[hit] = _flipped(image[hit], self._rng)
         return tuple(_decoded(image[key]) for key in sorted(image))
+
+
+def commit_s(durability: Durability, rng: Random, slowness: float) -> float:
+    """How many seconds a commit takes on a disk that is so many times as slow as usual."""
+    if durability is Durability.PROCESS:
+        return rng.uniform(*_PROCESS_S)
+    return min(_HOST_S * rng.paretovariate(_HOST_SHAPE) * slowness, _HOST_S_MAX)
 
 
 def _commit_of(persists: Sequence[Persist]) -> _Commit:

@@ -1,0 +1,58 @@
+"""
+How the nodes of a measured cluster gossip, by name.
+
+Does not know what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+
+from ring.ring import Peer
+from simulations.scale.memberlist import MemberlistGossip
+from weaveipam.gossip.gossip import Gossip
+from weaveipam.gossip.members import Member
+from weaveipam.gossip.push import Push
+from weaveipam.gossip.settings import GossipSettings
+from weaveipam.node import MakeGossip
+from weaveipam.protocol import codec
+from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX
+from weaveipam.protocol.messages import Ownership, Tell
+from weaveipam.protocol.values import Endpoint
+
+
+class _SelectivePush(Push):
+    """Pushes that go past one member."""
+
+    past: Endpoint | None = None
+
+    def burst(self, members: Sequence[Member], now: float) -> list[Tell]:
+        """As of `Push`, to the other members."""
+        return super().burst([one for one in members if one.endpoint != self.past], now)
+
+    def offered(self) -> list[tuple[Ownership, int]]:
+        """Nothing: what rides on a packet may go to anybody."""
+        return []
+
+
+class SelectiveGossip(Gossip):
+    """Ours, but that no push goes to one member, and none rides on other packets."""
+
+    def __init__(
+        self, me: Peer, endpoint: Endpoint, settings: GossipSettings, rng: Random, now: float
+    ) -> None:
+        super().__init__(me, endpoint, settings, rng, now)
+        budget_bytes = DATAGRAM_BYTES_MAX - codec.HEADER_BYTES_MAX
+        self._push = self._selective = _SelectivePush(settings, rng, codec.encoded_size, budget_bytes, now)
+
+    def push_past(self, endpoint: Endpoint) -> None:
+        """From now on, past the one that listens there."""
+        self._selective.past = endpoint
+
+
+POLICIES: Mapping[str, MakeGossip] = {
+    "ours": Gossip,
+    "memberlist": MemberlistGossip,
+    "selective": SelectiveGossip,
+}

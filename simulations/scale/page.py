@@ -41,6 +41,7 @@ The network is a simulated LAN: 0.3 ms and an exponential 0.2 ms one way; the pr
 Bytes are payload of UDP and of streams, without headers.
 Clusters are as they are long after they were formed: everybody owns a share and knows everybody.
 p95 is over all statements of all runs; *never* is: not within the time that was waited.
+A value over its bar is bold.
 """
 
 
@@ -63,7 +64,14 @@ def _table(rows: Sequence[Row], results: Results, sizes: Sequence[int]) -> Itera
     yield "| --- |" + " ---: |" * (len(sizes) + 1)
     for row in rows:
         values = (value_of(row, results.of(row.name, nodes)) for nodes in sizes)
-        yield f"| {row.text} | " + " | ".join(shown(one, row.unit) for one in values) + f" | {row.bar} |"
+        cells = " | ".join(_cell(row, value) for value in values)
+        yield f"| {row.text} | {cells} | {shown(row.bar, row.unit)} |"
+
+
+def _cell(row: Row, value: float | None) -> str:
+    text = shown(value, row.unit)
+    missed = value is not None and row.bar is not None and value > row.bar
+    return f"**{text}**" if missed else text
 
 
 def shown(value: float | None, unit: str) -> str:

@@ -34,68 +34,50 @@ class Row:
     reading: str
     fold: Fold
     unit: str
-    bar: str = ""
-    """What is demanded, in words."""
+    bar: float | None = None
+    """The most that is allowed; in the unit."""
 
 
-def _spread_rows(prefix: str) -> Iterator[Row]:
-    bars = {"0": ("0.25 s", "0.5 s"), "5": ("0.25 s", "0.5 s"), "25": ("", "0.8 s")}
-    for loss, (most, last) in bars.items():
-        name = f"{prefix}-{loss}"
-        ours = prefix == "spread"
-        yield Row(text=f"half, {loss} % lost", name=name, reading="half_s", fold=median, unit="s")
-        yield Row(
-            text=f"99 %, {loss} % lost (p95)",
-            name=name,
-            reading="most_s",
-            fold=percentile_95,
-            unit="s",
-            bar=most if ours else "",
-        )
-        yield Row(
-            text=f"the last, {loss} % lost (p95)",
-            name=name,
-            reading="last_s",
-            fold=percentile_95,
-            unit="s",
-            bar=last if ours else "",
-        )
-    for loss in bars:
-        name = f"{prefix}-{loss}"
-        yield Row(
-            text=f"datagrams sent by each node, {loss} % lost",
-            name=name,
-            reading="copies",
-            fold=median,
-            unit="",
-        )
-    yield Row(
-        text="bytes in these, 0 % lost", name=f"{prefix}-0", reading="copy_bytes", fold=median, unit="B"
-    )
-    yield Row(
-        text="and on streams, 0 % lost", name=f"{prefix}-0", reading="streamed_bytes", fold=median, unit="B"
-    )
-
-
-def _rows(name: str, *rows: tuple[str, str, Fold, str, str]) -> list[Row]:
+def _rows(name: str, *rows: tuple[str, str, Fold, str, float | None]) -> list[Row]:
     return [
         Row(text=text, name=name, reading=reading, fold=fold, unit=unit, bar=bar)
         for text, reading, fold, unit, bar in rows
     ]
 
 
-_IDLE: Sequence[tuple[str, str, Fold, str, str]] = (
-    ("sent by each node", "sent_bytes_per_s", median, "B/s", "256 B/s"),
-    ("sent by the busiest", "sent_bytes_per_s_max", median, "B/s", ""),
-    ("received by each", "received_bytes_per_s", median, "B/s", ""),
-    ("packets sent by each", "packets_per_s", median, "/s", ""),
+_LOSSES = {"0": (0.25, 0.5), "5": (0.25, 0.5), "25": (None, 0.8)}
+"""Percentages that are lost, and the bars for 99 % and for the last node, in seconds."""
+
+
+def _spread_rows(prefix: str, *, barred: bool) -> Iterator[Row]:
+    for loss, (most, last) in _LOSSES.items():
+        yield from _rows(
+            f"{prefix}-{loss}",
+            (f"half, {loss} % lost", "half_s", median, "s", None),
+            (f"99 %, {loss} % lost (p95)", "most_s", percentile_95, "s", most if barred else None),
+            (f"the last, {loss} % lost (p95)", "last_s", percentile_95, "s", last if barred else None),
+        )
+    for loss in _LOSSES:
+        yield from _rows(
+            f"{prefix}-{loss}",
+            (f"datagrams sent by each node, {loss} % lost", "copies", median, "", None),
+            ("bytes in these", "copy_bytes", median, "B", None),
+            ("and on streams", "streamed_bytes", median, "B", None),
+        )
+
+
+_IDLE: Sequence[tuple[str, str, Fold, str, float | None]] = (
+    ("sent by each node", "sent_bytes_per_s", median, "B/s", 256.0),
+    ("sent by the busiest", "sent_bytes_per_s_max", median, "B/s", None),
+    ("received by each", "received_bytes_per_s", median, "B/s", None),
+    ("packets sent by each", "packets_per_s", median, "/s", None),
 )
-_DEATHS: Sequence[tuple[str, str, Fold, str, str]] = (
-    ("virtual seconds", "seconds", median, "s", ""),
-    ("nodes wrongly believed dead by anybody", "false_deaths", max, "", "0"),
-    ("believers, summed", "believed", max, "", ""),
-    ("suspicions heard of by each node", "suspicions_per_node", median, "", ""),
-    ("sent by each node", "sent_bytes_per_s", median, "B/s", ""),
+_DEATHS: Sequence[tuple[str, str, Fold, str, float | None]] = (
+    ("virtual seconds", "seconds", median, "s", None),
+    ("nodes wrongly believed dead by anybody", "false_deaths", max, "", 0.0),
+    ("believers, summed", "believed", max, "", None),
+    ("suspicions heard of by each node", "suspicions_per_node", median, "", None),
+    ("sent by each node", "sent_bytes_per_s", median, "B/s", None),
 )
 
 TABLES: Mapping[str, tuple[str, Sequence[Row]]] = {
@@ -104,7 +86,7 @@ TABLES: Mapping[str, tuple[str, Sequence[Row]]] = {
             f"From the moment it is made to when nodes have it on disk; {STATEMENTS} statements a run,"
             " one after the other, by random authors."
         ),
-        [*_spread_rows("spread")],
+        [*_spread_rows("spread", barred=True)],
     ),
     "The same with memberlist's parameters": (
         (
@@ -112,7 +94,10 @@ TABLES: Mapping[str, tuple[str, Sequence[Row]]] = {
             " with n; no fingerprints. The answer to a push/pull carries the difference only, so its bytes"
             " are a lower bound."
         ),
-        [*_spread_rows("memberlist"), *_rows("memberlist-idle", *_IDLE[:1])],
+        [
+            *_spread_rows("memberlist", barred=False),
+            *_rows("memberlist-idle", ("sent by each idle node", "sent_bytes_per_s", median, "B/s", None)),
+        ],
     ),
     "One lost statement": (
         (
@@ -121,9 +106,9 @@ TABLES: Mapping[str, tuple[str, Sequence[Row]]] = {
         ),
         _rows(
             "missed",
-            ("repaired (p95)", "repaired_s", percentile_95, "s", "1.5 s"),
-            ("bytes until then", "repaired_bytes", median, "B", "1 KB"),
-            ("bytes until two seconds later", "after_bytes", median, "B", ""),
+            ("repaired (p95)", "repaired_s", percentile_95, "s", 1.5),
+            ("bytes until then", "repaired_bytes", median, "B", 1e3),
+            ("bytes until two seconds later", "after_bytes", median, "B", None),
         ),
     ),
     "Idle and in sync": ("Nothing happens.", _rows("idle", *_IDLE)),
@@ -135,15 +120,15 @@ TABLES: Mapping[str, tuple[str, Sequence[Row]]] = {
         [
             *_rows(
                 "crash",
-                ("first to call it dead", "first_s", median, "s", ""),
-                ("dead to all (max)", "dead_to_all_s", max, "s", "15 s"),
-                ("other deaths, wrongly", "false_deaths", max, "", "0"),
-                ("alive to all again (max)", "alive_to_all_s", max, "s", "5 s"),
+                ("first to call it dead", "first_s", median, "s", None),
+                ("dead to all (max)", "dead_to_all_s", max, "s", 15.0),
+                ("other deaths, wrongly", "false_deaths", max, "", 0.0),
+                ("alive to all again (max)", "alive_to_all_s", max, "s", 5.0),
             ),
             *_rows(
                 "mass-restart",
-                ("all see all after a mass restart (max)", "all_see_all_s", max, "s", "15 s"),
-                ("sent by each for it", "sent_bytes_per_node", median, "B", ""),
+                ("all see all after a mass restart (max)", "all_see_all_s", max, "s", 15.0),
+                ("sent by each for it", "sent_bytes_per_node", median, "B", None),
             ),
         ],
     ),
@@ -156,32 +141,32 @@ TABLES: Mapping[str, tuple[str, Sequence[Row]]] = {
         "The cluster in halves; a tenth of the authors on each side change their statement meanwhile.",
         _rows(
             "split",
-            ("virtual seconds in halves", "seconds", median, "s", ""),
-            ("equal ownership everywhere", "equal_s", max, "s", "5 s"),
-            ("sent by each node until then", "sent_bytes_per_node", median, "B", "200 KB"),
-            ("by the busiest", "sent_bytes_max", max, "B", ""),
-            ("all see all", "all_see_all_s", max, "s", ""),
-            ("sent by each node until then", "sent_bytes_per_node_until_seen", median, "B", ""),
+            ("virtual seconds in halves", "seconds", median, "s", None),
+            ("equal ownership everywhere", "equal_s", max, "s", 5.0),
+            ("sent by each node until then", "sent_bytes_per_node", median, "B", 200e3),
+            ("by the busiest", "sent_bytes_max", max, "B", None),
+            ("all see all", "all_see_all_s", max, "s", None),
+            ("sent by each node until then", "sent_bytes_per_node_until_seen", median, "B", None),
         ),
     ),
     "A newcomer": (
         "It joins by three members, and the ring has 100,000 runs.",
         _rows(
             "newcomer",
-            ("knows all that is owned", "equal_s", max, "s", "2 s"),
-            ("serves", "ready_s", max, "s", ""),
-            ("received until it knows all", "received_bytes", median, "B", "2 MB"),
-            ("received in five seconds more", "received_bytes_after_5_s", median, "B", ""),
-            ("sent by it", "sent_bytes", median, "B", ""),
+            ("knows all that is owned", "equal_s", max, "s", 2.0),
+            ("serves", "ready_s", max, "s", None),
+            ("received until it knows all", "received_bytes", median, "B", 2e6),
+            ("received in five seconds more", "received_bytes_after_5_s", median, "B", None),
+            ("sent by it", "sent_bytes", median, "B", None),
         ),
     ),
     "What simulating costs": (
         "One process, all nodes idle.",
         _rows(
             "idle",
-            ("CPU for each virtual second", "cpu_s_per_s", median, "s", ""),
-            ("resident memory", "rss_bytes", median, "B", ""),
-            ("resident memory for each pair of nodes", "rss_bytes_per_pair", median, "B", ""),
+            ("CPU for each virtual second", "cpu_s_per_s", median, "s", None),
+            ("resident memory", "rss_bytes", median, "B", None),
+            ("resident memory for each pair of nodes", "rss_bytes_per_pair", median, "B", None),
         ),
     ),
 }

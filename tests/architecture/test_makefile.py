@@ -55,7 +55,18 @@ def test_help_lists_every_target(tmp_path: Path, path: Path) -> None:
     outcome = make(tmp_path, "help", path)
 
     listed = [line.split()[0] for line in outcome.stdout.splitlines()[1:]]
-    assert listed == ["help", "demo", "test", "check", "bench", "bench-scale", "sim", "wheel", "lock", "clean"]
+    assert listed == [
+        "help",
+        "demo",
+        "test",
+        "check",
+        "bench",
+        "bench-scale",
+        "sim",
+        "wheel",
+        "lock",
+        "clean",
+    ]
     assert not (tmp_path / ".venv").exists()
 
 

@@ -47,7 +47,7 @@ def test_a_death_that_is_none_is_counted(fleet: Fleet) -> None:
 
 
 def test_slow_nodes_are_slow(fleet: Fleet) -> None:
-    """Three tenths of the nodes, rounded up, take some packets seconds late, and the others take none late."""
+    """Three tenths of the nodes, rounded up, take some packets seconds late; the others take none late."""
     slowed(fleet, Random(1), 1.0)
 
     drawn = [[host.delayed() for _ in range(1000)] for host in fleet.running()]

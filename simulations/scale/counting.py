@@ -7,7 +7,7 @@ Does not know what packets mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 
 from simulations.network import Network, Port
@@ -69,6 +69,8 @@ class CountingNetwork(Network):
         self.accounts: dict[str, Account] = {}
         self.total = Traffic()
         """Sent by all."""
+        self.outside: dict[Endpoint, Callable[[Endpoint, Send], None]] = {}
+        """What takes packets to endpoints that are not in this network: called with the source."""
 
     def attach(self, name: str, endpoint: Endpoint, deliver: Callable[[bytes, Endpoint], None]) -> Port:
         """As of `Network`, with a port that counts."""
@@ -80,16 +82,21 @@ class CountingNetwork(Network):
             deliver(packet, source)
 
         port = super().attach(name, endpoint, arrived)
-        return _CountingPort(port, account.sent, self.total)
+        return _CountingPort(port, (account.sent, self.total), self.outside)
 
 
 class _CountingPort(Port):
     """A port that notes what is sent through another one."""
 
-    def __init__(self, port: Port, sent: Traffic, total: Traffic) -> None:
+    def __init__(
+        self,
+        port: Port,
+        counts: Sequence[Traffic],
+        outside: Mapping[Endpoint, Callable[[Endpoint, Send], None]],
+    ) -> None:
         self._port = port
-        self._sent = sent
-        self._total = total
+        self._counts = counts
+        self._outside = outside
 
     @property
     def endpoint(self) -> Endpoint:
@@ -97,9 +104,13 @@ class _CountingPort(Port):
 
     def send(self, effect: Send) -> None:
         size_bytes, stream = len(effect.packet), effect.channel is Channel.STREAM
-        self._sent.note(size_bytes, stream=stream)
-        self._total.note(size_bytes, stream=stream)
-        self._port.send(effect)
+        for count in self._counts:
+            count.note(size_bytes, stream=stream)
+        elsewhere = self._outside.get(effect.target)
+        if elsewhere is None:
+            self._port.send(effect)
+        else:
+            elsewhere(self.endpoint, effect)
 
     def close(self) -> None:
         self._port.close()

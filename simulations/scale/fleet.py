@@ -35,6 +35,7 @@ from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool, RingId
 PRESET = "lan"
 RANGES = "10.0.0.0/8"
 FIRST_HOST = int(IPv4Address("172.16.0.1"))
+FIRST_LOOPBACK_HOST = int(IPv4Address("127.1.0.1"))
 PORT = 6783
 FORMED_MS = 1_700_000_000_000
 """When the first node began to live, in milliseconds since 1970; a second before the next one."""
@@ -55,7 +56,9 @@ class Shape:
     runs_count: int = 0
     """In the ring, at least one for each node."""
     policy: str = "ours"
-    """How statements spread: a name in POLICIES of `simulations.scale.measures`."""
+    """How its nodes gossip: a name in `simulations.scale.policies`."""
+    loopback: bool = False
+    """Whether its endpoints are addresses that every Linux machine has."""
 
 
 class _Silence(Trace):
@@ -170,7 +173,7 @@ class Fleet:
 
     def _season(self) -> None:
         """Start all hosts, and let them settle."""
-        endpoints = [_endpoint(number) for number in range(len(self._lives))]
+        endpoints = [self._endpoint(number) for number in range(len(self._lives))]
         roster = [
             Rumour(life, endpoint, MemberState.ALIVE, 0)
             for life, endpoint in zip(self._lives, endpoints, strict=True)
@@ -203,6 +206,10 @@ class Fleet:
         host = Host(name, settings, self.timeline, self.network, self._trace, f"{self._seed}/{name}")
         self.hosts[name] = host
         return host
+
+    def _endpoint(self, number: int) -> Endpoint:
+        first = FIRST_LOOPBACK_HOST if self.shape.loopback else FIRST_HOST
+        return Endpoint(str(IPv4Address(first + number)), PORT)
 
     def _runs(self) -> Iterator[Run]:
         """A share for each node; and from the middle on small runs of owners that are gone."""
@@ -275,13 +282,9 @@ class Fleet:
         """One more host, not started, whose node joins by the first three."""
         number = len(self.hosts)
         join = tuple(host.settings.endpoint for host in [*self.hosts.values()][:3])
-        host = self._host(f"node-{number:04}", _endpoint(number), join)
+        host = self._host(f"node-{number:04}", self._endpoint(number), join)
         host.know(self._gossip, ())
         return host
-
-
-def _endpoint(number: int) -> Endpoint:
-    return Endpoint(str(IPv4Address(FIRST_HOST + number)), PORT)
 
 
 def _incarnation(number: int) -> int:

@@ -12,7 +12,7 @@ from functools import partial
 from random import Random
 from typing import TypeAlias
 
-from simulations.scale import bulk, members, spreading
+from simulations.scale import bulk, live, members, spreading
 from simulations.scale.fleet import Fleet, Shape
 from simulations.scale.spreading import Readings
 
@@ -36,10 +36,12 @@ class Measurement:
     seconds: Mapping[int, float] = field(default_factory=dict)
     """Virtual seconds that `run` is told to take, by nodes; empty: it is told nothing."""
     nodes_max: int = SIZES[-1]
+    loopback: bool = False
+    """As of `Shape`."""
 
     def shape(self, nodes: int) -> Shape:
         """The cluster that it is made with."""
-        return Shape(nodes, self.runs_count, self.policy)
+        return Shape(nodes, self.runs_count, self.policy, self.loopback)
 
     def seeds_count(self, nodes: int) -> int:
         """How many runs with so many nodes; 0 if it is not made with so many."""
@@ -104,7 +106,10 @@ def _all() -> tuple[Measurement, ...]:
         ),
     ]
     joining = Measurement(name="newcomer", run=bulk.newcomer, seeds=once, runs_count=100_000, nodes_max=1000)
-    return (*ours, *theirs, joining)
+    real = Measurement(
+        name="daemon", run=live.daemon, seeds={0: 1}, seconds={0: 60.0}, nodes_max=1000, loopback=True
+    )
+    return (*ours, *theirs, joining, real)
 
 
 ALL: Mapping[str, Measurement] = {one.name: one for one in _all()}

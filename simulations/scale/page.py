@@ -85,6 +85,8 @@ def shown(value: float | None, unit: str) -> str:
         return f"{value / power:.3g} {letter}"
     if unit == "s" and 0 < value < 1:
         return f"{1000 * value:.3g} ms"
+    if unit == "%":
+        return f"{100 * value:.3g} %"
     number = f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"  # noqa: PLR2004 - three digits
     return f"{number} {unit}" if unit and not unit.startswith("/") else number + unit
 

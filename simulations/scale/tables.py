@@ -160,6 +160,20 @@ TABLES: Mapping[str, tuple[str, Sequence[Row]]] = {
             ("sent by it", "sent_bytes", median, "B", None),
         ),
     ),
+    "One real daemon": (
+        (
+            "A daemon on this machine joins the simulated cluster, whose nodes live in real time for it and"
+            " have sockets on loopback; then nothing happens, and last it gets a thousand datagrams a second."
+        ),
+        _rows(
+            "daemon",
+            ("members that it sees", "members", median, "", None),
+            ("CPU while idle", "cpu_share", median, "%", 0.01),
+            ("resident memory", "rss_bytes", median, "B", 80 * 2**20),
+            ("CPU for a datagram more, with its answer", "datagram_s", median, "s", None),
+            ("simulated nodes late by up to", "lag_s", median, "s", None),
+        ),
+    ),
     "What simulating costs": (
         "One process, all nodes idle.",
         _rows(

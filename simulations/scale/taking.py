@@ -68,16 +68,18 @@ def take(
 
 def _build(shape: Shape, tell: Callable[[str], None]) -> Fleet:
     began = time.monotonic()
+    gc.collect()  # the cluster before this one
+    gc.disable()
     fleet = Fleet(shape, POLICIES[shape.policy], f"scale/{shape.nodes}")
-    gc.collect()
-    gc.freeze()  # what there is now stays; looking through it again and again takes most of the time else
+    gc.enable()
+    gc.freeze()  # what there is now stays, and takes long to look through
     words = f"{shape.nodes} nodes" + (f" and {shape.runs_count} runs" if shape.runs_count else "")
     tell(f"a cluster of {words}, {shape.policy}: built in {time.monotonic() - began:.1f} s")
     return fleet
 
 
 def _forked(one: Measurement, fleet: Fleet, seed: int) -> Readings:
-    """One run on a copy of the cluster, which costs memory only where it is changed."""
+    """One run on a copy of the cluster, which costs memory where it is touched: in the end, as much again."""
     context = get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_send, args=(theirs, one, fleet, seed))

@@ -24,11 +24,13 @@ from simulations.trace import Trace
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.config.pools import parse_pools
 from weaveipam.gossip.gossip import Gossip
+from weaveipam.gossip.seal import SESSION_BYTES, Seal
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import MakeGossip, Node, Settings
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Durability, Persist
-from weaveipam.protocol.messages import Header, Message, Ownership, Rumour, Sync
+from weaveipam.protocol.keyring import UNSEALED, Key, KeyRing
+from weaveipam.protocol.messages import Header, Message, Ownership, Rumour
 from weaveipam.protocol.records import Acquaintance, Born, Identity, Owned, Record
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool, RingId
 
@@ -39,6 +41,7 @@ FIRST_LOOPBACK_HOST = int(IPv4Address("127.1.0.1"))
 PORT = 6783
 FORMED_MS = 1_700_000_000_000
 """When the first node began to live, in milliseconds since 1970; a second before the next one."""
+KEYRING = KeyRing((Key(b"sixteen bytes..."),))
 ACQUAINTANCES = 4
 """Other nodes that a disk remembers when its node starts again."""
 FOREIGN_RUN_ADDRESSES = 64
@@ -58,7 +61,7 @@ class Shape:
     policy: str = "ours"
     """How its nodes gossip: a name in `simulations.scale.policies`."""
     loopback: bool = False
-    """Whether its endpoints are addresses that every Linux machine has."""
+    """Whether its endpoints are addresses that every Linux machine has; packets are not sealed then."""
 
 
 class _Silence(Trace):
@@ -120,8 +123,16 @@ class Host(Machine):
     def know(self, gossip: MakeGossip, roster: Sequence[Rumour]) -> None:
         """Let nodes that start here from now on gossip like that, and know those members from the start."""
 
-        def made(me: Peer, endpoint: Endpoint, settings: GossipSettings, rng: Random, now: float) -> Gossip:
-            self.gossip = gossip(me, endpoint, settings, rng, now)
+        def made(  # those of `Gossip`
+            me: Peer,
+            endpoint: Endpoint,
+            settings: GossipSettings,
+            rng: Random,
+            now: float,
+            *,
+            size: Callable[[Message], int],
+        ) -> Gossip:
+            self.gossip = gossip(me, endpoint, settings, rng, now, size=size)
             for rumour in roster:
                 self.gossip.members.hear(rumour, now)
             return self.gossip
@@ -164,6 +175,7 @@ class Fleet:
         self._trace = _Silence(lambda: 0.0)
         self._seed = seed
         self._gossip = gossip
+        self._seal = Seal(UNSEALED if shape.loopback else KEYRING, bytes(SESSION_BYTES))
         self._epochs: dict[str, int] = {}
         self._shares: dict[str, Run] = {}
         self._lives = [Peer(f"node-{number:04}", _incarnation(number)) for number in range(shape.nodes)]
@@ -187,10 +199,6 @@ class Fleet:
             disk = _ThinDisk(Random(rng.random()), common, (Identity(life), *met))
             host.disk = disk
             host.know(self._gossip, roster)
-            # Before the start, so that the first thing that the node hears is that all is well.
-            other = roster[life == roster[0].peer]
-            told = Sync(reply=False, birth=None, rings=(), members=())
-            host.deliver(self.packet(other.peer, other.endpoint, (told,)), other.endpoint)
             host.start()
             host.know(self._gossip, ())
             disk.own = (Identity(life), *rng.sample(met, min(ACQUAINTANCES, len(met))))
@@ -201,6 +209,7 @@ class Fleet:
             endpoint=endpoint,
             join=join,
             gossip=GossipSettings.preset(PRESET),
+            keyring=self._seal.ring,
             allocation=AllocationSettings.preset(PRESET),
         )
         host = Host(name, settings, self.timeline, self.network, self._trace, f"{self._seed}/{name}")
@@ -260,7 +269,8 @@ class Fleet:
 
     def packet(self, peer: Peer, endpoint: Endpoint, messages: Sequence[Message]) -> bytes:
         """As a member of the cluster sends it."""
-        return codec.encode_packet(Header(codec.cluster_id(self._birth), peer, endpoint), messages)
+        header = Header(codec.cluster_id(self._birth), peer, endpoint)
+        return self._seal.seal(codec.encode_content(header, messages), stream=False)
 
     def state(self, host: Host) -> tuple[int, int]:
         """

@@ -20,15 +20,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from ring.ring import Peer
 from weaveipam.gossip.gossip import Digest, Effect, Gossip, Repair
 from weaveipam.gossip.members import Member
 from weaveipam.gossip.push import Push
 from weaveipam.gossip.settings import GossipSettings
-from weaveipam.protocol import codec
-from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX
 from weaveipam.protocol.messages import Header, Message, Ownership, Tell
-from weaveipam.protocol.values import Endpoint
 
 GOSSIP_S = 0.2
 """GossipInterval."""
@@ -147,13 +143,8 @@ class MemberlistPush(Push):
 class MemberlistGossip(Gossip):
     """Ours, but for how statements spread and what repairs."""
 
-    def __init__(
-        self, me: Peer, endpoint: Endpoint, settings: GossipSettings, rng: Random, now: float
-    ) -> None:
-        super().__init__(me, endpoint, settings, rng, now)
-        budget_bytes = DATAGRAM_BYTES_MAX - codec.HEADER_BYTES_MAX
-        self._push = MemberlistPush(settings, rng, codec.encoded_size, budget_bytes, now)
-        self._exchange_at = now + rng.random() * PUSH_PULL_S
+    _PUSH = MemberlistPush
+    _exchange_at = math.inf
 
     @property
     def wake_at(self) -> float:
@@ -163,7 +154,9 @@ class MemberlistGossip(Gossip):
     def wake(self, digest: Digest, now: float) -> list[Effect]:
         """As of `Gossip`, and the exchange with a random member that is due."""
         effects = super().wake(digest, now)
-        if self._exchange_at <= now:
+        if self._exchange_at == math.inf:
+            self._exchange_at = now + self._rng.random() * PUSH_PULL_S
+        elif self._exchange_at <= now:
             members = self.members.alive()
             self._exchange_at = now + push_pull_s(1 + len(members))
             if members:

@@ -7,17 +7,12 @@ Does not know what is measured.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from random import Random
 
-from ring.ring import Peer
 from simulations.scale.memberlist import MemberlistGossip
 from weaveipam.gossip.gossip import Gossip
 from weaveipam.gossip.members import Member
 from weaveipam.gossip.push import Push
-from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import MakeGossip
-from weaveipam.protocol import codec
-from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX
 from weaveipam.protocol.messages import Ownership, Tell
 from weaveipam.protocol.values import Endpoint
 
@@ -39,16 +34,12 @@ class _SelectivePush(Push):
 class SelectiveGossip(Gossip):
     """Ours, but that no push goes to one member, and none rides on other packets."""
 
-    def __init__(
-        self, me: Peer, endpoint: Endpoint, settings: GossipSettings, rng: Random, now: float
-    ) -> None:
-        super().__init__(me, endpoint, settings, rng, now)
-        budget_bytes = DATAGRAM_BYTES_MAX - codec.HEADER_BYTES_MAX
-        self._push = self._selective = _SelectivePush(settings, rng, codec.encoded_size, budget_bytes, now)
+    _PUSH = _SelectivePush
 
     def push_past(self, endpoint: Endpoint) -> None:
         """From now on, past the one that listens there."""
-        self._selective.past = endpoint
+        assert isinstance(self._push, _SelectivePush)
+        self._push.past = endpoint
 
 
 POLICIES: Mapping[str, MakeGossip] = {

@@ -40,7 +40,8 @@ class Census:
         self._counts = array("L", bytes(array("L").itemsize * PLACES))
         self.fingerprint = 0
         """The sum of the digests of all that are there, modulo 2^64."""
-        self._add(members.me, 1)
+        for one in (members.me, *members.alive()):
+            self._add(one, 1)
 
     def note(self, change: Change) -> None:
         """Follow what is believed of a member from now on."""

@@ -23,6 +23,7 @@ class Donor:
     """Somebody to ask."""
 
     name: str
+    present: bool = True
 
     @property
     def peer(self) -> Peer:

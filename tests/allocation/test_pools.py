@@ -96,4 +96,4 @@ def test_hints_are_powers_of_two() -> None:
     pools.gain(V4, Range(16, 32))
     (hint,) = pools.hints()
 
-    assert ("red", V4, 5) == (hint.pool, hint.ring, hint.bucket)
+    assert ("red", Family.V4, 5) == (hint.pool, hint.family, hint.bucket)

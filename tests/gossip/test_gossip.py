@@ -376,7 +376,7 @@ def test_hints_are_those_of_the_last_ping_or_ack() -> None:
     """What a member says that it could give away is remembered, from its pings and its acks."""
     mine = gossip()
     mine.heard(HIS, 100.0)
-    few, many = ((FreeHint("default", V4, bucket),) for bucket in (3, 9))
+    few, many = ((FreeHint("default", Family.V4, bucket),) for bucket in (3, 9))
 
     mine.receive(HIS, Ping(1, ME, 7, few), DIGEST, 100.0)
     assert few == mine.members.hints_of(HIM)

@@ -13,7 +13,7 @@ from ring.address import Family
 from ring.ring import Peer
 from weaveipam.gossip.members import OVERRIDES, REFUTATIONS_MAX, Age, Members, supersedes
 from weaveipam.protocol.messages import FreeHint, Rumour
-from weaveipam.protocol.values import Endpoint, MemberState, RingId
+from weaveipam.protocol.values import Endpoint, MemberState
 
 ALIVE, SUSPECT, DEAD, LEFT = MemberState
 HERE = Endpoint("192.0.2.1", 6783)
@@ -190,7 +190,7 @@ def test_a_refutation_out_of_bounds_is_ignored() -> None:
 def test_hints_are_of_one_life() -> None:
     """What a life could give away is remembered for it alone, and only if it is known."""
     members = table()
-    hints = (FreeHint("default", RingId("default", Family.V4), 9),)
+    hints = (FreeHint("default", Family.V4, 9),)
     members.note_hints(HIM, hints)
 
     assert members.hints_of(HIM) == ()

@@ -627,6 +627,19 @@ def test_what_one_packet_brings_about_is_durable_before_anything_tells_of_it(thr
     assert {0} == {run.token.epoch for run in early[0].runs}
 
 
+def test_nothing_is_granted_to_the_dead(three: Any) -> None:
+    """A late request of a member that is dead gets nothing, as nobody would have it but a removal."""
+    dead = three.hosts["c"].peer
+    three.crash("c")
+    three.run(10)
+    before = owners(three, "a")
+    said = told(hear(three, "a", "c", SpaceRequest(7, "blue", V4, (), 1, Need.FREE)))
+
+    assert three.states("a")[dead.name] is MemberState.DEAD
+    assert SpaceRefusal(7, Refused.NOT_READY) in said
+    assert before == owners(three, "a")
+
+
 def test_a_birth_of_which_no_cluster_can_come_is_not_joined(cluster: MakeCluster) -> None:
     """An unformed daemon survives a birth without seeds, says so, and goes on asking."""
     lone = cluster()

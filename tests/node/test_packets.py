@@ -16,7 +16,7 @@ from weaveipam.protocol import codec
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Channel, Send
 from weaveipam.protocol.keyring import UNSEALED
 from weaveipam.protocol.messages import FreeHint, Message, Ping, Rumour
-from weaveipam.protocol.values import Endpoint, MemberState, RingId
+from weaveipam.protocol.values import Endpoint, MemberState
 
 ME, HERE, THERE = Peer("me", 1), Endpoint("me", 1), Endpoint("you", 1)
 
@@ -67,8 +67,7 @@ def test_much_at_once_goes_on_a_stream(packets: Packets) -> None:
 
 def test_what_fits_into_no_datagram_goes_on_a_stream(packets: Packets) -> None:
     """One message that is too long for a datagram does not stop those beside it."""
-    ring = RingId("default", Family.V4)
-    long = Ping(1, Peer("n", 1), 7, (FreeHint("p" * 250, ring, 3),) * 6)
+    long = Ping(1, Peer("n", 1), 7, (FreeHint("p" * 250, Family.V4, 3),) * 6)
     sends = list(packets.sends(THERE, [*pings(1), long, *pings(1)]))
 
     assert [*pings(1), long, *pings(1)] == said(sends)

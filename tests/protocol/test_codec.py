@@ -102,7 +102,7 @@ def pool_range(family: Family) -> st.SearchStrategy[PoolRange]:
     return st.builds(PoolRange, st.just(family), span(family), length, gateway, some(span(family)))
 
 
-HINT = st.builds(FreeHint, TEXT, FAMILY.flatmap(ring), st.integers(0, 129))
+HINT = st.builds(FreeHint, TEXT, FAMILY, st.integers(0, 129))
 POOL = st.builds(Pool, TEXT, TEXT, some(FAMILY.flatmap(pool_range)))
 BIRTH = st.builds(Birth, st.binary(min_size=16, max_size=16), some(PEER), some(POOL))
 RUMOUR = st.builds(messages.Rumour, PEER, ENDPOINT, st.sampled_from(MemberState), U64)

@@ -161,8 +161,10 @@ class Allocator:
             return []
         part = Part(asked.pool, asked.ring)
         member = self._neighbours.get(header.sender.name)
-        if not self.serving or member is None or member.peer != header.sender:
-            # A life that is over asks by a late packet: what it were given, nobody would have.
+        present = member is not None and member.peer == header.sender and member.present
+        if not self.serving or not present:
+            # Late packets ask for a life that is over, or a daemon that is dead: what it were given, nobody
+            # would have.  One that only seems so will ask again, once it has contradicted.
             return [Tell(header.endpoint, SpaceRefusal(asked.request, Refused.NOT_READY))]
         what = self._donate(part, asked)
         if what is None:
@@ -417,7 +419,7 @@ class Allocator:
             one.peer: sum(
                 (1 << hint.bucket) >> 1
                 for hint in self._neighbours.hints_of(one.peer)
-                if (hint.pool, hint.ring) == part
+                if hint.pool == part.pool and hint.family is part.ring.family
             )
             for one in owners
         }

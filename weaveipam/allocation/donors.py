@@ -40,6 +40,10 @@ class Neighbour(Protocol):
     def endpoint(self) -> Endpoint:
         """Where it listens."""
 
+    @property
+    def present(self) -> bool:
+        """Whether it seems to be there."""
+
 
 class Neighbours(Protocol):
     """Who can be asked; only a hint, so it may be wrong at any time."""

@@ -143,7 +143,7 @@ class Pools:
     def hints(self) -> tuple[FreeHint, ...]:
         """About how much this node could give away of each part; parts with nothing free are left out."""
         return tuple(
-            FreeHint(part.pool, part.ring, stock.space.free_count.bit_length())
+            FreeHint(part.pool, part.ring.family, stock.space.free_count.bit_length())
             for part, stock in self.stocks.items()
             if stock.space.free_count
         )

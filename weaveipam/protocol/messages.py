@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
-from ring.address import Range
+from ring.address import Family, Range
 from ring.ring import Peer, Run
 from weaveipam.protocol.effects import Persist, Reply, Report
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, RingId
@@ -44,7 +44,7 @@ class FreeHint:
     """About how much of a pool its sender could give away; coarse, and allowed to be wrong."""
 
     pool: str
-    ring: RingId
+    family: Family
     bucket: int
     """0: nothing free; n: at least 2^(n-1) addresses."""
 

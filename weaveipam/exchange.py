@@ -7,6 +7,7 @@ Does not know when to compare, nor how packets travel.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 
 from ring.ring import TOTALS
@@ -27,6 +28,9 @@ from weaveipam.protocol.messages import (
 )
 from weaveipam.protocol.values import Endpoint
 
+SPARE = 4096
+"""Statements and fingerprints that may answer one packet, besides twice as many as there are statements."""
+
 
 class Exchange:
     """What one node says about what it knows, to whoever knows something else."""
@@ -35,6 +39,8 @@ class Exchange:
         self._gossip = gossip
         self._allocator = allocator
         self._asked = rng.getrandbits(64)
+        self._said = 0
+        """Statements and fingerprints that answer the packet at hand."""
 
     @property
     def fingerprint(self) -> int:
@@ -53,25 +59,30 @@ class Exchange:
         """Whether this process asked for what ends with this."""
         return told.asked == self._asked
 
+    def next_packet(self) -> None:
+        """What is received from now on is of another packet; see `_enough`."""
+        self._said = 0
+
     def receive(
         self, header: Header, told: Outline | Sync | RingShare | MemberShare, now: float
     ) -> list[Step]:
         """What follows from a member's outline, wish or share."""
+        steps: list[Step]
         match told:
             case Outline():
-                answer = repair.answer(told, self._table(told.ring))
-                return [Tell(header.endpoint, one) for one in answer]
+                answer = [] if self._enough() else repair.answer(told, self._table(told.ring))
+                return [self._tell(header, one) for one in answer]
             case Sync():
-                return [
-                    Tell(header.endpoint, one, stream=True)
-                    for one in (*self._all_beyond(told), Synced(told.asked))
-                ]
+                steps = [self._tell(header, one, stream=True) for one in self._all_beyond(told)]
+                ended = [] if self._enough() else [Tell(header.endpoint, Synced(told.asked), stream=True)]
+                return [*steps, *ended]
             case RingShare():
                 learned = self._allocator.learn(Ownership(told.ring, told.runs), now)
-                lacking = self._allocator.holdings.rings.lacking(told) if told.asks else None
+                asks = told.asks and not self._enough()
+                lacking = self._allocator.holdings.rings.lacking(told) if asks else None
                 # Not passed on: whoever else lacks it will find out in the same way, and few do.
-                steps: list[Step] = [one for one in learned if not isinstance(one, Publish)]
-                return steps if lacking is None else [*steps, Tell(header.endpoint, lacking)]
+                steps = [one for one in learned if not isinstance(one, Publish)]
+                return steps if lacking is None else [*steps, self._tell(header, lacking)]
             case MemberShare():
                 return self._members_shared(header, told, now)
 
@@ -79,17 +90,38 @@ class Exchange:
         steps: list[Step] = []
         for rumour in told.rumours:
             steps += self._gossip.rumoured(header, rumour, now)
-        lacking = self._gossip.census.lacking(told)
-        return steps if lacking is None else [*steps, Tell(header.endpoint, lacking)]
+        lacking = None if self._enough() else self._gossip.census.lacking(told)
+        return steps if lacking is None else [*steps, self._tell(header, lacking)]
 
-    def _all_beyond(self, told: Sync) -> list[repair.Share]:
+    def _all_beyond(self, told: Sync) -> Iterator[repair.Share]:
         """Everything wherever this node knows something else, in tables that were not told of too."""
-        shares = [share for one in told.outlines for share in repair.shares(one, self._table(one.ring))]
+        for one in told.outlines:
+            if self._enough():
+                return
+            yield from repair.shares(one, self._table(one.ring))
         named = frozenset(one.ring for one in told.outlines)
-        return [
-            *shares,
-            *(table.share(0, table.places) for name, table in self._tables() if name not in named),
-        ]
+        for name, table in self._tables():
+            if name not in named and not self._enough():
+                yield table.share(0, table.places)
+
+    def _tell(self, header: Header, said: Outline | repair.Share, *, stream: bool = False) -> Tell:
+        match said:
+            case Outline():
+                self._said += 1 + len(said.lengths)
+            case RingShare():
+                self._said += 1 + len(said.runs)
+            case MemberShare():
+                self._said += 1 + len(said.rumours)
+        return Tell(header.endpoint, said, stream)
+
+    def _enough(self) -> bool:
+        """
+        Whether one packet has had more answers than any that asks for everything once.
+
+        However often it asks for the same, what it makes this node say is so bounded; an end of a `Sync` is
+        not said then, and a walk that was cut off is begun anew.
+        """
+        return self._said > SPARE + 2 * sum(table.count(0, table.places) for _, table in self._tables())
 
     def _tables(self) -> list[tuple[repair.Name, repair.Table]]:
         return [*self._allocator.holdings.rings.tables(), (None, self._gossip.census)]

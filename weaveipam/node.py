@@ -203,6 +203,7 @@ class Node:
             steps += self._formation.meet(header.sender, header.endpoint)
             steps += self._gossiped(self._gossip.heard(header, now))
             self._guard.heard(header.sender.name, key)
+            self._exchange.next_packet()
             for message in told:
                 steps += self._hear_member(header, message, now)
         else:

@@ -83,7 +83,8 @@ class Packets:
         said = [entry for one in messages if (entry := dialect.encode_message(one))]
         if stream or sum(map(len, said)) > BULK_BYTES:
             if said:
-                yield self._packet(target, dialect, said, Channel.STREAM)
+                # More than one packet holds nobody asks for in good faith; all of it is repeated if need be.
+                yield self._packet(target, dialect, said[: codec.MESSAGES_MAX], Channel.STREAM)
             return
         entries: list[bytes] = []
         for entry in said:

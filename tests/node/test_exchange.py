@@ -8,13 +8,24 @@ from typing import Any
 import pytest
 
 from ring.address import Family
-from ring.ring import Ring, Token
+from ring.ring import Peer, Ring, Token
 from weaveipam.exchange import Exchange
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Channel, Send
-from weaveipam.protocol.messages import Ownership, Rumour, Synced
+from weaveipam.protocol.messages import (
+    Header,
+    MemberShare,
+    Message,
+    Outline,
+    Ownership,
+    Ping,
+    RingShare,
+    Rumour,
+    Sync,
+    Synced,
+)
 from weaveipam.protocol.requests import Allocate, Release
-from weaveipam.protocol.values import MemberState, Pool, RingId
+from weaveipam.protocol.values import Endpoint, MemberState, Pool, RingId
 
 MakePool = Callable[..., Pool]
 V4 = RingId("default", Family.V4)
@@ -40,6 +51,13 @@ def fingerprints(cluster: Any) -> set[int]:
 def says(*kinds: type) -> Callable[[str, Send], bool]:
     """Whether a packet says something of those kinds."""
     return lambda _name, send: any(isinstance(one, kinds) for one in codec.decode_packet(send.packet)[1])
+
+
+def packets(cluster: Any, *told: Message) -> list[Send]:
+    """What "a" sends when it hears that from "b"."""
+    header = Header(cluster.hosts["a"].node._cluster_id, Peer("b", 1), Endpoint("b", 1))
+    effects = cluster.hosts["a"].node.receive(codec.encode_packet(header, told), header.endpoint, cluster.now)
+    return [one for one in effects if isinstance(one, Send)]
 
 
 def move_space(cluster: Any) -> None:
@@ -143,3 +161,38 @@ def test_what_changed_in_memory_is_found_and_repaired(five: Any) -> None:
     assert rings[V4] == whole
     assert "memory-damaged" in five.events("e")
     assert len(fingerprints(five)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Sync(1, ()),
+        Sync(1, (Outline(V4, 0, (1 << 32,), b"differs"[:6]),) * 20),
+        RingShare(0, 1 << 32, True, V4, ()),
+        MemberShare(0, 1 << 10, True, ()),
+        Outline(V4, 0, (1 << 32,), b"differs"[:6]),
+        Outline(None, 0, (1 << 10,), b"differs"[:6]),
+    ],
+)
+def test_asking_many_times_in_one_packet_does_not_multiply_the_answer(five: Any, asked: Message) -> None:
+    """Whatever one packet asks for, and however often, its answer has a bound that does not depend on it."""
+    move_space(five)
+    sent = packets(five, *[asked] * 4000)
+
+    assert sent
+    assert sum(len(one.packet) for one in sent) < 50_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "told",
+    [
+        Ping(1, Peer("a", 1), 0),
+        MemberShare(0, 1, False, (Rumour(Peer("a", 0), Endpoint("a", 1), MemberState.ALIVE, 0),) * 2),
+    ],
+)
+def test_more_answers_than_a_packet_holds_raise_nothing(five: Any, told: Message) -> None:
+    """A packet full of messages that are all answered is answered with packets that can be read."""
+    for one in packets(five, *[told] * codec.MESSAGES_MAX):
+        assert codec.decode_packet(one.packet)

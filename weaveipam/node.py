@@ -21,7 +21,7 @@ from ring.ring import Peer
 from weaveipam import __version__
 from weaveipam.allocation import views
 from weaveipam.allocation.allocator import Allocator
-from weaveipam.allocation.formation import Formation, Wish, is_sound
+from weaveipam.allocation.formation import ACQUAINTANCES_MAX, Formation, Wish, is_sound
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.errors import PeerError
 from weaveipam.exchange import Exchange
@@ -92,6 +92,8 @@ SYNC_PEERS = 3
 """Members asked at a time for what this node lacks before it serves."""
 AUDIT_S = 10.0
 """Seconds between two looks at some runs in memory: at 100,000 it takes some 70 minutes to see them all."""
+SYNC_GROWTH = 8
+"""Times as many are asked at each further attempt as long as nobody is heard: most may be gone."""
 REJOIN_S = 5.0
 """Seconds between two attempts of a node to reach those it was told of or has met, and does not see."""
 
@@ -149,6 +151,8 @@ class Node:
         self._cluster_id = UNFORMED
         self._restored: list[Step] = []
         self._sync_at = math.inf
+        self._sync_peers = SYNC_PEERS
+        """How many to ask next."""
         self._serve_at = math.inf
         self._name_taken = ""
         self._audit_at = now + AUDIT_S
@@ -422,8 +426,11 @@ class Node:
         if self._allocator.serving and members.alive_count:
             missed = self._formation.missing_from(members.endpoints())
             return [Tell(self._rng.choice(missed), members.me.rumour())] if missed else []
-        known = self._formation.endpoints()
-        return [self._exchange.ask(one) for one in self._rng.sample(known, min(len(known), SYNC_PEERS))]
+        heard = [one.endpoint for one in members.alive()]
+        known = heard or self._formation.endpoints()
+        count = min(len(known), SYNC_PEERS if heard else self._sync_peers)
+        self._sync_peers = min(self._sync_peers * SYNC_GROWTH, ACQUAINTANCES_MAX)
+        return [self._exchange.ask(one) for one in self._rng.sample(known, count)]
 
     def _audit(self, now: float) -> list[Step]:
         """Now and then make sure of some of what is in memory; no timer of its own, as probing has one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from weaveipam.protocol.messages import (
     Sync,
     Synced,
 )
+from weaveipam.protocol.records import Acquaintance
 from weaveipam.protocol.requests import Allocate, Release
 from weaveipam.protocol.values import Endpoint, MemberState, Pool, RingId
 
@@ -111,6 +113,21 @@ def test_a_node_that_comes_back_serves_once_it_knows_what_it_missed(five: Any) -
 
     assert five.status("e").ready
     assert five.ring("e", V4).runs == five.ring("a", V4).runs
+
+
+def test_one_of_many_who_is_there_is_found_before_a_node_serves(five: Any) -> None:
+    """A node that comes back serves only with what a member told it, though most it has met are gone."""
+    for number in range(2000):
+        gone = Acquaintance(Peer(f"gone{number}", 1), Endpoint(f"gone{number}", 1))
+        five.hosts["e"].disk[gone.record_key] = codec.encode_record(gone)
+    five.hosts["e"].settings = replace(five.hosts["e"].settings, join=())
+    five.crash("e")
+    five.run(5)
+    five.start("e")
+    five.run(0.6)
+
+    assert five.status("e").ready
+    assert "serving-alone" not in five.events("e")
 
 
 def test_what_answers_an_earlier_process_proves_nothing(five: Any) -> None:

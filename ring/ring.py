@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple, TypeAlias
 
 from ring.address import Range
@@ -129,7 +129,7 @@ class Ring:
     (True, None)
     """
 
-    __slots__ = ("_chunk_runs_max", "_count", "_firsts", "chunks")
+    __slots__ = ("_chunk_runs_max", "_count", "_firsts", "_ranks", "_sums", "_weight", "chunks")
 
     def __init__(self, chunks: tuple[Chunk, ...], firsts: list[int], count: int, chunk_runs_max: int) -> None:
         """Of chunks that keep the invariant; use `of`."""
@@ -138,6 +138,11 @@ class Ring:
         """In order; for comparing rings that share some."""
         self._firsts = firsts
         self._count = count
+        self._ranks: list[int] = []
+        """How many runs are before each chunk, and how many there are; empty until somebody asks."""
+        self._weight: Weight | None = None
+        self._sums: list[int] = []
+        """Of the weights of the runs before each chunk, and of all."""
 
     @classmethod
     def of(cls, runs: Iterable[Run], *, chunk_runs_max: int = CHUNK_RUNS_MAX) -> Ring:
@@ -215,28 +220,32 @@ class Ring:
             ]
 
     def rank(self, address: int) -> int:
-        """How many runs start before an address; linear in the chunks."""
+        """How many runs start before an address."""
         index = bisect_left(self._firsts, address)
         if not index:
             return 0
-        whole = sum(len(chunk.starts) for chunk in self.chunks[: index - 1])
-        return whole + bisect_left(self.chunks[index - 1].starts, address)
+        return self._before()[index - 1] + bisect_left(self.chunks[index - 1].starts, address)
 
     def nth(self, rank: int) -> Run:
-        """The run before which so many start; linear in the chunks."""
-        for chunk in self.chunks:
-            if rank < len(chunk.runs):
-                return chunk.runs[rank]
-            rank -= len(chunk.runs)
-        raise IndexError(rank)
+        """
+        The run before which so many start.
+
+        Raises:
+            IndexError: there are no more than that.
+        """
+        index = bisect_right(self._before(), rank) - 1
+        return self.chunks[index].runs[rank - self._ranks[index]]
 
     def total(self, what: Range, weight: Weight) -> int:
         """
         The sum of the weights of all runs that start in a range, modulo 2^64.
 
-        Cost: linear in the chunks; a chunk asks for weights when it is first looked at, and remembers those
-            of one weight.
+        Cost: a look-up, but for the first one, which is linear in the chunks; a chunk asks for weights when
+            it is first looked at, and remembers those of one weight.
         """
+        if weight is not self._weight:
+            self._sums = list(accumulate((one.totals(weight)[-1] for one in self.chunks), initial=0))
+            self._weight = weight
         return (self._total_before(what.stop, weight) - self._total_before(what.start, weight)) % TOTALS
 
     def _total_before(self, address: int, weight: Weight) -> int:
@@ -244,8 +253,12 @@ class Ring:
         if not index:
             return 0
         last = self.chunks[index - 1]
-        whole = sum(chunk.totals(weight)[-1] for chunk in self.chunks[: index - 1])
-        return whole + last.totals(weight)[bisect_left(last.starts, address)]
+        return self._sums[index - 1] + last.totals(weight)[bisect_left(last.starts, address)]
+
+    def _before(self) -> list[int]:
+        if not self._ranks:
+            self._ranks = list(accumulate((len(chunk.runs) for chunk in self.chunks), initial=0))
+        return self._ranks
 
     def owned_by(self, peer: Peer) -> Iterator[Run]:
         """The runs that a peer owns, in order; linear in all runs."""

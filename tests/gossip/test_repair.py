@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
+from time import process_time
 from typing import TypeAlias
 
 import pytest
@@ -173,6 +175,18 @@ def test_who_was_away_is_told_little_more_than_what_changed() -> None:
 
     assert behind.ring == ahead.ring
     assert sum(len(share.runs) for share in shares if isinstance(share, RingShare)) <= 20 * 20
+
+
+@pytest.mark.slow
+def test_no_outline_takes_long() -> None:
+    """The finest outline of a large ring is answered in well under a second, also if all of it differs."""
+    table = Side(ring_of(100_000, Random(6))).table
+    (outline,) = repair.sync([(V4, table)])
+    began_s = process_time()
+    said = repair.answer(replace(outline, prints=bytes(len(outline.prints))), table)
+
+    assert len(said) == len(outline.lengths) == 1024
+    assert process_time() - began_s < 0.5
 
 
 @given(st.integers(0, 1 << 33), st.lists(st.integers(1, 1 << 32), min_size=1, max_size=8), st.binary())

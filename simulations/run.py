@@ -114,7 +114,7 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
         "preset": preset,
         "pools": f"{len(pools)} of {size} addresses",
         "clients": _described(habits),
-        "packets": f"under key {layout.keyring.used.id}" if layout.keyring != UNSEALED else "without a seal",
+        "seal": f"under key {layout.keyring.used.id}" if layout.keyring != UNSEALED else "without a seal",
         **strengths,
     }
 

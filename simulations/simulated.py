@@ -23,6 +23,7 @@ from simulations.observer import Observer
 from simulations.pools import is_mixed, size_of
 from simulations.releases import RELEASES, Release
 from simulations.seasoned import season
+from simulations.stage import UNOPENED
 from simulations.world import World
 from weaveipam.protocol.keyring import Key, KeyRing
 
@@ -36,8 +37,6 @@ FORMED_MAX = 200
 """Machines up to which a cluster forms as the run begins; a larger one was formed long ago."""
 ASKERS_MAX = 8
 """Daemons that are asked for them."""
-UNOPENED = ("unsealed-packet", "unknown-key", "forged-packet")
-"""What a daemon reports of packets that it cannot open, but for those that it had opened before."""
 SETTLE_ROUNDS = 150.0
 """
 Rounds of probes within which a healed cluster agrees.

@@ -13,6 +13,9 @@ from typing import Protocol
 from simulations.releases import Release
 from weaveipam.protocol.keyring import Key
 
+UNOPENED = frozenset({"unsealed-packet", "unknown-key", "forged-packet"})
+"""What a daemon reports of packets that it cannot open, but for those that it had opened before."""
+
 
 class CannotError(Exception):
     """This stage has no means for it; the message says what is missing.  The run goes on without it."""

@@ -118,6 +118,7 @@ def _setting(
         rest_s=quiet_s(AllocationSettings.preset(PRESET)),
         seed=seed,
         directory=directory,
+        keyring=getattr(module, "KEYRING", None),
     )
 
 

@@ -29,8 +29,9 @@ from simulations.hosts.processes import DaemonError, DaemonPlan, HttpError
 from simulations.hosts.watcher import Reach, Watcher
 from simulations.pools import size_of
 from simulations.releases import RELEASES, Release
-from simulations.stage import CannotError
-from weaveipam.protocol.keyring import Key
+from simulations.stage import UNOPENED, CannotError
+from weaveipam.daemon.keyring import KeyringFile
+from weaveipam.protocol.keyring import Key, KeyRing
 from weaveipam.protocol.values import Pool
 
 OBSERVE_S = 0.5
@@ -46,6 +47,9 @@ START_S = 5.0
 
 SETTLE_S = 30.0
 """In which all must agree once all is healed."""
+
+LOG_LINES_MAX = 100_000
+"""Of one daemon that are searched."""
 
 DRAIN_MAX = 1024
 """Addresses that are asked for, at the end, to see whether all can be had."""
@@ -73,6 +77,8 @@ class Setting:
     """How long all addresses must rest before all can be had."""
     seed: int
     directory: Path
+    keyring: KeyRing | None = None
+    """What daemons start with; None: they have none, and packets are not sealed."""
 
 
 class HostStage:
@@ -111,7 +117,8 @@ class HostStage:
         """
         setting, names = self._setting, [self._plug_in() for _ in range(self.nodes)]
         for plan in plan_cluster(names, self._segment.lab, setting.directory, (setting.pool_text,)):
-            self._hosts[plan.name] = Host(plan.name, replace(plan, preset=setting.preset))
+            keyring = self._keyring(plan.name, setting.keyring)
+            self._hosts[plan.name] = Host(plan.name, replace(plan, preset=setting.preset, keyring=keyring))
         for host in self._hosts.values():
             host.start()
         for host in self._hosts.values():
@@ -303,13 +310,23 @@ class HostStage:
 
     # Keys
 
-    def set_keys(self, at: Sequence[str], *keys: Key) -> None:  # noqa: ARG002 - as of `Stage`
-        """As of `Stage`."""
-        self.lack("the daemons have no key ring")
+    def set_keys(self, at: Sequence[str], *keys: Key) -> None:
+        """As of `Stage`; only where the scenario begins with a key ring."""
+        self.journal.mark("phase", at, f"keys {', '.join(key.id for key in keys)}")
+        for name in at:
+            daemon = self._hosts[name].daemon
+            assert daemon.plan.keyring is not None, "the scenario has a KEYRING"
+            KeyringFile(daemon.plan.keyring).write(KeyRing(keys))
+            if daemon.pid is not None:
+                daemon.ask("POST", "/v1/keyring/reload")
 
     def unopened(self) -> int:
-        """As of `Stage`."""
-        return 0
+        """As of `Stage`; at least one for each daemon and kind, as logs tell of one in a minute."""
+        count = 0
+        for host in self._hosts.values():
+            lines = host.daemon.log_tail(LOG_LINES_MAX).splitlines()
+            count += sum(f'"event": "{event}"' in line for line in lines for event in UNOPENED)
+        return count
 
     # Judgement
 
@@ -436,7 +453,21 @@ class HostStage:
     def _plan_alike(self, name: str) -> DaemonPlan:
         """The plan of the first daemon, for another host."""
         first = next(iter(self._hosts.values())).daemon.plan
-        return replace(first, directory=self._setting.directory / name, place=self._segment.lab.place(name))
+        ring = None if first.keyring is None else KeyringFile(first.keyring).read()
+        return replace(
+            first,
+            directory=self._setting.directory / name,
+            place=self._segment.lab.place(name),
+            keyring=self._keyring(name, ring),
+        )
+
+    def _keyring(self, name: str, ring: KeyRing | None) -> Path | None:
+        """The file of a host's keys, which is written."""
+        if ring is None:
+            return None
+        path = self._setting.directory / f"{name}.keys"
+        KeyringFile(path).write(ring)
+        return path
 
     def _saved_at(self, name: str) -> Path:
         return self._setting.directory / f"{name}.snapshot"

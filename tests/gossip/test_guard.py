@@ -55,6 +55,20 @@ def test_notices_are_few() -> None:
     assert 2 * NOTICE_INTERVAL_S == sum(len(effects) == 2 for effects in flood)
 
 
+def test_a_flood_is_one_warning_a_minute() -> None:
+    """Of each kind of packet one in a minute is a warning; the others are only counted."""
+    one = guard(OLD)
+    reports = [
+        refused(one, packet, now=float(second))[0]
+        for second in range(180)
+        for packet in (sealed(NEW), codec.plain_packet(CONTENT), b"garbage")
+    ]
+
+    loud = [each.event for each in reports if isinstance(each, Report) and each.level is Level.WARNING]
+    assert ["unknown-key", "unsealed-packet", "bad-packet"] * 3 == loud
+    assert 3 * 180 == len(reports)
+
+
 def test_nothing_else_is_answered() -> None:
     """A notice, a forgery, a replay and garbage are reported, not answered: nothing goes back and forth."""
     one = guard(OLD)

@@ -93,7 +93,7 @@ def test_an_outcome_says_what_was_run() -> None:
 
     assert (outcome.seed, outcome.scenario, outcome.nodes) == (3, "swarm", 3)
     assert outcome.replay == plan.command()
-    assert set(outcome.faults) == {"preset", "pools", "clients", *faults.draw("3", ("loss", "stop"))}
+    assert set(outcome.faults) == {"preset", "pools", "clients", "seal", *faults.draw("3", ("loss", "stop"))}
     assert set(outcome.reached) == set(LANDMARKS)
     assert outcome.held
     assert outcome.tail == ()

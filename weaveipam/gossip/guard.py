@@ -23,6 +23,8 @@ Seconds between two notices to whoever sends what cannot be opened.
 
 A daemon without the right key learns so from its own log.  Sources can be made up, so there must be few.
 """
+LOUD_INTERVAL_S: Final = 60.0
+"""Seconds between two warnings of one kind of packet; all others are counted, and told in an undertone."""
 _MISFIT: Final = frozenset({"unsealed-packet", "unknown-key"})
 """What an honest daemon with other keys causes."""
 
@@ -41,6 +43,8 @@ class Guard(Seal):
         self._notice_at = -math.inf
         self.told = ""
         """What the last notice said, as a sentence; empty if there was none.  Anybody can make one up."""
+        self._loud_at: dict[str, float] = {}
+        """When a kind of packet may be warned of next."""
         self._others: dict[str, str] = {}
         """Ids of keys that are not the one in use, by the member that last sent with it."""
 
@@ -52,15 +56,20 @@ class Guard(Seal):
     def refused(self, error: PeerError, source: Endpoint, now: float) -> tuple[Report | Send, ...]:
         """What to do about a packet that could not be opened or read: report it, and perhaps say so."""
         event = error.event if isinstance(error, UnopenedError) else "bad-packet"
-        # Networks double packets by themselves: that is no reason to alarm anybody.
-        level = Level.DEBUG if event == "replayed-packet" else Level.WARNING
-        report = Report(level, event, (("source", str(source)), ("why", str(error))))
+        report = Report(self._level(event, now), event, (("source", str(source)), ("why", str(error))))
         if event == "refused-by-peer":
             self.told = f"{source}: {error}"
         if event not in _MISFIT or now < self._notice_at:
             return (report,)
         self._notice_at = now + NOTICE_INTERVAL_S
         return report, Send(source, notice(self.ring), Channel.DATAGRAM)
+
+    def _level(self, event: str, now: float) -> Level:
+        """Networks double packets by themselves; of all else a flood must not fill the log."""
+        if event == "replayed-packet" or now < self._loud_at.get(event, -math.inf):
+            return Level.DEBUG
+        self._loud_at[event] = now + LOUD_INTERVAL_S
+        return Level.WARNING
 
     def heard(self, member: str, key: Key) -> None:
         """A member has sent a packet with this key."""

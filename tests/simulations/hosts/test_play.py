@@ -23,6 +23,7 @@ from simulations.hosts.stage import HostStage, Setting
 from simulations.scenarios import cloned_image
 from simulations.stage import CannotError
 from weaveipam.config.pools import parse_pool
+from weaveipam.protocol.keyring import PLAIN, Key, KeyRing
 
 root = [
     pytest.mark.root,
@@ -116,6 +117,36 @@ class TestRoot:
         assert before == []
         assert "uniqueness" in {one.checker for one in stage.journal.court.violations}
         assert left(os.getpid()) == []
+
+    def test_keys_are_set(self, tmp_path: Path) -> None:
+        """Real daemons take the keys that a scenario sets; a packet that one cannot open is counted."""
+        old, new = Key(b"an old key......"), Key(b"and a new key...")
+        setting = Setting(
+            nodes=2,
+            seconds=2.0,
+            pool=parse_pool({"name": "default", "ranges": ["10.32.0.0/28"]}),
+            pool_text="default=10.32.0.0/28",
+            preset="test",
+            rest_s=0.0,
+            seed=7,
+            directory=tmp_path,
+            keyring=KeyRing((PLAIN,)),
+        )
+        with Segment() as segment:
+            stage = HostStage(setting, segment, lambda _: None)
+            try:
+                stage.open()
+                for keys in ((PLAIN, old), (old, PLAIN), (old,)):
+                    stage.set_keys(stage.names, *keys)
+                    stage.run(0.5)
+                refused_before = stage.unopened()
+                stage.set_keys(stage.names[:1], new, old)
+                wait(lambda: stage.unopened() > refused_before)
+            finally:
+                stage.close()
+
+        assert refused_before == 0
+        assert stage.journal.court.violations == []
 
     def test_nothing_is_left_of_interrupted_runs(self) -> None:
         """A run that is killed is cleaned up by the next one, and one that is interrupted by itself."""

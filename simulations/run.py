@@ -84,7 +84,7 @@ def _scenario(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStag
     layout = Layout(pools=pools, preset=preset, wire=wire, keyring=ring)
     stage = _stage(f"{plan.seed}/{plan.scenario}", layout, seconds, watch, cooldown_s=_cooldown_s(preset))
     guarded(stage, lambda: _play(stage, scenario, nodes))
-    return stage, {}
+    return stage, {"seal": _seal(layout)}
 
 
 def _play(stage: SimulatedStage, scenario: ModuleType, nodes: int) -> None:
@@ -114,7 +114,7 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
         "preset": preset,
         "pools": f"{len(pools)} of {size} addresses",
         "clients": _described(habits),
-        "seal": f"under key {layout.keyring.used.id}" if layout.keyring != UNSEALED else "without a seal",
+        "seal": _seal(layout),
         **strengths,
     }
 
@@ -202,6 +202,10 @@ def _keyring(seed: str) -> KeyRing:
     """One key or none: without one the daemons meet doubled packets, which a seal keeps from them."""
     rng = Random(f"{seed}/keyring")
     return KeyRing((Key(rng.randbytes(16)),)) if rng.random() < SEALED else UNSEALED
+
+
+def _seal(layout: Layout) -> str:
+    return "none" if layout.keyring == UNSEALED else f"key {layout.keyring.used.id}"
 
 
 def _cooldown_s(preset: str) -> float:

@@ -7,6 +7,7 @@ Does not know whether the network between the daemons is namespaces or a relay.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from simulations.hosts.closable import Closable
 from simulations.hosts.conflist import Attachment, addresses_of, call_plugin
 from simulations.hosts.place import Network, within
 from simulations.hosts.processes import READY_TIMEOUT_S, Daemon, DaemonPlan, HttpError
+from weaveipam.daemon.keyring import KeyringFile
+from weaveipam.protocol.keyring import Key, KeyRing
 
 CNI_NETWORK = "demo"
 """Name of the network in configurations that call our program directly."""
@@ -186,7 +189,14 @@ class Cluster(Closable):
 def plan_cluster(
     names: Sequence[str], network: Network, directory: Path, pools: tuple[str, ...]
 ) -> list[DaemonPlan]:
-    """Daemons that form one ring together: each is a seed, and each was told of all others."""
+    """
+    Daemons that form one ring together: each is a seed, was told of all others, and has the same key.
+
+    The key lies in the directory, and is made if it is not there yet.
+    """
+    keyring = directory / "keyring"
+    if not keyring.exists():
+        KeyringFile(keyring).write(KeyRing((Key(secrets.token_bytes(16)),)))
     places = {name: network.place(name) for name in names}
     return [
         DaemonPlan(
@@ -196,6 +206,7 @@ def plan_cluster(
             join=tuple(place.advertise for other, place in places.items() if other != name),
             seeds=tuple(sorted(names)),
             pools=pools,
+            keyring=keyring,
         )
         for name in names
     ]

@@ -78,7 +78,7 @@ class Setting:
     seed: int
     directory: Path
     keyring: KeyRing | None = None
-    """What daemons start with; None: they have none, and packets are not sealed."""
+    """What daemons start with; None: some key."""
 
 
 class HostStage:
@@ -117,7 +117,7 @@ class HostStage:
         """
         setting, names = self._setting, [self._plug_in() for _ in range(self.nodes)]
         for plan in plan_cluster(names, self._segment.lab, setting.directory, (setting.pool_text,)):
-            keyring = self._keyring(plan.name, setting.keyring)
+            keyring = self._keyring(plan.name, setting.keyring) or plan.keyring
             self._hosts[plan.name] = Host(plan.name, replace(plan, preset=setting.preset, keyring=keyring))
         for host in self._hosts.values():
             host.start()

@@ -76,12 +76,40 @@ def test_repeats_are_suppressed_and_said_so() -> None:
     log.reporter(Report(Level.INFO, "another"))
     log.clock.now += module.WINDOW_S
     log.reporter(DEAD)
-    log.reporter(DEAD)
 
-    assert "suppressed" not in log.lines[-3]
-    assert log.lines[-2]["suppressed"] == 412
-    assert "suppressed" not in log.lines[-1]
-    assert log.reporter.counts["member-dead"] == module.LINES_PER_WINDOW_MAX + 414
+    assert "suppressed" not in log.lines[-2]
+    assert log.lines[-1]["suppressed"] == 412
+    assert log.reporter.counts["member-dead"] == module.LINES_PER_WINDOW_MAX + 413
+
+
+def test_a_flood_has_one_line_a_minute() -> None:
+    """An event that goes on without end is told once a minute, with how many there were, until it ends."""
+    log = _Log()
+    for _ in range(3600):
+        for _ in range(100):
+            log.reporter(DEAD)
+        log.clock.now += 1.0
+
+    assert len(log.lines) <= module.LINES_PER_WINDOW_MAX + 61
+    assert log.lines[-1]["suppressed"] == 100 * module.FLOOD_WINDOW_S - 1
+
+    log.clock.now += module.FLOOD_WINDOW_S
+    log.reporter(DEAD)  # of what was suppressed before
+    log.clock.now += module.FLOOD_WINDOW_S
+    before = len(log.lines)
+    for _ in range(module.LINES_PER_WINDOW_MAX):
+        log.reporter(DEAD)
+
+    assert len(log.lines) == before + module.LINES_PER_WINDOW_MAX
+
+
+def test_long_fields_are_cut() -> None:
+    """What a peer says fills no disk: of very long text a line has the beginning, and how long it was."""
+    log = _Log()
+
+    log.reporter(Report(Level.INFO, "odd", (("why", "x" * 1_000_000),)))
+
+    assert log.lines[0]["why"] == "x" * module.FIELD_CHARACTERS_MAX + "... (1000000 characters)"
 
 
 def test_what_was_suppressed_last_is_told_by_flush() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -67,11 +67,16 @@ class _Node:
         self.sock.bind((host, port))
         self.address: tuple[str, int] = self.sock.getsockname()
         self.streams: Streams
+        self.on_packet: Callable[[], None] = lambda: None
+
+    def deliver(self, packet: bytes, source: Endpoint) -> None:
+        self.received.put_nowait((packet, source))
+        self.on_packet()
 
     async def open(self) -> _Node:
         self.streams = await Streams.open(
             self.sock,
-            lambda packet, source: self.received.put_nowait((packet, source)),
+            self.deliver,
             self.counters,
             limits=self.limits,
             local_host=self.host,
@@ -88,9 +93,10 @@ class _Node:
             while self.counters[name] < count:  # noqa: ASYNC110 - counters know of no event
                 await asyncio.sleep(0)
 
-    async def call(self, sent: bytes) -> socket.socket:
-        """A plain connection to this node, with these bytes sent into it."""
+    async def call(self, sent: bytes, host: str = "127.0.0.1") -> socket.socket:
+        """A plain connection from some host to this node, with these bytes sent into it."""
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        connection.bind((host, 0))
         connection.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.sock_connect(connection, self.address)
@@ -252,6 +258,73 @@ async def test_a_claimed_length_costs_no_memory_but_has_a_bound(
     assert theirs.counters["closed.crowded"] == 1
     await asyncio.get_running_loop().sock_sendall(first, b"x" * 599 + _frame(b"y" * 1000))
     assert [b"x" * 600, b"y" * 1000] == [await theirs.next(), await theirs.next()]
+
+
+async def test_one_host_does_not_take_up_all_bytes(cluster: _Cluster, cleanup: ExitStack) -> None:
+    """A connection whose host announces more than its share is closed, and another host's is served."""
+    theirs = await cluster.node(StreamLimits(incoming_bytes_max=2000, incoming_host_bytes_max=1000))
+    announced = (600).to_bytes(LENGTH_BYTES, "big") + b"x"
+    first = cleanup.enter_context(await theirs.call(announced))
+    second = cleanup.enter_context(await theirs.call(announced))
+
+    assert await _received(second, 1) == b""
+    assert theirs.counters["closed.crowded"] == 1
+    cleanup.enter_context(await theirs.call(_frame(b"y" * 600), "127.0.0.2"))
+    assert await theirs.next() == b"y" * 600
+    await asyncio.get_running_loop().sock_sendall(first, b"x" * 599)
+    assert await theirs.next() == b"x" * 600
+
+
+async def test_one_host_does_not_take_up_all_connections(cluster: _Cluster, cleanup: ExitStack) -> None:
+    """Beyond its share a host's own connection makes room or the new one is refused; others are let in."""
+    theirs = await cluster.node(StreamLimits(incoming_max=4, incoming_host_max=2))
+    other = cleanup.enter_context(await theirs.call(_frame(b"other"), "127.0.0.2"))
+    assert await theirs.next() == b"other"
+    busy = cleanup.enter_context(await theirs.call(_frame(b"1") + _frame(b"packet")[:5]))
+    assert await theirs.next() == b"1"
+    idle = cleanup.enter_context(await theirs.call(_frame(b"2")))
+    assert await theirs.next() == b"2"
+
+    again = cleanup.enter_context(await theirs.call(_frame(b"3") + _frame(b"packet")[:5]))
+    assert await theirs.next() == b"3"
+    assert await _received(idle, 1) == b""
+    refused = cleanup.enter_context(await theirs.call(b""))
+    assert await _received(refused, 1) == b""
+    assert theirs.counters["closed.crowded"] == 2
+    for one, rest in ((other, _frame(b"packet")), (busy, b"acket"), (again, b"acket")):
+        await asyncio.get_running_loop().sock_sendall(one, rest)
+    assert [b"packet"] * 3 == [await theirs.next() for _ in range(3)]
+
+
+async def test_a_connection_full_of_packets_waits_its_turn(cluster: _Cluster, cleanup: ExitStack) -> None:
+    """Between any two packets of one connection everybody else is heard."""
+    theirs = await cluster.node()
+    turns = 0
+    seen: list[int] = []
+    theirs.on_packet = lambda: seen.append(turns)
+    cleanup.enter_context(await theirs.call(_frame(b"x") * 500))
+    async with asyncio.timeout(PATIENCE_S):
+        while len(seen) < 500:
+            turns += 1
+            await asyncio.sleep(0)
+
+    assert len(set(seen)) == 500
+
+
+async def test_all_that_waits_is_bounded(cluster: _Cluster, cleanup: ExitStack) -> None:
+    """What waits for all peers together is bounded: what would exceed it is dropped and counted."""
+    mine = await cluster.node(StreamLimits(outgoing_bytes_max=1000))
+    listeners = [cleanup.enter_context(_listener()) for _ in range(3)]
+    for listener in listeners:
+        mine.streams.send(b"x" * 400, listener.getsockname())
+    assert mine.counters["dropped.stream-queue-full"] == 1
+
+    for listener in listeners[:2]:
+        connection = cleanup.enter_context(await _accepted(listener))
+        assert await _received(connection, 404) == _frame(b"x" * 400)
+    mine.streams.send(b"y" * 900, listeners[2].getsockname())
+    connection = cleanup.enter_context(await _accepted(listeners[2]))
+    assert await _received(connection, 904) == _frame(b"y" * 900)
 
 
 async def test_a_packet_cut_off_is_lost_whole(cluster: _Cluster) -> None:

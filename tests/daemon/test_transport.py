@@ -8,6 +8,7 @@ the fixture `network`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections import deque
 from collections.abc import AsyncIterator
@@ -390,10 +391,13 @@ async def test_a_flood_that_nobody_reads_stays_bounded() -> None:
     inbox = Inbox(packets_max=100)
     deaf = await Transport.open(Endpoint("127.0.0.1", 0), inbox.deliver)
     flood = 2000
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(20)]
+        for number, sock in enumerate(crowd):
+            sock.bind((f"127.0.1.{1 + number}", 0))
         async with asyncio.timeout(PATIENCE_S):
             for number in range(flood):
-                sock.sendto(b"%d" % number, deaf.bound)
+                crowd[number % len(crowd)].sendto(b"%d" % number, deaf.bound)
                 if number % 50 == 0:
                     await asyncio.sleep(0)
             while len(inbox) + inbox.dropped_count + deaf.counters["dropped.kernel"] < flood:  # noqa: ASYNC110 - see below

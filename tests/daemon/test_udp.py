@@ -8,7 +8,7 @@ import errno
 import gc
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 
@@ -54,6 +54,16 @@ async def node() -> AsyncIterator[_Node]:
     opened = await _Node().open()
     yield opened
     await opened.datagrams.close()
+
+
+@pytest.fixture
+def crowd() -> Iterator[Sequence[socket.socket]]:
+    """Plain sockets on many loopback addresses, none of which has to send much."""
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(50)]
+        for number, sock in enumerate(socks):
+            sock.bind((f"127.0.1.{1 + number}", 0))
+        yield socks
 
 
 @pytest.fixture
@@ -163,7 +173,7 @@ async def test_an_address_of_the_other_family_is_weather(node: _Node, peer: sock
     assert node.counters["dropped.datagram-failed"] == 1
 
 
-async def test_a_flood_does_not_pile_up_inside_the_library(peer: socket.socket) -> None:
+async def test_a_flood_does_not_pile_up_inside_the_library(crowd: Sequence[socket.socket]) -> None:
     """However many datagrams wait in the kernel, the library's unbounded queue holds a handful at a time."""
     node = _Node()
     backlog: list[int] = []
@@ -174,8 +184,10 @@ async def test_a_flood_does_not_pile_up_inside_the_library(peer: socket.socket) 
         node.deliver(packet, source)
 
     node.datagrams = await Datagrams.open(node.sock, deliver, node.counters)
-    for _ in range(flood):
-        peer.sendto(b"x" * 100, node.address)  # the loop does not run: all of this waits in the kernel
+    for number in range(flood):
+        crowd[number % len(crowd)].sendto(
+            b"x" * 100, node.address
+        )  # the loop does not run: all of this waits in the kernel
 
     node.datagrams.refresh_counters()
     lost = node.counters["dropped.kernel"]
@@ -187,12 +199,12 @@ async def test_a_flood_does_not_pile_up_inside_the_library(peer: socket.socket) 
     await node.datagrams.close()
 
 
-async def test_what_the_kernel_drops_is_counted(node: _Node, peer: socket.socket) -> None:
+async def test_what_the_kernel_drops_is_counted(node: _Node, crowd: Sequence[socket.socket]) -> None:
     """Datagrams that found the kernel's buffer full are counted, so that received and dropped make up all."""
     sent_count = 0
     while node.counters["dropped.kernel"] == 0:
-        for _ in range(500):
-            peer.sendto(b"x" * 1400, node.address)
+        for number in range(500):
+            crowd[number % len(crowd)].sendto(b"x" * 1400, node.address)
         sent_count += 500
         node.datagrams.refresh_counters()
 

@@ -27,6 +27,10 @@ Lines of one event in a window; more are only counted.
 The event's first line after the window says how many as `suppressed`.  journald's own limit
 (10,000 lines in 30 s for the whole service) is too high to keep a log readable.
 """
+FLOOD_WINDOW_S = 60.0
+"""Seconds in which an event has one line only, after a window in which it had too many, and until it ends."""
+FIELD_CHARACTERS_MAX = 8192
+"""Of one field in a line; the longest of our own are stack traces, and peers' can be much longer."""
 
 _RESERVED = frozenset({"ts", "level", "event", "suppressed", "self", "exc_info", "stack_info"})
 
@@ -42,6 +46,8 @@ class _Logger(Protocol):
 @dataclass(slots=True)
 class _Window:
     started_at: float
+    lines_max: int = LINES_PER_WINDOW_MAX
+    length_s: float = WINDOW_S
     lines_count: int = 0
     suppressed_count: int = 0
 
@@ -134,11 +140,11 @@ class Reporter:
         if report.level < self._level:
             return
         window = self._window(report.event)
-        if window.lines_count >= LINES_PER_WINDOW_MAX:
+        if window.lines_count >= window.lines_max:
             window.suppressed_count += 1
             return
         window.lines_count += 1
-        fields = {f"{key}_" if key in _RESERVED else key: value for key, value in report.fields}
+        fields = {f"{key}_" if key in _RESERVED else key: _short(value) for key, value in report.fields}
         if window.suppressed_count:
             fields["suppressed"] = window.suppressed_count
             window.suppressed_count = 0
@@ -152,10 +158,20 @@ class Reporter:
                 window.suppressed_count = 0
 
     def _window(self, event: str) -> _Window:
-        """The event's current window; a new one keeps what the last has not told."""
+        """The event's current window; a new one keeps what the last has not told, and is stricter then."""
         now = self._clock()
         window = self._windows.setdefault(event, _Window(now))
-        if now - window.started_at >= WINDOW_S:
+        if now - window.started_at >= window.length_s:
             window.started_at = now
             window.lines_count = 0
+            floods = window.suppressed_count > 0
+            window.lines_max = 1 if floods else LINES_PER_WINDOW_MAX
+            window.length_s = FLOOD_WINDOW_S if floods else WINDOW_S
         return window
+
+
+def _short(value: str | int) -> str | int:
+    """The value; of very long text the beginning."""
+    if isinstance(value, int) or len(value) <= FIELD_CHARACTERS_MAX:
+        return value
+    return f"{value[:FIELD_CHARACTERS_MAX]}... ({len(value)} characters)"

@@ -70,8 +70,14 @@ class StreamLimits:
     """Packets that wait for one peer; at 33 the oldest is dropped."""
     queue_bytes_max: int = STREAM_BYTES_MAX
     """Bytes of those packets; the newest packet is always kept."""
+    outgoing_bytes_max: int = 4 * STREAM_BYTES_MAX
+    """Bytes of the packets that wait for all peers together; the one that would exceed it is dropped."""
     incoming_bytes_max: int = 4 * STREAM_BYTES_MAX
     """Bytes of all packets that are being received; the connection that would exceed it is closed."""
+    incoming_host_max: int = 32
+    """Connections accepted from one host; of `incoming_max`, as which it is treated."""
+    incoming_host_bytes_max: int = STREAM_BYTES_MAX
+    """Bytes of `incoming_bytes_max` that one host may take up."""
     close_s: float = 1.0
     """Seconds to send what is queued when closing."""
 
@@ -91,7 +97,8 @@ class _Outgoing:
         self._limits = limits
         self._counters = counters
         self._queue: deque[bytes] = deque()
-        self._queue_bytes = 0
+        self.queue_bytes = 0
+        """Of the packets that wait; nothing is taken off it once this has ended."""
         self._something_to_send = asyncio.Event()
         self._last = False
         self.busy = False
@@ -102,13 +109,13 @@ class _Outgoing:
 
     def offer(self, packet: bytes) -> None:
         self._queue.append(packet)
-        self._queue_bytes += len(packet)
+        self.queue_bytes += len(packet)
         self.busy = True
         limits = self._limits
         while len(self._queue) > 1 and (
-            len(self._queue) > limits.queue_max or self._queue_bytes > limits.queue_bytes_max
+            len(self._queue) > limits.queue_max or self.queue_bytes > limits.queue_bytes_max
         ):
-            self._queue_bytes -= len(self._queue.popleft())
+            self.queue_bytes -= len(self._queue.popleft())
             self._counters["dropped.stream-queue-full"] += 1
         self._something_to_send.set()
 
@@ -131,7 +138,7 @@ class _Outgoing:
                     stream = await self._connect()
                     trouble = "dropped.stream-broken"
                 packet = self._queue.popleft()
-                self._queue_bytes -= len(packet)
+                self.queue_bytes -= len(packet)
                 in_flight_count = 1
                 await self._write(stream[1], packet)
                 in_flight_count = 0
@@ -190,8 +197,11 @@ def _is_over(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool
 class _Incoming:
     writer: asyncio.StreamWriter
     task: asyncio.Task[None] | None
+    host: str
     busy: bool = False
     """Inside a packet."""
+    claimed_bytes: int = 0
+    """Of that packet."""
 
 
 class Streams:
@@ -214,7 +224,6 @@ class Streams:
         # Those too that have ended, or were evicted, and are still closing their socket.
         self._sending: set[asyncio.Task[None]] = set()
         self._incoming: OrderedDict[int, _Incoming] = OrderedDict()
-        self._incoming_bytes = 0
         self._closing = False
 
     @classmethod
@@ -254,6 +263,10 @@ class Streams:
             return
         if not 0 < len(packet) <= STREAM_BYTES_MAX:
             self._counters["dropped.stream-oversize"] += 1
+            return
+        waiting_bytes = sum(one.queue_bytes for one in self._outgoing.values() if not one.ended)
+        if waiting_bytes + len(packet) > self._limits.outgoing_bytes_max:
+            self._counters["dropped.stream-queue-full"] += 1
             return
         outgoing = self._outgoing.get(address)
         if outgoing is None or outgoing.ended:
@@ -296,20 +309,22 @@ class Streams:
             self._outgoing.pop(address).task.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        incoming = _Incoming(writer, asyncio.current_task())
+        host, port = (writer.get_extra_info("peername") or ("", 0))[:2]
+        incoming = _Incoming(writer, asyncio.current_task(), host)
         number = id(incoming)
-        if self._closing or not self._admit():
+        if self._closing or not self._admit(host):
             writer.transport.abort()
             return
         self._incoming[number] = incoming
         self._counters["connections.in"] += 1
         try:
-            host, port = (writer.get_extra_info("peername") or ("", 0))[:2]
             while (packet := await self._read(reader, incoming)) is not None:
                 self._incoming.move_to_end(number)
                 self._counters["packets.in.stream"] += 1
                 self._counters["bytes.in.stream"] += len(packet)
                 self._deliver(packet, Endpoint(host, port))
+                # Else a connection full of small packets would be read to its end before anybody else's turn.
+                await asyncio.sleep(0)
         except TimeoutError:
             self._counters["closed.slow"] += 1
         except (OSError, EOFError):
@@ -320,19 +335,33 @@ class Streams:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    def _admit(self) -> bool:
-        """Make room for one more connection; False if every one is in the middle of a packet."""
-        if len(self._incoming) < self._limits.incoming_max:
-            return True
+    def _admit(self, host: str) -> bool:
+        """Make room for one more connection of a host; False if all in its way are inside a packet."""
+        limits = self._limits
+        in_the_way = [one for one in self._incoming.values() if one.host == host]
+        if len(in_the_way) < limits.incoming_host_max:
+            if len(self._incoming) < limits.incoming_max:
+                return True
+            in_the_way = list(self._incoming.values())
         self._counters["closed.crowded"] += 1
         # Not those on their way out already: each newcomer needs a place of its own.
-        idle = (
-            one for one in self._incoming.values() if not one.busy and not one.writer.transport.is_closing()
-        )
+        idle = (one for one in in_the_way if not one.busy and not one.writer.transport.is_closing())
         longest_idle = next(idle, None)
         if longest_idle is None:
             return False
         longest_idle.writer.transport.abort()
+        return True
+
+    def _claim(self, incoming: _Incoming, size_bytes: int) -> bool:
+        """Whether there is room for a packet of a connection, which then takes it up."""
+        others = self._incoming.values()
+        all_bytes = sum(one.claimed_bytes for one in others)
+        host_bytes = sum(one.claimed_bytes for one in others if one.host == incoming.host)
+        if all_bytes + size_bytes > self._limits.incoming_bytes_max:
+            return False
+        if host_bytes + size_bytes > self._limits.incoming_host_bytes_max:
+            return False
+        incoming.claimed_bytes = size_bytes
         return True
 
     async def _read(self, reader: asyncio.StreamReader, incoming: _Incoming) -> bytes | None:
@@ -349,7 +378,6 @@ class Streams:
         if not first:
             return None
         incoming.busy = True
-        claimed_bytes = 0
         try:
             async with asyncio.timeout(self._limits.packet_s):
                 length = first + await reader.readexactly(LENGTH_BYTES - 1)
@@ -357,12 +385,10 @@ class Streams:
                 if not 0 < size_bytes <= STREAM_BYTES_MAX:
                     self._counters["closed.garbage"] += 1
                     return None
-                if self._incoming_bytes + size_bytes > self._limits.incoming_bytes_max:
+                if not self._claim(incoming, size_bytes):
                     self._counters["closed.crowded"] += 1
                     return None
-                claimed_bytes = size_bytes
-                self._incoming_bytes += claimed_bytes
                 return await reader.readexactly(size_bytes)
         finally:
-            self._incoming_bytes -= claimed_bytes
+            incoming.claimed_bytes = 0
             incoming.busy = False

@@ -20,6 +20,7 @@ from collections.abc import Callable
 import asyncio_dgram
 from asyncio_dgram.aio import DatagramServer
 
+from weaveipam.daemon.flood import Gate, shut_out
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX
 from weaveipam.protocol.values import Endpoint
 
@@ -33,9 +34,14 @@ COUNTERS = (
     "dropped.datagram-queue-full",
     "dropped.datagram-stalled",
     "dropped.datagram-failed",
+    "dropped.datagram-flood",
     "dropped.kernel",
 )
-"""Names in the counters, beside `errors.<errno name>` for each trouble met."""
+"""
+Names in the counters, beside `errors.<errno name>` for each trouble met.
+
+`dropped.kernel`: the receive buffer was full, or the source shut out.
+"""
 
 RECEIVE_BUFFER_BYTES = 4 << 20
 """Asked of the kernel, which grants at most net.core.rmem_max: some 2,000 datagrams while we are busy."""
@@ -61,7 +67,7 @@ assert DATAGRAM_BYTES_MAX < RECEIVE_BYTES_MAX
 
 
 def kernel_drops_count(sock: socket.socket | asyncio.trsock.TransportSocket) -> int:
-    """Datagrams that the kernel has dropped because the receive buffer was full; 0 where it does not say."""
+    """Datagrams for this socket that the kernel has dropped; 0 where it does not say."""
     try:
         info = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * _SK_MEMINFO_VARS)
     except OSError:
@@ -87,6 +93,7 @@ class Datagrams:
         self._something_to_send = asyncio.Event()
         self._closing = False
         loop = asyncio.get_running_loop()
+        self._gate = Gate(lambda hosts: shut_out(stream.socket, hosts), loop)
         self._receiver = loop.create_task(self._receive(), name="udp-receiver")
         self._sender = loop.create_task(self._transmit(), name="udp-sender")
         for task in (self._receiver, self._sender):
@@ -142,6 +149,7 @@ class Datagrams:
         """Send what is queued (for at most CLOSE_S), then end; the socket is closed when this returns."""
         self.refresh_counters()
         self._closing = True
+        self._gate.stop()
         self._something_to_send.set()
         await asyncio.wait((self._sender,), timeout=CLOSE_S)
         self._sender.cancel()
@@ -163,6 +171,10 @@ class Datagrams:
                 if self._closing:
                     return
                 raise
+            assert isinstance(address, tuple)
+            if not self._gate.admits(address[0]):
+                self._counters["dropped.datagram-flood"] += 1
+                continue
             if not 0 < len(packet) <= DATAGRAM_BYTES_MAX:
                 self._counters["dropped.datagram-oversize" if packet else "dropped.datagram-empty"] += 1
                 continue

@@ -10,12 +10,13 @@ from ring.address import Family, Range
 from ring.ring import Peer
 from weaveipam.allocation.formation import (
     ACQUAINTANCES_MAX,
+    ANSWERS_MAX,
     INQUIRIES_BEFORE_ALONE,
     Formation,
     Wish,
     is_sound,
 )
-from weaveipam.protocol.effects import Durability, Persist
+from weaveipam.protocol.effects import Durability, Persist, Report
 from weaveipam.protocol.messages import UNFORMED, Header, Standing, Tell
 from weaveipam.protocol.records import Acquaintance
 from weaveipam.protocol.values import Birth, Endpoint, Pool, PoolRange
@@ -169,3 +170,18 @@ def test_only_places_where_nobody_listens_are_missed() -> None:
 
     assert [endpoint("b"), endpoint("c"), endpoint("d")] == one.missing_from(frozenset())
     assert [endpoint("c")] == one.missing_from(frozenset((endpoint("b"), endpoint("d"))))
+
+
+@pytest.mark.slow
+def test_answers_are_bounded() -> None:
+    """Of more daemons that answer than are remembered the surplus is reported, but a seed is always heard."""
+    one = formation()
+    for number in range(ANSWERS_MAX):
+        one.hear(header(Peer(f"n{number}", 1)), Standing(A, None, (), None))
+    (told,) = one.hear(header(Peer("more", 1)), Standing(A, None, (), None))
+
+    assert isinstance(told, Report)
+    assert told.event == "answers-full"
+    assert one.decide() is None
+    one.hear(header(B), Standing(A, None, SEEDS, None))
+    assert one.decide() is not None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ring.address import Family
 from ring.ring import Peer, Run, Token
-from weaveipam.gossip.gossip import NAME_REPORT_INTERVAL_S, Digest, Gossip, Repair
+from weaveipam.gossip.gossip import MEMBERS_MAX, NAME_REPORT_INTERVAL_S, Digest, Gossip, Repair
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Level, Report
@@ -509,3 +509,18 @@ def test_the_same_seed_is_the_same_run(make_network: MakeNetwork) -> None:
         runs.append([(packet.sent_at, packet.data) for packet in network.sent])
 
     assert runs[0] == runs[1]
+
+
+@pytest.mark.slow
+def test_members_are_bounded() -> None:
+    """Of names beyond the bound nothing is believed, and each is reported; who is known stays known."""
+    one = gossip()
+    for number in range(MEMBERS_MAX):
+        one.rumoured(HIS, Rumour(Peer(f"n{number}", 1), THERE, ALIVE, 0), 100.0)
+    told = one.rumoured(HIS, Rumour(Peer("more", 1), THERE, ALIVE, 0), 100.0)
+
+    assert ["members-full"] == [effect.event for effect in told if isinstance(effect, Report)]
+    assert one.members.known_count == MEMBERS_MAX
+    assert one.members.get("more") is None
+    one.rumoured(HIS, Rumour(Peer("n0", 2), THERE, ALIVE, 0), 100.0)
+    assert one.members.get("n0").peer == Peer("n0", 2)  # type: ignore[union-attr] # known

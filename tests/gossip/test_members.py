@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ring.address import Family
 from ring.ring import Peer
-from weaveipam.gossip.members import OVERRIDES, REFUTATIONS_MAX, Age, Members, supersedes
+from weaveipam.gossip.members import HINTS_MAX, OVERRIDES, REFUTATIONS_MAX, Age, Members, supersedes
 from weaveipam.protocol.messages import FreeHint, Rumour
 from weaveipam.protocol.values import Endpoint, MemberState
 
@@ -205,3 +205,13 @@ def test_hints_are_of_one_life() -> None:
 
     assert members.hints_of(HIM) == ()
     assert members.hints_of(Peer("him", 6)) == ()
+
+
+def test_hints_are_bounded() -> None:
+    """Of more hints than any datagram holds only the first are remembered."""
+    members = table()
+    members.hear(Rumour(HIM, THERE, ALIVE, 0), 0.0)
+    hints = tuple(FreeHint(f"p{number}", RingId("default", Family.V4), 1) for number in range(HINTS_MAX + 5))
+    members.note_hints(HIM, hints)
+
+    assert members.hints_of(HIM) == hints[:HINTS_MAX]

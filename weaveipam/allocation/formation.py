@@ -28,6 +28,8 @@ from weaveipam.protocol.values import Birth, Endpoint, Pool
 BIRTH_NONCE_BYTES = 16
 ACQUAINTANCES_MAX = 20_000
 """Lives that are remembered; the next one is not.  Several times the daemons of the largest cluster."""
+ANSWERS_MAX = 20_000
+"""Daemons whose answers are remembered while none has told of a cluster; of those that are no seeds."""
 INQUIRIES_BEFORE_ALONE = 3
 """How often each endpoint outside the seed list is asked before its silence no longer delays a birth."""
 
@@ -129,7 +131,10 @@ class Formation:
 
     def hear(self, header: Header, standing: Standing) -> list[Persist | Report]:
         """Note where another unformed daemon stands."""
-        self._answers[header.sender.name] = (header, standing)
+        name = header.sender.name
+        if len(self._answers) >= ANSWERS_MAX and name not in self._answers and name not in self._wish.seeds:
+            return [Report(Level.WARNING, "answers-full", (("peer", str(header.sender)),))]
+        self._answers[name] = (header, standing)
         effects: list[Persist | Report] = [*self.meet(header.sender, header.endpoint)]
         if standing.seeds != self._wish.seeds and self._wish.seeds and standing.seeds:
             effects += self._once(

@@ -32,6 +32,9 @@ __all__ = ["Digest", "Effect", "Gossip", "GossipSettings", "Repair"]
 NAME_REPORT_INTERVAL_S = 60.0
 """Seconds between two reports that the own name is in use elsewhere: operators need one, not one a packet."""
 
+MEMBERS_MAX = 20_000
+"""Names that are known at most; of more nothing is believed.  Four times the largest cluster."""
+
 FAREWELLS = 8
 """Members that are told of a leave at once; who misses it takes the member for dead, which is harmless."""
 
@@ -245,6 +248,8 @@ class Gossip:
 
     def _believe(self, rumour: Rumour, now: float) -> list[Tell | Report]:
         """Enter a rumour in the table, and spread and report it, if it is news."""
+        if self.members.known_count >= MEMBERS_MAX and self.members.get(rumour.peer.name) is None:
+            return [Report(Level.WARNING, "members-full", (("peer", str(rumour.peer)),))]
         change = self.members.hear(rumour, now)
         if change is None:
             return []

@@ -41,6 +41,10 @@ Without a limit one wrong rumour would drive a refutation out of what a packet c
 """
 
 
+HINTS_MAX = 128
+"""Hints of one member that are remembered; a datagram holds fewer."""
+
+
 class Age(IntEnum):
     """A rumour's (incarnation, refutation) against what is held."""
 
@@ -162,6 +166,11 @@ class Members:
         """Where the others listen, in any state."""
         return frozenset(member.endpoint for member in self._others.values())
 
+    @property
+    def known_count(self) -> int:
+        """How many others are known, whatever their states."""
+        return len(self._others)
+
     def rumours(self) -> tuple[Rumour, ...]:
         """Everything that is believed, of this daemon too; sorted by name."""
         return tuple(m.rumour() for m in sorted((self._me, *self._others.values()), key=lambda m: m.peer))
@@ -175,7 +184,7 @@ class Members:
         """Remember what a known life says that it could give away."""
         member = self._others.get(peer.name)
         if member is not None and member.peer == peer:
-            self._hints[peer.name] = hints
+            self._hints[peer.name] = hints[:HINTS_MAX]
 
     def hear(self, rumour: Rumour, now: float) -> Change | None:
         """

@@ -211,7 +211,7 @@ def test_hints_are_bounded() -> None:
     """Of more hints than any datagram holds only the first are remembered."""
     members = table()
     members.hear(Rumour(HIM, THERE, ALIVE, 0), 0.0)
-    hints = tuple(FreeHint(f"p{number}", RingId("default", Family.V4), 1) for number in range(HINTS_MAX + 5))
+    hints = tuple(FreeHint(f"p{number}", Family.V4, 1) for number in range(HINTS_MAX + 5))
     members.note_hints(HIM, hints)
 
     assert members.hints_of(HIM) == hints[:HINTS_MAX]

@@ -575,7 +575,7 @@ def fill(store: Store, durability: Durability) -> int:
 
 def many(number: int) -> tuple[Outgoing, ...]:
     """The records of transaction `number`: enough that their commit takes a while and some pages."""
-    runs = tuple(RUN._replace(start=index, stop=index + 1) for index in range(50))
+    runs = tuple(RUN._replace(start=index, stop=index + 1) for index in range(500))
     return tuple(Outgoing(8 * number + index, ME, RING, runs) for index in range(8))
 
 

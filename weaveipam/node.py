@@ -489,7 +489,8 @@ class Node:
                 return views.lookup(self._holdings, self.me, asked)
 
     def _names(self) -> list[str]:
-        return [one.peer.name for one in self._gossip.members.all()]
+        """Of all others that have not left."""
+        return [one.peer.name for one in self._gossip.members.all() if one.state is not MemberState.LEFT]
 
     def _reachable(self) -> frozenset[Peer]:
         return frozenset((self.me, *(one.peer for one in self._gossip.members.alive())))

@@ -67,6 +67,7 @@ SESSIONS_MAX: Final = 1 << 14
 CIPHERS_MAX: Final = 1 << 15
 """Derived keys that the process keeps at hand."""
 
+_FIRST: Final = bytes((SEALED,))
 _DERIVATION: Final = b"weaveipam seal 1"
 _COUNTER_MASK: Final = (1 << 8 * COUNTER_BYTES) - 1
 _WINDOW_MASK: Final = (1 << WINDOW) - 1
@@ -117,7 +118,7 @@ class _Lane:
         self._counter += 1
         self._blocks += len(content) // 16 + 2  # a broken one, and that of the tag
         counter = self._counter.to_bytes(COUNTER_BYTES, "big")
-        header = b"".join((bytes((SEALED,)), key.tag, self._session, counter))
+        header = b"".join((_FIRST, key.tag, self._session, counter))
         return header + _kept_cipher(key.secret, self._session).encrypt(
             _NONCE_HEAD + counter, content, header
         )
@@ -171,7 +172,7 @@ class Seal:
             PeerError: it has no seal, and is damaged.
             Nothing has changed then.
         """
-        if packet[:1] != bytes((SEALED,)):
+        if packet[:1] != _FIRST:
             return self._open_plain(packet), PLAIN
         key, session, counter = self._header(packet)
         window = self._windows.get(session)

@@ -20,6 +20,8 @@ from simulations.network import Quality
 from simulations.observer import Observer
 from simulations.releases import RELEASES, Release
 from simulations.world import World
+from weaveipam.protocol.keyring import Key, KeyRing
+from weaveipam.protocol.requests import GetKeyring, Keyring
 
 
 class Restorable(NamedTuple):
@@ -358,6 +360,37 @@ def _join(trouble: Trouble, rng: Random) -> str:
     return f"{most}, one every {mean_s:g} s"
 
 
+def _rekey(trouble: Trouble, rng: Random) -> str:
+    mean_s = rng.choice((0.1, 1.0))
+    world = trouble.world
+    steps: list[KeyRing] = []
+
+    def step() -> None:
+        """One more daemon does as is told; once all do, the next thing is told."""
+        if not steps:
+            old, new = world.keyring.used, Key(rng.randbytes(16))
+            steps.extend((KeyRing((old, new)), KeyRing((new, old)), KeyRing((new,))))
+        late = [one for one in world.machines.values() if one.settings.keyring != steps[0]]
+        if late:
+            world.set_keys(late[0], steps[0])
+        elif all(not one.running or _uses(world, one, steps[0]) for one in world.machines.values()):
+            world.keyring = steps.pop(0)
+            if not steps:
+                trouble.count("rekeyed")
+                trouble.observer.mark("phase", f"all use key {world.keyring.used.id}")
+
+    trouble.every(mean_s, rng, step)
+    return f"at a daemon every {mean_s:g} s"
+
+
+def _uses(world: World, machine: Machine, ring: KeyRing) -> bool:
+    """Whether a daemon shows these keys."""
+    if not world.serving(machine):
+        return False
+    shown = machine.show(GetKeyring())
+    return isinstance(shown, Keyring) and [one.id for one in shown.keys] == [key.id for key in ring.keys]
+
+
 # Disks
 
 
@@ -436,6 +469,7 @@ FAULTS: dict[str, Fault] = {
     "pause": Fault(0.3, _pause),
     "slow-machine": Fault(0.2, _slow_machine),
     "join": Fault(0.4, _join),
+    "rekey": Fault(0.2, _rekey),
     "disk-loss": Fault(0.2, _disk_loss),
     "disk-full": Fault(0.15, _disk_full),
     "slow-disk": Fault(0.2, _slow_disk),

@@ -50,6 +50,7 @@ LANDMARKS: Mapping[str, str] = {
     "exhausted": "a request failed as nobody had any space",
     "rested-given": "an address was given before it had rested, as there was no other",
     "clock-jump": "a clock jumped",
+    "rekeyed": "all daemons changed to another key",
     "paused": "a process was stopped and went on late",
     "two-owners": "addresses were frozen, as two owned them with one token",
     "ownership-lost": "addresses in use were found to be somebody else's",

@@ -27,7 +27,7 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import Settings
 from weaveipam.protocol.codec import WIRE, Wire
-from weaveipam.protocol.keyring import UNSEALED, KeyRing
+from weaveipam.protocol.keyring import KEYS_MAX, UNSEALED, KeyRing
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
@@ -82,6 +82,8 @@ class World:
         self.trace.keyring = layout.keyring
         self.network = Network(self.timeline, Random(f"{seed}/network"), Quality())
         self.layout = layout
+        self.keyring = layout.keyring
+        """That machines which are added begin with."""
         self.rings = rings_of(layout.pools)
         self.machines: dict[str, Machine] = {}
         self.hear = hear
@@ -146,7 +148,7 @@ class World:
             gossip=self.gossip,
             allocation=self.allocation,
             wire=self.layout.wire,
-            keyring=self.layout.keyring,
+            keyring=self.keyring,
         )
         return self._watched(
             Machine(name, settings, self.timeline, self.network, self.trace, f"{self._seed}/{name}")
@@ -172,8 +174,9 @@ class World:
     def set_keys(self, machine: Machine, ring: KeyRing) -> None:
         """Give a machine's daemon another key ring, if it runs, and those that are started there later."""
         machine.settings = replace(machine.settings, keyring=ring)
-        for key in ring.keys:
-            self.trace.keyring = self.trace.keyring.adding(key)
+        known = self.trace.keyring.keys
+        fresh = [key for key in ring.keys if key not in known]
+        self.trace.keyring = KeyRing((*fresh, *known)[:KEYS_MAX])
         if machine.running:
             machine.ask(self.next_request(), SetKeyring(ring), lambda _answered: None)
 

@@ -29,6 +29,7 @@ REACHED: dict[str, tuple[str, ...]] = {
     "power-cut": ("lost-commits",),
     "disk-loss": ("second-life",),
     "disk-full": ("storage-error",),
+    "rekey": ("rekeyed",),
     "crash": ("restart-with-resting",),
     "stop": ("restart-with-resting",),
 }

@@ -36,7 +36,7 @@ from weaveipam.errors import OtherReleaseError, PeerError, StorageError
 from weaveipam.protocol import messages, records
 from weaveipam.protocol.effects import STREAM_BYTES_MAX
 from weaveipam.protocol.fields import ENTRIES_MAX, NAME_BYTES_MAX, U64_MAX, Codec, codec_of
-from weaveipam.protocol.messages import Header, Message
+from weaveipam.protocol.messages import Header, Message, Ownership, Rumour
 from weaveipam.protocol.records import Record
 from weaveipam.protocol.values import Birth, Endpoint, RingId
 
@@ -118,7 +118,7 @@ def _tagged(classes: Mapping[int, type], lacking: frozenset[str]) -> tuple[dict[
 assert set(_MESSAGES.values()) == set(get_args(Message)), "every message has a tag"
 assert set(_RECORDS.values()) == set(get_args(Record)), "every record has a tag"
 _RECORD_TAGS, _RECORD_CODECS = _tagged(_RECORDS, frozenset())
-_SHARED = (messages.Rumour, messages.Ownership)
+_SHARED = (Rumour, Ownership)
 """What is heard from many and told to many, so that it pays to remember what the bytes say."""
 _SHARED_TAGS = frozenset(bytes((tag,)) for tag, of in _MESSAGES.items() if of in _SHARED)
 
@@ -187,9 +187,7 @@ class Dialect:
 
         Invariant: as of `encode_content`.
         """
-        if type(message) is messages.Rumour or (
-            type(message) is messages.Ownership and len(message.runs) == 1
-        ):
+        if type(message) is Rumour or (type(message) is Ownership and len(message.runs) == 1):
             return self._encode_shared(message)
         return self._encode(message)
 
@@ -236,7 +234,13 @@ class Dialect:
         """
         first, *rest = entries
         header = self._decode_header(first)
-        return header, tuple(message for one in rest if (message := self._decode_message(one)) is not None)
+        told = []
+        for one in rest:
+            shared = one[1:2] in _SHARED_TAGS and len(one) <= _SHARED_BYTES_MAX
+            message = self._decode_shared(one) if shared else self._decode(one)
+            if message is not None:
+                told.append(message)
+        return header, tuple(told)
 
     def decode_header(self, entry: bytes) -> Header:
         """
@@ -251,10 +255,6 @@ class Dialect:
     def _encode(self, message: Message) -> bytes:
         tag = self._tags.get(type(message))
         return b"" if tag is None else _pack([tag, *self._codecs[tag].encode(message)])
-
-    def _decode_message(self, entry: bytes) -> Message | None:
-        shared = entry[1:2] in _SHARED_TAGS and len(entry) <= _SHARED_BYTES_MAX
-        return self._decode_shared(entry) if shared else self._decode(entry)
 
     def _decode(self, entry: bytes) -> Message | None:
         """A message; None if its tag is not known."""

@@ -99,7 +99,9 @@ class TestGate:
         world.send("a", flood.FLOOD_DATAGRAMS)
         assert world.shut == ["a"]
         world.gate.stop()
+        world.send("b", flood.FLOOD_DATAGRAMS)
         assert all(one.over for one in world.timers)
+        assert world.shut == ["a"]
 
     def test_forged_hosts_are_bounded(self) -> None:
         """However many hosts there are, few are counted, fewer shut out; the others share one count."""

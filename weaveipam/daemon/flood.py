@@ -77,6 +77,7 @@ class Gate:
         self._window_ends = -math.inf
         self._counts: dict[str, int] = {}
         self._closed: dict[str, Timer] = {}
+        self._stopped = False
 
     def admits(self, host: str) -> bool:
         """Whether one more datagram of a host is to be looked at."""
@@ -93,11 +94,12 @@ class Gate:
 
     def stop(self) -> None:
         """Set no timer any more, and leave things as they are."""
+        self._stopped = True
         for timer in self._closed.values():
             timer.cancel()
 
     def _close(self, host: str) -> None:
-        if host not in self._closed:
+        if host not in self._closed and not self._stopped:
             self._closed[host] = self._timers.call_later(SHUT_S, self._open, host)
             self._shut(tuple(self._closed))
 

@@ -594,7 +594,12 @@ WRONG_VALUES: Iterable[tuple[str, Message]] = [
     ("an array", messages.Inquiry(["a"])),  # type: ignore[arg-type]
     ("text", messages.Inquiry(("n" * 4097,))),
     ("surrogates", messages.Inquiry(("\ud800",))),
-    ("contradicts", messages.Ownership(RING, (RUN._replace(stop=RUN.start),))),
+    ("Ownership.runs: an empty run", messages.Ownership(RING, (RUN._replace(stop=RUN.start),))),
+    ("Ownership.runs: a run beyond", messages.Ownership(RING, (RUN._replace(stop=(1 << 128) + 1),))),
+    ("Ownership.runs has", messages.Ownership(RING, (RUN._replace(token=Token(0, 7.0)),))),  # type: ignore[arg-type]
+    ("Ownership.runs: a token", messages.Ownership(RING, (RUN._replace(token=Token(0, 1 << 64)),))),
+    ("Ownership.runs is not", messages.Ownership(RING, (RUN._replace(token=(0, 7)),))),  # type: ignore[arg-type]
+    ("an integer", messages.Ownership(RING, (RUN._replace(owner=Peer("n", -1)),))),
     ("contradicts", messages.Ownership(RING, (RUN._replace(stop=(1 << 32) + 1),))),
 ]
 

@@ -120,6 +120,9 @@ _SHARED_MAX = 1 << 15
 
 
 _ONLY_INTEGERS = frozenset((int,))
+_ONLY_RUNS = frozenset((Run,))
+_ONLY_TOKENS = frozenset((Token,))
+_TOKEN_OF = operator.attrgetter("token")
 
 
 class Codec(NamedTuple):
@@ -236,14 +239,21 @@ def _enumeration(members: type[IntEnum], where: str) -> Codec:
 
 def _runs(where: str) -> Codec:
     """Sorted, disjoint runs, as `runs` writes them: peers, then integers."""
-    run, peers, integer = codec_of(Run), _tuple(codec_of(Peer), where), _integer(*_ADDRESS, where)
+    peers, integer = _tuple(codec_of(Peer), where), _integer(*_ADDRESS, where)
 
     def encode(value: Any) -> list[Any]:
         if type(value) is not tuple or len(value) > ENTRIES_MAX // runs.INTEGERS:
             raise ValueError(f"{where} is not a tuple of a sendable length")
-        for one in value:
-            run.encode(one)  # for its checks; most are remembered, as they were said before
-        named, integers = runs.flattened(value)
+        if not _ONLY_RUNS.issuperset(map(type, value)) or not _ONLY_TOKENS.issuperset(
+            map(type, map(_TOKEN_OF, value))
+        ):
+            raise ValueError(f"{where} is not runs")
+        try:
+            named, integers = runs.flattened(value)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+        if not _ONLY_INTEGERS.issuperset(map(type, integers)):
+            raise ValueError(f"{where} has runs of something else than integers")
         wide = max(integers, default=0) > U64_MAX
         return [peers.encode(named), [integer.encode(one) for one in integers] if wide else integers]
 

@@ -36,7 +36,7 @@ def flattened(runs: Sequence[Run]) -> tuple[tuple[Peer, ...], list[int]]:
     The peers that runs name, and `INTEGERS` for each run.
 
     Raises:
-        ValueError: the runs are not sorted, or overlap.
+        ValueError: the runs are not sorted, overlap, or are no runs.
     """
     peers: dict[Peer, int] = {}
     integers: list[int] = []
@@ -48,7 +48,27 @@ def flattened(runs: Sequence[Run]) -> tuple[tuple[Peer, ...], list[int]]:
         author = peers.setdefault(run.author, len(peers))
         integers += (run.start - stop, run.stop - run.start, *run.token, owner, author)
         stop = run.stop
+    check(len(peers), integers)
     return tuple(peers), integers
+
+
+def check(peers_count: int, integers: Sequence[int]) -> None:
+    """
+    Refuse integers that are not those of runs of so many peers.
+
+    Raises:
+        ValueError: says why.
+    """
+    if len(integers) % INTEGERS or min(integers, default=0) < 0:
+        raise ValueError("integers that are no runs")
+    if max(max(integers[4::INTEGERS], default=-1), max(integers[5::INTEGERS], default=-1)) >= peers_count:
+        raise ValueError("a run of a peer that is not named")
+    if max(max(integers[2::INTEGERS], default=0), max(integers[3::INTEGERS], default=0)) >= VERSIONS:
+        raise ValueError("a token beyond all limits")
+    if not min(integers[1::INTEGERS], default=1):
+        raise ValueError("an empty run")
+    if sum(integers[::INTEGERS]) + sum(integers[1::INTEGERS]) > ADDRESSES:
+        raise ValueError("a run beyond all addresses")
 
 
 def restored(peers: Sequence[Peer], integers: Sequence[int]) -> tuple[Run, ...]:
@@ -58,20 +78,11 @@ def restored(peers: Sequence[Peer], integers: Sequence[int]) -> tuple[Run, ...]:
     Raises:
         ValueError: no runs give these.
     """
-    if len(integers) % INTEGERS or min(integers, default=0) < 0:
-        raise ValueError("integers that are no runs")
-    if max(max(integers[4::INTEGERS], default=-1), max(integers[5::INTEGERS], default=-1)) >= len(peers):
-        raise ValueError("a run of a peer that is not named")
-    if max(max(integers[2::INTEGERS], default=0), max(integers[3::INTEGERS], default=0)) >= VERSIONS:
-        raise ValueError("a token beyond all limits")
+    check(len(peers), integers)
     runs: list[Run] = []
     stop = 0
     for skip, length, generation, epoch, owner, author in zip(*[iter(integers)] * INTEGERS, strict=True):
         start = stop + skip
         stop = start + length
-        if not length:
-            raise ValueError("an empty run")
         runs.append(_run(start, stop, _token(generation, epoch), peers[owner], peers[author]))
-    if stop > ADDRESSES:
-        raise ValueError("a run beyond all addresses")
     return tuple(runs)

@@ -7,6 +7,7 @@ import pytest
 from ring.address import Family, Range
 from ring.ring import Peer, Ring, Run, Token
 from weaveipam.allocation.rings import Rings
+from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Durability
 from weaveipam.protocol.messages import Ownership
 from weaveipam.protocol.records import Owned
@@ -118,6 +119,17 @@ def test_telling_what_is_lacking_brings_both_to_the_same_state() -> None:
     assert not set(lacking.runs) & set(share.runs)
     assert rings.lacking(other.table(V4).share(0, 100)) is None
     assert rings.fingerprint == other.fingerprint == rings.table(V4).total(0, 100)
+
+
+def test_rings_that_nobody_has_are_empty_tables_and_leave_nothing_behind() -> None:
+    """Whatever names peers ask about, they are answered, and not remembered."""
+    rings = Rings(ME, b"some key")
+    rings.merge(V4, Ring.of([run(0, 10, ME)]))
+    before = codec.run_digests.cache_info().currsize
+    tables = [rings.table(RingId(f"nobody's {number}", Family.V6)) for number in range(10)]
+
+    assert {(0, 0)} == {(one.count(0, one.places), one.total(0, one.places)) for one in tables}
+    assert codec.run_digests.cache_info().currsize == before
 
 
 @pytest.mark.parametrize(

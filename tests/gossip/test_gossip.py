@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ring.address import Family
 from ring.ring import Peer, Run, Token
+from weaveipam.gossip.census import PLACES
 from weaveipam.gossip.gossip import MEMBERS_MAX, NAME_REPORT_INTERVAL_S, Digest, Gossip, Repair
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.protocol import codec
@@ -220,6 +221,18 @@ def test_after_leaving_only_acks_are_sent() -> None:
     assert mine.wake_at > 1e9
     assert mine.wake(DIGEST, 200.0) == []
     assert [Tell(THERE, Ack(1, ME, 7))] == mine.receive(HIS, Ping(1, ME, 7), DIGEST, 200.0)
+
+
+def test_who_has_left_counts_itself_among_the_gone() -> None:
+    """The members that a daemon compares are without itself once it has left, as everybody else's are."""
+    mine = gossip()
+    mine.heard(HIS, 100.0)
+    mine.leave(101.0)
+    mine.rumoured(HIS, Rumour(ME, HERE, DEAD, 3), 102.0)
+
+    assert (HIM,) == tuple(one.peer for one in mine.census.share(0, PLACES).rumours)
+    assert mine.census.count(0, PLACES) == 1
+    assert mine.census.fingerprint == codec.member_digest(HIM, THERE, 0, b"")[1]
 
 
 def test_a_later_life_takes_the_name_over_everywhere(make_network: MakeNetwork) -> None:

@@ -201,7 +201,9 @@ class Gossip:
 
     def leave(self, now: float) -> list[Effect]:
         """Say good-bye to some members; from now on only acks and pushes under way are sent."""
+        before = self.members.me
         self.members.leave(now)
+        self.census.note(Change(before, self.members.me))
         rumour = self.members.me.rumour()
         self._rumours.add(rumour)
         alive = self.members.alive()

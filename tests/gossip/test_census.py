@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from time import process_time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,3 +123,15 @@ def test_parts_are_all_of_it() -> None:
     assert sum(len(one.rumours) for one in shares) == 301
     assert {one.peer.name for part in shares for one in part.rumours} >= {"a", "n0", "n299"}
     assert table.census.cuts(5, 6, 16) == []
+
+
+@pytest.mark.slow
+def test_sharing_part_by_part_takes_no_longer_than_all_at_once() -> None:
+    """What a part costs follows who is in it, not who is in the cluster."""
+    table = Table("a")
+    table.hear(*(said(f"n{number}") for number in range(5000)))
+    began_s = process_time()
+    shares = [table.census.share(place, place + 1) for place in range(PLACES)]
+
+    assert process_time() - began_s < 0.5
+    assert sum(len(one.rumours) for one in shares) == 5001

@@ -37,7 +37,8 @@ class Census:
         self._members = members
         self._digests = digests
         self._totals = array("Q", bytes(8 * PLACES))
-        self._counts = array("L", bytes(array("L").itemsize * PLACES))
+        self._names: list[dict[str, None]] = [{} for _ in range(PLACES)]
+        """Who is there, by place."""
         self.fingerprint = 0
         """The sum of the digests of all that are there, modulo 2^64."""
         for one in (members.me, *members.alive()):
@@ -56,7 +57,7 @@ class Census:
 
     def count(self, low: int, high: int) -> int:
         """As of any table."""
-        return sum(self._counts[low:high])
+        return sum(map(len, self._names[low:high]))
 
     def total(self, low: int, high: int) -> int:
         """As of any table."""
@@ -84,15 +85,21 @@ class Census:
         return MemberShare(told.low, told.high, False, rumours) if rumours else None
 
     def _there(self, low: int, high: int) -> Iterator[Member]:
-        everybody = (self._members.me, *self._members.alive())
-        return (one for one in everybody if one.present and low <= self._digests(*_facts(one))[0] < high)
+        """By place, and there by name."""
+        for names in self._names[low:high]:
+            for name in sorted(names):
+                if one := self._members.get(name):
+                    yield one
 
     def _add(self, member: Member, sign: int) -> None:
         if not member.present:
             return
         place, digest = self._digests(*_facts(member))
         self._totals[place] = (self._totals[place] + sign * digest) % (1 << 64)
-        self._counts[place] += sign
+        if sign > 0:
+            self._names[place][member.peer.name] = None
+        else:
+            del self._names[place][member.peer.name]
         self.fingerprint = (self.fingerprint + sign * digest) % (1 << 64)
 
 

@@ -30,7 +30,7 @@ def play(stage: Stage) -> None:
 
 
 def _change(stage: Stage, release: Release, batch: Sequence[str], turn_s: float) -> None:
-    """A quarter of the time down, and the rest up again, with clients on everybody who is."""
+    """A quarter of the time down, and the rest up again, with clients on all who are; then all must agree."""
     staying = [name for name in stage.names if name not in batch]
     stage.load(adds_per_s=2.0, hold_s=10.0, at=staying)
     stage.release(batch)
@@ -42,3 +42,4 @@ def _change(stage: Stage, release: Release, batch: Sequence[str], turn_s: float)
     stage.load(adds_per_s=2.0, hold_s=10.0)
     stage.run(turn_s * 3 / 4)
     stage.claim(f"who has the {release} release serves", serve(stage, batch))
+    stage.settle()

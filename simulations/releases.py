@@ -19,6 +19,7 @@ _SINCE = {
     **SINCE,
     "PingRequest": WIRE_VERSION + 1,
     "Ping.hints": WIRE_VERSION + 1,
+    "Ping.stream": WIRE_VERSION + 1,
     "Ack.hints": WIRE_VERSION + 1,
     "Standing.in_use": WIRE_VERSION + 1,
 }

@@ -89,7 +89,7 @@ class Exchange:
     def _members_shared(self, header: Header, told: MemberShare, now: float) -> list[Step]:
         steps: list[Step] = []
         for rumour in told.rumours:
-            steps += self._gossip.rumoured(header, rumour, now)
+            steps += self._gossip.rumoured(header, rumour, now, bulk=True)
         lacking = None if self._enough() else self._gossip.census.lacking(told)
         return steps if lacking is None else [*steps, self._tell(header, lacking)]
 

@@ -49,6 +49,7 @@ from weaveipam.protocol.messages import (
     Inquiry,
     MemberShare,
     Message,
+    Nack,
     Outline,
     Ownership,
     Ping,
@@ -96,6 +97,8 @@ SYNC_GROWTH = 8
 """Times as many are asked at each further attempt as long as nobody is heard: most may be gone."""
 REJOIN_S = 5.0
 """Seconds between two attempts of a node to reach those it was told of or has met, and does not see."""
+FOREIGN_REPORT_INTERVAL_S = 60.0
+"""Seconds between two reports of packets of other clusters: operators need one, not one a packet."""
 
 MakeGossip: TypeAlias = Callable[..., Gossip]
 """As `Gossip` itself; another one lets the same node be measured with another way to spread."""
@@ -156,6 +159,9 @@ class Node:
         self._serve_at = math.inf
         self._name_taken = ""
         self._audit_at = now + AUDIT_S
+        self._foreign_count = 0
+        """Packets of other clusters that no report has told of."""
+        self._foreign_reported_at = now - FOREIGN_REPORT_INTERVAL_S
 
     @classmethod
     def restore(
@@ -211,6 +217,7 @@ class Node:
             for message in told:
                 steps += self._hear_member(header, message, now)
         else:
+            steps += self._foreign(header, source, now)
             for message in told:
                 steps += self._hear_stranger(header, message, now)
         return self._effects(steps)
@@ -271,7 +278,7 @@ class Node:
                 return self._allocator.learn(message, now)
             case Rumour():
                 return self._gossiped(self._gossip.rumoured(header, message, now))
-            case Ping() | Ack() | PingRequest():
+            case Ping() | Ack() | PingRequest() | Nack():
                 return self._gossiped(self._gossip.receive(header, message, self._digest(), now))
             case Outline() | Sync() | RingShare() | MemberShare():
                 return self._exchange.receive(header, message, now)
@@ -303,21 +310,31 @@ class Node:
                 return self._formation.answer(header, self._birth, in_use=self._name_in_use(header))
             case Standing():
                 return self._hear_standing(header, message, now)
-            case _ if self._birth is not None and header.cluster_id not in {UNFORMED, self._cluster_id}:
-                fields = (("peer", str(header.sender)), ("cluster", header.cluster_id.hex()))
-                return [Report(Level.WARNING, "foreign-cluster", fields)]
             case _:
                 return ()
+
+    def _foreign(self, header: Header, source: Endpoint, now: float) -> list[Report]:
+        """A report of a packet of another cluster, if it is one, but only now and then."""
+        if self._birth is None or header.cluster_id in {UNFORMED, self._cluster_id}:
+            return []
+        self._foreign_count += 1
+        if now < self._foreign_reported_at + FOREIGN_REPORT_INTERVAL_S:
+            return []
+        fields = (
+            ("peer", str(header.sender)),
+            ("source", str(source)),
+            ("ours", self._cluster_id.hex()),
+            ("theirs", header.cluster_id.hex()),
+            ("packets", self._foreign_count),
+        )
+        self._foreign_count, self._foreign_reported_at = 0, now
+        return [Report(Level.ERROR, "foreign-cluster", fields)]
 
     def _hear_standing(self, header: Header, standing: Standing, now: float) -> list[Step]:
         if standing.asker != self.me:
             return []  # late, and for an earlier life
         if self._birth is not None:
-            if standing.birth is None or standing.birth == self._birth:
-                return []
-            theirs = codec.cluster_id(standing.birth).hex()
-            fields = (("peer", str(header.sender)), ("ours", self._cluster_id.hex()), ("theirs", theirs))
-            return [Report(Level.ERROR, "foreign-cluster", fields)]
+            return []  # of this cluster, or a foreign one, which is reported already
         if standing.birth is None:
             return [*self._formation.hear(header, standing), *self._try_to_form(now)]
         if not is_sound(standing.birth):

@@ -15,7 +15,7 @@ from weaveipam.gossip.gossip import Digest, Effect, Gossip, Repair
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Report
-from weaveipam.protocol.messages import Ack, Header, Message, Ownership, Ping, PingRequest, Rumour, Tell
+from weaveipam.protocol.messages import Ack, Header, Message, Nack, Ownership, Ping, PingRequest, Rumour, Tell
 from weaveipam.protocol.values import Endpoint, MemberState
 
 CLUSTER = b"cluster1"
@@ -34,6 +34,10 @@ class Host:
     known: dict[Ownership, float] = field(default_factory=dict)
     """What it has learned, and when."""
     running: bool = True
+    deaf_until: float = 0.0
+    """What arrives before waits until then, while its timers run."""
+    stalled_until: float = 0.0
+    """What arrives, and what is due, before waits until then."""
     reports: list[tuple[float, Report]] = field(default_factory=list)
     repairs: list[tuple[float, Repair]] = field(default_factory=list)
 
@@ -57,12 +61,19 @@ class Network:
     """Hosts by name, and the packets between them."""
 
     def __init__(
-        self, seed: int = 1, *, loss: float = 0.0, preset: str = "lan", delay_s: float = 0.001
+        self,
+        seed: int = 1,
+        *,
+        loss: float = 0.0,
+        preset: str = "lan",
+        delay_s: float = 0.001,
+        streams: bool = True,
     ) -> None:
         self.now = 1000.0
         self.rng = Random(seed)
         self.loss = loss
         self.delay_s = delay_s
+        self.streams = streams
         self.settings = GossipSettings.preset(preset)
         self.hosts: dict[str, Host] = {}
         self.sent: list[Packet] = []
@@ -115,6 +126,14 @@ class Network:
         host.gossip.push(message)
         self._arm(name)
 
+    def slow(self, name: str, seconds: float, *, deaf: bool = False) -> None:
+        """The daemon stands still from now on for so long; a deaf one only hears nothing till then."""
+        host = self.hosts[name]
+        if deaf:
+            host.deaf_until = self.now + seconds
+        else:
+            host.stalled_until = self.now + seconds
+
     def split(self, *sides: Iterable[str]) -> None:
         """From now on only hosts of one side reach each other; those of none are all on another one."""
         self._sides = {name: number for number, side in enumerate(sides, 1) for name in side}
@@ -133,7 +152,10 @@ class Network:
                 if until():
                     return self.now - start
             self.now = max(self.now, at)
-            if packet is not None:
+            late_until = self._late_until(name, packet)
+            if late_until > self.now:
+                heapq.heappush(self._queue, (late_until, next(self._ticks), name, packet))
+            elif packet is not None:
                 self._deliver(packet)
             elif self.hosts[name].running and self.hosts[name].gossip.wake_at <= self.now:
                 host = self.hosts[name]
@@ -166,6 +188,11 @@ class Network:
             if report.event == event
         ]
 
+    def _late_until(self, name: str, packet: Packet | None) -> float:
+        """Until when a wake-up of that host, or the packet, has to wait for a slow host."""
+        host = self.hosts[name if packet is None else self._at.get(packet.target, name)]
+        return host.stalled_until if packet is None else max(host.stalled_until, host.deaf_until)
+
     def _arm(self, name: str) -> None:
         wake_at = max(self.now, self.hosts[name].gossip.wake_at)
         heapq.heappush(self._queue, (wake_at, next(self._ticks), name, None))
@@ -187,14 +214,15 @@ class Network:
 
     def _send(self, name: str, tell: Tell) -> None:
         room = DATAGRAM_BYTES_MAX - len(codec.encode_packet(self._header(name), (tell.message,)))
-        messages = (tell.message, *self.hosts[name].gossip.piggyback(room))
+        rides = () if tell.stream else self.hosts[name].gossip.piggyback(room)
+        messages = (tell.message, *rides)
         data = codec.encode_packet(self._header(name), messages)
         assert len(data) <= DATAGRAM_BYTES_MAX
         packet = Packet(self.now, endpoint_of(name), tell.target, data, messages)
         self.sent.append(packet)
-        if self.rng.random() >= self.loss:
+        if self.streams if tell.stream else self.rng.random() >= self.loss:
             arrival = self.now + self.delay_s * (0.5 + self.rng.random())
-            heapq.heappush(self._queue, (arrival, next(self._ticks), "", packet))
+            heapq.heappush(self._queue, (arrival, next(self._ticks), name, packet))
 
     def _deliver(self, packet: Packet) -> None:
         source, name = self._at[packet.source], self._at.get(packet.target)
@@ -209,7 +237,7 @@ class Network:
     def _hear(self, name: str, header: Header, messages: Iterable[Message]) -> None:
         host = self.hosts[name]
         for message in messages:
-            if isinstance(message, Ping | Ack | PingRequest | Rumour):
+            if isinstance(message, Ping | Ack | PingRequest | Nack | Rumour):
                 self._perform(name, host.gossip.receive(header, message, host.digest(), self.now))
             elif isinstance(message, Ownership) and message not in host.known:
                 self.push(name, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -58,7 +59,7 @@ def test_a_death_is_found_by_all(make_network: MakeNetwork, count: int, loss: fl
 
     passed = network.run(seconds, lambda: network.everybody(DEAD, [names[3]]))
 
-    assert network.settings.suspicion_s(count) < passed < seconds
+    assert network.settings.suspicion_s(count, 3) < passed < seconds
 
 
 def test_a_death_is_found_quickly_on_one_host(make_network: MakeNetwork) -> None:
@@ -75,7 +76,7 @@ def test_a_death_is_found_quickly_on_one_host(make_network: MakeNetwork) -> None
 @pytest.mark.parametrize(("count", "loss"), [(5, 0.1), (10, 0.1), (30, 0.1), (5, 0.2)])
 def test_loss_kills_nobody(make_network: MakeNetwork, count: int, loss: float) -> None:
     """In two minutes of lost packets helpers and refutations keep all from being taken for dead."""
-    network = make_network(1, loss=loss)
+    network = make_network(1, loss=loss, streams=False)
     names = network.cluster(count)
     network.run(120)
 
@@ -85,17 +86,74 @@ def test_loss_kills_nobody(make_network: MakeNetwork, count: int, loss: float) -
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("deaf", [False, True])
+def test_slow_members_are_not_taken_for_dead(make_network: MakeNetwork, *, deaf: bool) -> None:
+    """A third of the members stand still, or hear nothing, for up to 5 s now and then: nobody dies of it."""
+    network = make_network(1)
+    names = network.cluster(15)
+    well_from = dict.fromkeys(names[:5], network.now)
+    for _ in range(100):
+        name = network.rng.choice(names[:5])
+        if well_from[name] <= network.now:
+            seconds = network.rng.uniform(1, 5)
+            network.slow(name, seconds, deaf=deaf)
+            well_from[name] = network.now + seconds + 1
+        network.run(2 * network.rng.random())
+    network.run(10)
+
+    assert network.reported("suspicion-refuted") != []
+    assert network.reported("member-dead") == []
+    assert network.everybody(ALIVE, names)
+
+
+def test_a_stall_is_reported_now_and_then(make_network: MakeNetwork) -> None:
+    """A daemon that was stalled, or whose clock has jumped, says so once a minute at most."""
+    network = make_network(1)
+    names = network.cluster(3)
+    network.run(5)
+    for seconds in (3, 5, 4):
+        network.slow(names[0], seconds)
+        network.run(10)
+    network.run(60)
+    told = [dict(report.fields)["longest_s"] for _, report in network.reported("stalled")]
+
+    assert {names[0]} == {name for name, _ in network.reported("stalled")}
+    assert len(told) == 2
+    assert [2 <= float(str(told[0])) <= 3, 4 <= float(str(told[1])) <= 5] == [True, True]
+    assert network.reported("member-dead") == []
+
+
+def test_a_late_beginning_is_no_stall() -> None:
+    """A daemon that begins to gossip long after it started, as it waited for a cluster, reports no stall."""
+    mine = gossip()
+
+    assert not any(isinstance(one, Report) for one in mine.wake(DIGEST, 500.0))
+
+
+@pytest.mark.slow
 def test_helpers_are_why(make_network: MakeNetwork) -> None:
     """Without helpers the same losses make several times as many suspects."""
     suspects = []
     for helpers in (3, 0):
-        network = make_network(1, loss=0.1)
+        network = make_network(1, loss=0.1, streams=False)
         network.settings = GossipSettings(helpers=helpers)
         network.cluster(10)
         network.run(60)
         suspects.append(len(network.reported("suspicion-refuted")))
 
     assert suspects[1] > 4 * suspects[0]
+
+
+def test_where_only_streams_pass_nobody_is_suspected(make_network: MakeNetwork) -> None:
+    """A member that no datagram reaches, but streams do, answers the ping by stream with an ack by stream."""
+    network = make_network(1, loss=1.0)
+    names = network.cluster(5)
+    network.run(30)
+
+    assert network.reported("member-suspect") == []
+    assert network.everybody(ALIVE, names)
+    network.streams = False
+    assert network.run(30, lambda: network.reported("member-suspect") != []) < 30
 
 
 def test_a_wrong_suspicion_is_refuted(make_network: MakeNetwork) -> None:
@@ -147,9 +205,7 @@ def test_a_healed_partition_is_forgotten(
     network.run(2)
     network.split(names[:side])
     network.run(60)
-    assert {DEAD} == {
-        network.states(far)[near] for far in names[side:] for near in names[:side] if network.states(far)
-    }
+    assert {DEAD} == {network.states(near)[far] for far in names[side:] for near in names[:side]}
 
     network.heal()
 
@@ -168,6 +224,71 @@ def test_a_healed_partition_of_one_host_is_forgotten_at_once(make_network: MakeN
 
 
 # Coming and going
+
+
+@pytest.mark.slow
+def test_a_restart_is_known_to_all_within_seconds(make_network: MakeNetwork) -> None:
+    """A member that was taken for dead and starts again is alive to all of fifty within five seconds."""
+    network = make_network(1, loss=0.05)
+    names = network.cluster(50)
+    network.kill(names[0])
+    network.run(30)
+    assert network.everybody(DEAD, names[:1])
+
+    network.start(names[0], contact=names[1])
+
+    assert network.run(5, lambda: network.everybody(ALIVE, names)) < 5
+
+
+@pytest.mark.slow
+def test_most_restart_at_once(make_network: MakeNetwork) -> None:
+    """When nine of ten members start again all are alive to all within fifteen seconds."""
+    network = make_network(1, loss=0.05)
+    names = network.cluster(60)
+    for name in names[6:]:
+        network.kill(name)
+    network.run(30)
+    for index, name in enumerate(names[6:]):
+        network.start(name, contact=names[index % 6])
+
+    assert network.run(15, lambda: network.everybody(ALIVE, names)) < 15
+
+
+@pytest.mark.slow
+def test_the_dead_are_forgotten_and_make_no_ghosts(make_network: MakeNetwork) -> None:
+    """After their time the dead are in no table, though newcomers heard of them, and rumours of them end."""
+    network = make_network(1)
+    network.settings = GossipSettings(remember_s=60.0)
+    names = network.cluster(6)
+    network.kill(names[0])
+    network.run(20)
+    assert network.everybody(DEAD, names[:1])
+    network.start("new", contact=names[1])
+    network.run(30)
+    assert network.states(names[0])["new"] is DEAD
+
+    assert network.run(90, lambda: network.states(names[0]) == {}) < 90
+
+    late = Rumour(Peer(names[0], 1), network.hosts[names[0]].gossip.members.me.endpoint, ALIVE, 0)
+    for state in (DEAD, SUSPECT, ALIVE):
+        network._hear(names[1], network._header(names[2]), [replace(late, state=state)])
+        network.run(60 + 90)
+        assert network.states(names[0]) == {}
+
+
+def test_names_that_come_and_go_leave_nothing(make_network: MakeNetwork) -> None:
+    """The table does not grow with the number of daemons there ever were."""
+    network = make_network(1)
+    network.settings = GossipSettings(remember_s=30.0)
+    names = network.cluster(4)
+    most = 0
+    for index in range(20):
+        network.start(f"pod{index}", contact=names[0])
+        network.run(5)
+        network.leave(f"pod{index}")
+        most = max(most, *(len(network.hosts[name].gossip.members.all()) for name in names))
+
+    assert most <= 3 + 1 + 30 / 5 + 1
 
 
 def test_a_newcomer_becomes_known_to_all(make_network: MakeNetwork) -> None:
@@ -450,6 +571,51 @@ def test_a_push_reaches_fifty_members(make_network: MakeNetwork, loss: float) ->
     copies = sum(ownership(1) in packet.messages for packet in network.sent)
     assert max(times) <= 0.4
     assert copies <= 50 * 12.5
+
+
+@pytest.mark.parametrize(("rumours", "packets"), [(1, 4), (17, 8), (60, 16), (500, 16)])
+def test_bursts_are_wide_where_much_waits(rumours: int, packets: int) -> None:
+    """A burst goes to four members, or to up to sixteen when datagrams cannot hold all there is to tell."""
+    mine = gossip()
+    for index in range(100):
+        mine.heard(Header(b"cluster1", Peer(f"n{index}", 1), THERE), 100.0)
+    while mine.piggyback(1300):
+        pass
+    for index in range(rumours):
+        mine.rumoured(HIS, Rumour(Peer(f"n{index % 100}", 2 + index), ELSEWHERE, ALIVE, 0), 100.0)
+
+    told = [
+        one for one in mine.wake(DIGEST, 100.0) if isinstance(one, Tell) and isinstance(one.message, Rumour)
+    ]
+
+    assert len(told) == packets
+    assert mine.wake(DIGEST, 100.0) == []
+
+
+def test_rumours_are_told_as_if_the_gone_were_there() -> None:
+    """After a mass death a rumour is told as often as before, as it is also for those who come back."""
+    mine = gossip()
+    for index in range(20):
+        mine.rumoured(HIS, Rumour(Peer(f"n{index}", 1), ELSEWHERE, DEAD, 0), 100.0)
+    news = Rumour(HIM, THERE, ALIVE, 1)
+    mine.rumoured(HIS, news, 100.0)
+
+    assert [news in mine.piggyback(1300) for _ in range(10)] == [True] * 8 + [False] * 2
+
+
+def test_names_that_are_learned_in_bulk_are_not_spread() -> None:
+    """Who is told of many at once passes on what is news of those it knew, but nobody that is new to it."""
+    mine = gossip()
+    known = Rumour(HIM, THERE, ALIVE, 0)
+    mine.rumoured(HIS, known, 100.0)
+    while mine.piggyback(1300):
+        pass
+    told = [known, replace(known, refutation=1), Rumour(Peer("new", 1), ELSEWHERE, ALIVE, 0)]
+    for rumour in told:
+        mine.rumoured(HIS, rumour, 100.0, bulk=True)
+
+    assert ALIVE is mine.members.state_of(Peer("new", 1))
+    assert mine.piggyback(1300) == (replace(known, refutation=1),)
 
 
 def test_an_unheard_push_is_due_at_once() -> None:

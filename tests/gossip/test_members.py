@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from ring.address import Family
 from ring.ring import Peer
-from weaveipam.gossip.members import HINTS_MAX, OVERRIDES, REFUTATIONS_MAX, Age, Members, supersedes
+from weaveipam.gossip.members import GONE_MAX, HINTS_MAX, OVERRIDES, REFUTATIONS_MAX, Age, Members, supersedes
 from weaveipam.protocol.messages import FreeHint, Rumour
 from weaveipam.protocol.values import Endpoint, MemberState
 
@@ -65,14 +66,13 @@ def test_of_two_different_rumours_one_supersedes(one: Rumour, other: Rumour) -> 
 @given(st.lists(RUMOURS, max_size=12).flatmap(lambda told: st.tuples(st.just(told), st.permutations(told))))
 @MODEST
 def test_the_order_of_arrival_does_not_matter(orders: tuple[list[Rumour], list[Rumour]]) -> None:
-    """The same rumours in any order make the same table, but for the own refutation."""
+    """The same rumours in any order make the same table of the others."""
     tables = []
     for told in orders:
         members = table()
         for rumour in told:
             members.hear(rumour, 1.0)
-        mine = replace(members.me.rumour(), refutation=0)
-        tables.append([mine if one.peer == ME else one for one in members.rumours()])
+        tables.append([one.rumour() for one in members.all()])
 
     assert tables[0] == tables[1]
     assert members.alive_count == len(members.alive())
@@ -145,15 +145,73 @@ def test_a_later_life_replaces_the_earlier_one() -> None:
     assert members.state_of(Peer("unheard", 1)) is None
 
 
+def test_hearsay_of_the_gone_is_told_to_nobody() -> None:
+    """Who hears only that an unknown member is gone believes it, and tells nobody until it sees it there."""
+    members = table()
+    change = members.hear(Rumour(HIM, THERE, DEAD, 1), 1.0)
+
+    assert change is not None
+    assert not change.after.witnessed
+    assert members.rumours() == (members.me.rumour(),)
+    assert members.hear(Rumour(HIM, THERE, ALIVE, 1), 2.0) is None
+
+    for state in (ALIVE, LEFT):
+        members.hear(Rumour(HIM, THERE, state, 2), 3.0)
+        assert Rumour(HIM, THERE, state, 2) in members.rumours()
+
+
+def test_the_gone_are_forgotten_in_their_order() -> None:
+    """Those that died or left by a time are forgotten with their hints; those that came back are not."""
+    members = table()
+    hints = (FreeHint("default", Family.V4, 9),)
+    for at, name in enumerate("abcd"):
+        members.hear(Rumour(Peer(name, 1), THERE, ALIVE, 0), at)
+        members.note_hints(Peer(name, 1), hints)
+        members.hear(Rumour(Peer(name, 1), THERE, LEFT if name == "b" else DEAD, 0), 10.0 + at)
+    members.hear(Rumour(Peer("a", 1), THERE, ALIVE, 1), 20.0)
+    members.hear(Rumour(Peer("b", 1), THERE, LEFT, 1), 30.0)  # known already, so no later departure
+
+    assert ["c", "d"] == members.dead()
+    assert members.forget(10.9) == []
+    assert members.forget(12.0) == ["b", "c"]
+    assert members.get("b") is None
+    assert ["a", "d"] == [one.peer.name for one in members.all()]
+    assert members.hints_of(Peer("c", 1)) == ()
+    assert members.forget(19.0) == ["d"]
+    assert members.forget(1e9) == []
+
+
+def test_the_memory_of_the_gone_is_bounded() -> None:
+    """Of too many that are gone the first are forgotten at once."""
+    members = table()
+    for index in range(GONE_MAX + 2):
+        members.hear(Rumour(Peer(f"n{index}", 1), THERE, DEAD, 0), 1.0)
+
+    assert members.forget(0.0) == ["n0", "n1"]
+
+
+def test_some_are_drawn_from_those_there() -> None:
+    """Random members are different ones that are alive or suspect; all of them if there are not so many."""
+    members = table()
+    for index, state in enumerate(MemberState):
+        for copy in range(3):
+            members.hear(Rumour(Peer(f"n{index}{copy}", 1), THERE, state, 0), 1.0)
+    drawn = [frozenset(one.peer.name for one in members.some(Random(seed), 2)) for seed in range(30)]
+
+    assert {2} == {len(one) for one in drawn}
+    assert frozenset.union(*drawn) == {one.peer.name for one in members.some(Random(1), 9)}
+    assert len(members.some(Random(1), 9)) == 6
+
+
 def test_members_are_sorted_and_the_gone_are_not_alive() -> None:
-    """`alive` is the alive and the suspect by name, `all` everybody else too, `rumours` also oneself."""
+    """`alive` is the alive and the suspect by name, `all` everybody else too, `rumours` what may be told."""
     members = table()
     for name, state in (("z", ALIVE), ("x", SUSPECT), ("y", DEAD), ("b", LEFT)):
         members.hear(Rumour(Peer(name, 1), THERE, state, 0), 1.0)
 
     assert ["x", "z"] == [one.peer.name for one in members.alive()]
     assert ["b", "x", "y", "z"] == [one.peer.name for one in members.all()]
-    assert ["b", "me", "x", "y", "z"] == [one.peer.name for one in members.rumours()]
+    assert ["me", "x", "z"] == [one.peer.name for one in members.rumours()]
     assert {THERE} == members.endpoints()
     assert members.get("me") is members.me
     assert members.get("unheard") is None

@@ -74,6 +74,40 @@ def test_a_large_rumour_does_not_block_small_ones() -> None:
     assert names(rumours.fill(100, 4)) == "a"
 
 
+def test_a_burst_begins_with_the_foremost() -> None:
+    """It counts as told once for each packet, and rides on no packet before the next burst."""
+    rumours = Rumours(encoded_size)
+    for name in "ab":
+        rumours.add(rumour(name))
+
+    assert rumours.lead(3, 4) == rumour("b")
+    assert ["a", "a"] == [names(rumours.fill(BIG, 4)) for _ in range(2)]
+    assert rumours.lead(3, 4) == rumour("a")
+    assert names(rumours.fill(BIG, 4)) == "b"
+    assert rumours.lead(3, 4) is None
+
+
+def test_news_of_who_led_a_burst_rides_at_once() -> None:
+    """A newer rumour is not held back for what the burst said."""
+    rumours = Rumours(encoded_size)
+    rumours.add(rumour("a"))
+    rumours.lead(1, 4)
+    rumours.add(rumour("a", 1))
+
+    assert rumours.fill(BIG, 4) == (rumour("a", 1),)
+
+
+def test_a_burst_tells_nothing_more_often_than_may_be() -> None:
+    """What was told often enough for the members there are now does not lead a burst."""
+    rumours = Rumours(encoded_size)
+    rumours.add(rumour("a"))
+    for _ in range(4):
+        rumours.fill(BIG, 8)
+
+    assert rumours.lead(1, 4) is None
+    assert len(rumours) == 0
+
+
 @given(st.lists(st.integers(-10, 400), max_size=20), st.lists(st.sampled_from("abcdefgh"), max_size=12))
 @settings(max_examples=50, deadline=None)  # a shared machine may be slow now and then
 def test_the_budget_is_never_exceeded(budgets: list[int], told: list[str]) -> None:

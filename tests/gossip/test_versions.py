@@ -16,8 +16,8 @@ from weaveipam.protocol.effects import Level
 from weaveipam.protocol.messages import Header
 from weaveipam.protocol.values import Endpoint
 
-SECOND = Wire(Schema(2, since={"Ping.hints": 2}))
-THIRD = Wire(Schema(3, since={"Ping.hints": 2}))
+SECOND = Wire(Schema(2, since={"Ping.hints": 2, "Ping.stream": 2}))
+THIRD = Wire(Schema(3, since={"Ping.hints": 2, "Ping.stream": 2}))
 
 
 def header(name: str, speaks: int) -> Header:

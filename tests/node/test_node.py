@@ -11,8 +11,9 @@ import pytest
 
 from ring.address import Family, Range
 from ring.ring import Peer
+from weaveipam.node import FOREIGN_REPORT_INTERVAL_S, REJOIN_S
 from weaveipam.protocol import codec
-from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Channel, Effect, Persist, Report, Send
+from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Channel, Effect, Level, Persist, Report, Send
 from weaveipam.protocol.messages import (
     Ack,
     Grant,
@@ -585,10 +586,29 @@ def test_clusters_of_different_birth_do_not_mix(cluster: MakeCluster, make_pool:
         for name, send in two.sent
         if name == "a" and codec.decode_packet(send.packet)[0].cluster_id == codec_id(two, "a")
     ]
-    events = {one.event for packet in packets for one in node.receive(packet, Endpoint("a", 1), two.now)}
+    effects = [one for packet in packets for one in node.receive(packet, Endpoint("far", 7), two.now)]
+    two.now += FOREIGN_REPORT_INTERVAL_S
+    effects += node.receive(packets[0], Endpoint("far", 7), two.now)
+    ours, theirs = two.status("b").cluster_id, two.status("a").cluster_id
+    common = (("peer", str(Peer("a", 1))), ("source", "far:7"), ("ours", ours), ("theirs", theirs))
 
-    assert {"foreign-cluster"} == events
+    assert effects == [
+        Report(Level.ERROR, "foreign-cluster", (*common, ("packets", 1))),
+        Report(Level.ERROR, "foreign-cluster", (*common, ("packets", len(packets)))),
+    ]
     assert before == two.ring("b", V4)
+
+
+def test_who_is_alone_asks_for_ever_by_name(three: Any) -> None:
+    """An isolated daemon goes on asking those it was told of, by name, so that a new DNS answer is found."""
+    three.crash("a")
+    three.crash("b")
+    three.run(300)
+    before = len(three.sent)
+    three.run(2 * REJOIN_S)
+
+    asked = {send.target for name, send in three.sent[before:] if send.channel is Channel.STREAM}
+    assert {Endpoint("a", 1), Endpoint("b", 1)} == asked
 
 
 def codec_id(cluster: Any, name: str) -> bytes:

@@ -11,7 +11,7 @@ from weaveipam.protocol.effects import Report
 from weaveipam.protocol.messages import Header
 from weaveipam.protocol.values import Endpoint, MemberState, Pool
 
-SINCE = {"PingRequest": 2, "Ping.hints": 2, "Ack.hints": 2}
+SINCE = {"PingRequest": 2, "Ping.hints": 2, "Ping.stream": 2, "Ack.hints": 2}
 WIRES = {version: Wire(Schema(version, since=SINCE)) for version in (1, 2, 3)}
 
 

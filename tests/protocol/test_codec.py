@@ -105,7 +105,7 @@ def pool_range(family: Family) -> st.SearchStrategy[PoolRange]:
 HINT = st.builds(FreeHint, TEXT, FAMILY, st.integers(0, 129))
 POOL = st.builds(Pool, TEXT, TEXT, some(FAMILY.flatmap(pool_range)))
 BIRTH = st.builds(Birth, st.binary(min_size=16, max_size=16), some(PEER), some(POOL))
-RUMOUR = st.builds(messages.Rumour, PEER, ENDPOINT, st.sampled_from(MemberState), U64)
+RUMOUR = st.builds(messages.Rumour, PEER, ENDPOINT, st.sampled_from(MemberState), U64, TEXT)
 OWNERSHIP = FAMILY.flatmap(lambda f: st.builds(messages.Ownership, ring(f), runs(f)))
 OUTLINE = st.lists(
     st.tuples(st.integers(1, 1 << 128), st.binary(min_size=6, max_size=6)), min_size=1
@@ -134,9 +134,10 @@ SPACE_REQUEST = FAMILY.flatmap(
 )
 
 MESSAGES: dict[type, st.SearchStrategy[Message]] = {
-    messages.Ping: st.builds(messages.Ping, U64, PEER, U64, some(HINT)),
+    messages.Ping: st.builds(messages.Ping, U64, PEER, U64, some(HINT), st.booleans()),
     messages.Ack: st.builds(messages.Ack, U64, PEER, U64, some(HINT)),
     messages.PingRequest: st.builds(messages.PingRequest, U64, PEER, ENDPOINT),
+    messages.Nack: st.builds(messages.Nack, U64),
     messages.Rumour: RUMOUR,
     messages.Ownership: OWNERSHIP,
     messages.Outline: OUTLINE,
@@ -182,7 +183,7 @@ PING = messages.Ping(7, Peer("node-2", 3), 11)
 RING = RingId("default", Family.V4)
 RUN = Run(10, 20, Token(0, 1), ME, ME)
 RAW_HEADER = [bytes(8), ["node-1", 1 << 60], ["192.0.2.1", 6784]]
-RAW_PING = [1, 7, ["node-2", 3], 11, []]
+RAW_PING = [1, 7, ["node-2", 3], 11, [], False]
 
 
 def packet(*raw: object, version: int = codec.WIRE_VERSION) -> bytes:
@@ -266,14 +267,14 @@ class TestPackets:
     def test_bytes_are_stable(self) -> None:
         """The bytes of version 1 are these, so that daemons of different builds understand each other."""
         expected = (
-            "0111e4fff6"  # version, checksum,
+            "01e2da95be"  # version, checksum,
             "dc0002"  # an array of two
             "94c4080000000000000000"  # the header: the cluster id,
             "92a66e6f64652d31cf1000000000000000"  # the sender,
             "92a93139322e302e322e31cd1a80"  # its endpoint,
             "01"  # and the version that it speaks
-            "950107"  # a ping, its number,
-            "92a66e6f64652d32030b90"  # target, fingerprint and hints
+            "960107"  # a ping, its number,
+            "92a66e6f64652d32030b90c2"  # target, fingerprint, hints, and that it is a datagram
         )
 
         assert expected == codec.encode_packet(HERE, [PING]).hex()
@@ -302,12 +303,12 @@ class TestNewerDaemons:
 
     def test_missing_fields_have_defaults(self) -> None:
         """Trailing fields that an older daemon does not send have their defaults."""
-        assert (HERE, (PING,)) == codec.decode_packet(packet(RAW_HEADER, RAW_PING[:-1]))
+        assert (HERE, (PING,)) == codec.decode_packet(packet(RAW_HEADER, RAW_PING[:-2]))
 
     def test_missing_field_without_default(self) -> None:
         """A message that lacks a field it always had is malformed."""
         with pytest.raises(PeerError, match="Ping is not an array of at least 3"):
-            codec.decode_packet(packet(RAW_HEADER, RAW_PING[:-2]))
+            codec.decode_packet(packet(RAW_HEADER, RAW_PING[:-3]))
 
     @pytest.mark.parametrize("version", [0, 2, 7, 0x91, 255])
     def test_other_version(self, version: int) -> None:
@@ -470,7 +471,7 @@ class TestVersions:
         """What is remembered of one version's bytes is not taken for what another one says."""
         rumour = messages.Rumour(ME, HERE.endpoint, MemberState.ALIVE, 9)
         wire = codec.Wire(codec.Schema(2, {4: messages.Rumour}, {"Rumour": 2}))
-        raw = [4, ["node-1", 1 << 60], ["192.0.2.1", 6784], 0, 9]
+        raw = [4, ["node-1", 1 << 60], ["192.0.2.1", 6784], 0, 9, ""]
         for _ in range(2):
             assert raw == msgpack.unpackb(wire.own.encode_message(rumour))
             assert wire.common.encode_message(rumour) == b""

@@ -24,7 +24,7 @@ from weaveipam.gossip.seal import OVERHEAD_BYTES
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Level, Report
-from weaveipam.protocol.messages import Ack, Header, Message, Ownership, Ping, PingRequest, Rumour, Tell
+from weaveipam.protocol.messages import Ack, Header, Message, Nack, Ownership, Ping, PingRequest, Rumour, Tell
 from weaveipam.protocol.values import Endpoint, MemberState
 
 __all__ = ["Digest", "Effect", "Gossip", "GossipSettings", "Repair"]
@@ -34,6 +34,15 @@ NAME_REPORT_INTERVAL_S = 60.0
 
 MEMBERS_MAX = 20_000
 """Names that are known at most; of more nothing is believed.  Four times the largest cluster."""
+
+RUMOURS_PER_PACKET = 16
+"""About as many as a datagram has room for; where more wait a burst of rumours goes to more members."""
+
+WIDE_BURST = 4
+"""How many times `fan_out` a burst of rumours is at most, however many wait."""
+
+STALL_REPORT_INTERVAL_S = 60.0
+"""Seconds between two reports that this daemon was stalled, and of what its reports tell the longest."""
 
 FAREWELLS = 8
 """Members that are told of a leave at once; who misses it takes the member for dead, which is harmless."""
@@ -85,6 +94,13 @@ class Gossip:
         self._rumours = Rumours(size)
         room = DATAGRAM_BYTES_MAX - OVERHEAD_BYTES - codec.HEADER_BYTES_MAX
         self._push = self._PUSH(settings, rng, size, room, now)
+        self._rumoured_at = now - settings.rumour_interval_s
+        """When the last burst of rumours was."""
+        self._awake = False
+        """Whether `wake` was called, and so may be missed."""
+        self._stall_s = 0.0
+        """The longest stall that no report has told of."""
+        self._stall_reported_at = now - STALL_REPORT_INTERVAL_S
         self._repaired_at = now - settings.repair_interval_s
         self._name_reported_at = now - NAME_REPORT_INTERVAL_S
         self._corrected_at: dict[str, float] = {}
@@ -106,16 +122,24 @@ class Gossip:
         """When `wake` is due, in seconds on the monotonic clock; a time in the past means at once."""
         if self._left:
             return self._push.wake_at
-        return min(self._probe.wake_at, self._push.wake_at)
+        return min(self._probe.wake_at, self._push.wake_at, self._rumours_at)
+
+    @property
+    def health(self) -> int:
+        """How ill this daemon finds itself: 0 is well, `health_max` the worst (Lifeguard, section IV-A)."""
+        return self._probe.health
 
     def wake(self, digest: Digest, now: float) -> list[Effect]:
         """All that is due now; harmless when it is called too early."""
         effects: list[Effect] = []
         if not self._left:
-            self._probe.forgive(now)
+            effects += self._stalled(self._probe.forgive(now), now)
             for verdict in self._probe.verdicts(now):
                 effects += self._believe(verdict, now)
             effects += self._probe.pings(digest, now)
+            effects += self._burst(now)
+            for name in self.members.forget(now - self._settings.remember_s):
+                self._corrected_at.pop(name, None)
         if self._push.wake_at <= now:
             effects += self._push.burst(self.members.alive(), now)
         return effects
@@ -142,7 +166,7 @@ class Gossip:
     def receive(
         self,
         header: Header,
-        message: Ping | Ack | PingRequest | Rumour,
+        message: Ping | Ack | PingRequest | Nack | Rumour,
         digest: Digest,
         now: float,
     ) -> list[Effect]:
@@ -162,9 +186,12 @@ class Gossip:
                 return [answer, *self._compare(header, message.fingerprint, digest, now)]
             case Ack():
                 self.members.note_hints(message.subject, message.hints)
-                return [*self._probe.acked(message)]
+                return [*self._probe.acked(message, now)]
             case PingRequest():
-                return [*self._probe.relay(header, message, digest)]
+                return [*self._probe.relay(header, message, digest, now)]
+            case Nack():
+                self._probe.nacked(header.sender, message)
+                return []
             case Rumour():
                 return [*self.rumoured(header, message, now)]
             case _:
@@ -188,10 +215,9 @@ class Gossip:
         Invariant: the encoded sizes add up to at most `budget_bytes`.
         """
         offered = self._push.offered()
-        times_max = self._settings.retransmissions(1 + self.members.alive_count)
         if not offered:
-            return self._rumours.fill(budget_bytes, times_max)
-        said: list[Message] = [*self._rumours.fill(budget_bytes // 2, times_max)]
+            return self._rumours.fill(budget_bytes, self._rumour_times)
+        said: list[Message] = [*self._rumours.fill(budget_bytes // 2, self._rumour_times)]
         left = budget_bytes - sum(map(self._size, said))
         for ownership, size in offered:
             if size <= left:
@@ -210,15 +236,28 @@ class Gossip:
         chosen = self._rng.sample(alive, min(FAREWELLS, len(alive)))
         return [Tell(member.endpoint, rumour) for member in chosen]
 
-    def rumoured(self, header: Header, rumour: Rumour, now: float) -> list[Tell | Report]:
+    def rumoured(
+        self, header: Header, rumour: Rumour, now: float, *, bulk: bool = False
+    ) -> list[Tell | Report]:
         """
         As `receive`, of a rumour, and without a digest, which so many messages need not wait for.
 
         Believes it if it is news; contradicts it if it is about this daemon and not so.
+
+        Args:
+            header: Of its packet.
+            rumour: What is said.
+            now: Seconds on the monotonic clock.
+            bulk: Whether it is one of many at once: then names that are new are not spread, or a newcomer
+                that is told of a thousand members would tell them all of each other.
         """
         me = self.members.me
         if rumour.peer.name != me.peer.name:
-            return self._believe(self._weakened(rumour), now)
+            weakened = self._weakened(rumour)
+            effects = self._believe(weakened, now, bulk=bulk)
+            if weakened is not rumour:
+                self._probe.conclude(rumour.peer.name, now)
+            return effects
         if rumour.peer.incarnation > me.peer.incarnation:
             return self._name_in_use(rumour.peer, rumour.endpoint, now)
         if header.sender.name == me.peer.name:
@@ -230,6 +269,11 @@ class Gossip:
         effects = self._believe(rumour, now)
         mine = self.members.me.rumour()
         return effects if rumour == mine else [Tell(header.endpoint, mine), *effects]
+
+    @property
+    def _rumour_times(self) -> int:
+        """Packets that carry one rumour; the gone count too, as those of a mass death may be coming back."""
+        return self._settings.retransmissions(1 + self.members.alive_count + self.members.gone_count)
 
     @property
     def _left(self) -> bool:
@@ -248,20 +292,68 @@ class Gossip:
         undoubted = held is not None and (held.peer, held.state) == (rumour.peer, MemberState.ALIVE)
         return replace(rumour, state=MemberState.SUSPECT) if undoubted else rumour
 
-    def _believe(self, rumour: Rumour, now: float) -> list[Tell | Report]:
+    def _believe(self, rumour: Rumour, now: float, *, bulk: bool = False) -> list[Tell | Report]:
         """Enter a rumour in the table, and spread and report it, if it is news."""
         if self.members.known_count >= MEMBERS_MAX and self.members.get(rumour.peer.name) is None:
             return [Report(Level.WARNING, "members-full", (("peer", str(rumour.peer)),))]
         change = self.members.hear(rumour, now)
         if change is None:
+            if rumour.state is MemberState.SUSPECT:
+                self._confirm(rumour, now)
             return []
         self.census.note(change)
-        if change.after.peer == self.members.me.peer:
+        me = self.members.me.peer
+        if change.after.peer == me:
             self._rumours.add(change.after.rumour())
+            if rumour.state is MemberState.SUSPECT:
+                self._probe.worsen()
+            elif rumour.state is MemberState.DEAD:
+                self._probe.returned(now)
         else:
-            self._rumours.add(rumour)
-            self._probe.note(change, now)
-        return [*_reports(change, self.members.me.peer)]
+            if change.after.witnessed and not (bulk and change.before is None):
+                self._rumours.add(rumour)
+            self._probe.note(change, now, rumour.accuser)
+        return [*_reports(change, me, rumour.accuser)]
+
+    def _confirm(self, rumour: Rumour, now: float) -> None:
+        """Count another accuser of a suspect, and spread the word, if it is one of the first."""
+        held = self.members.get(rumour.peer.name)
+        said = (rumour.peer, rumour.state, rumour.refutation)
+        if held is None or (held.peer, held.state, held.refutation) != said:
+            return
+        if self._probe.confirm(rumour.peer.name, rumour.accuser, now):
+            self._rumours.add(replace(held.rumour(), accuser=rumour.accuser))
+
+    @property
+    def _rumours_at(self) -> float:
+        """When the next burst of rumours is due; infinity if there is nothing to tell, or nobody."""
+        if not self._rumours or not self.members.alive_count:
+            return math.inf
+        return self._rumoured_at + self._settings.rumour_interval_s
+
+    def _burst(self, now: float) -> list[Tell]:
+        """A rumour to each of some members, if a burst is due; others will ride along."""
+        if now < self._rumours_at:
+            return []
+        self._rumoured_at = now
+        width = min(1 + len(self._rumours) // RUMOURS_PER_PACKET, WIDE_BURST)
+        chosen = self.members.some(self._rng, width * self._settings.fan_out)
+        rumour = self._rumours.lead(len(chosen), self._rumour_times)
+        return [] if rumour is None else [Tell(member.endpoint, rumour) for member in chosen]
+
+    def _stalled(self, stall_s: float, now: float) -> list[Report]:
+        """A report that this daemon was stalled, or its clock has jumped, but only now and then."""
+        if self._awake and stall_s > self._settings.probe_interval_s:
+            self._stall_s = max(self._stall_s, stall_s)
+        self._awake = True
+        if not self._stall_s or now < self._stall_reported_at + STALL_REPORT_INTERVAL_S:
+            return []
+        detail = (
+            "its clock has jumped, or it could not run; nobody is blamed for what it did not hear meanwhile"
+        )
+        fields = (("longest_s", f"{self._stall_s:.1f}"), ("detail", detail))
+        self._stall_s, self._stall_reported_at = 0.0, now
+        return [Report(Level.WARNING, "stalled", fields)]
 
     def _correct(self, header: Header, rumour: Rumour, now: float) -> list[Effect]:
         """Tell a sender what is said of it, so that it refutes; at most once in each probe time-out."""
@@ -299,7 +391,7 @@ class Gossip:
         return [Report(Level.ERROR, "name-in-use", fields), Tell(endpoint, mine.rumour())]
 
 
-def _reports(change: Change, me: Peer) -> list[Report]:
+def _reports(change: Change, me: Peer, accuser: str) -> list[Report]:
     """What an operator should know of a change; nothing of those that were gone when first heard of."""
     before, after = change.before, change.after
     fields: tuple[tuple[str, str | int], ...] = (("peer", str(after.peer)), ("endpoint", str(after.endpoint)))
@@ -310,7 +402,8 @@ def _reports(change: Change, me: Peer) -> list[Report]:
         return [Report(Level.INFO, "member-joined", (*fields, *replaced))] if after.present else []
     if before.state is after.state:
         return []
-    return [Report(*_REPORTS[after.state], fields)]
+    by = (("accuser", accuser),) if accuser else ()
+    return [Report(*_REPORTS[after.state], (*fields, *by))]
 
 
 _REPORTS: dict[MemberState, tuple[Level, str]] = {

@@ -20,14 +20,22 @@ That is a total order, and the table holds the maximum for each name: a join, so
 We differ from SWIM in one entry: there a death is final, here it is overridden by a refutation.  Else the two
 sides of a healed partition could never take each other back, short of new incarnations for everybody.
 
+Who is gone is remembered for a while, so that late rumours of the same life are not believed, and is then
+forgotten.  Two things keep the forgotten from haunting a cluster for ever.  Who only heard that an unknown
+member is gone remembers it, but tells nobody: so each memory of a death comes from one who saw the member
+there, and they run out.  And a rumour that a forgotten member is there makes a member like any other, which
+is probed, does not answer, and is soon gone again.
+
 Does not know when to suspect anybody, nor how rumours travel.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from random import Random
 
 from ring.ring import Peer
 from weaveipam.protocol.messages import FreeHint, Rumour
@@ -39,6 +47,9 @@ Rumours with more are ignored: one refutation a second takes 136 years to get th
 
 Without a limit one wrong rumour would drive a refutation out of what a packet can hold.
 """
+
+GONE_MAX = 1 << 14
+"""Members that are gone and still remembered; at one more the one that went first is forgotten."""
 
 
 HINTS_MAX = 128
@@ -87,6 +98,8 @@ class Member:
     """As in `Rumour`."""
     since: float
     """When its life or state last changed here, in seconds on the monotonic clock."""
+    witnessed: bool = True
+    """Whether this daemon has seen the name there: that a member is gone is told only by those who have."""
 
     @property
     def present(self) -> bool:
@@ -132,6 +145,8 @@ class Members:
         self._hints: dict[str, tuple[FreeHint, ...]] = {}
         self._present: list[Member] = []
         """Those of the others that are alive or suspect, kept sorted by name."""
+        self._gone: OrderedDict[str, None] = OrderedDict()
+        """The names of the rest, those that went first first."""
 
     @property
     def me(self) -> Member:
@@ -158,6 +173,19 @@ class Members:
         """How many there are in `alive`, at no cost."""
         return len(self._present)
 
+    def some(self, rng: Random, count: int) -> list[Member]:
+        """Random ones of `alive`, so many or all there are, at a cost that goes by the count."""
+        return rng.sample(self._present, min(count, len(self._present)))
+
+    def dead(self) -> list[str]:
+        """The names of dead members, those that died first first."""
+        return [name for name in self._gone if self._others[name].state is MemberState.DEAD]
+
+    @property
+    def gone_count(self) -> int:
+        """How many are remembered that died or left, at no cost."""
+        return len(self._gone)
+
     def all(self) -> tuple[Member, ...]:
         """The others in any state, sorted by name."""
         return tuple(self._others[name] for name in sorted(self._others))
@@ -172,8 +200,9 @@ class Members:
         return len(self._others)
 
     def rumours(self) -> tuple[Rumour, ...]:
-        """Everything that is believed, of this daemon too; sorted by name."""
-        return tuple(m.rumour() for m in sorted((self._me, *self._others.values()), key=lambda m: m.peer))
+        """Everything that is believed and may be told, of this daemon too; sorted by name."""
+        told = [self._me, *(member for member in self._others.values() if member.witnessed)]
+        return tuple(member.rumour() for member in sorted(told, key=lambda member: member.peer))
 
     def hints_of(self, peer: Peer) -> tuple[FreeHint, ...]:
         """What that life last said it could give away; empty if it has said nothing."""
@@ -205,14 +234,31 @@ class Members:
             return None
         same = before is not None and (before.peer, before.state) == (rumour.peer, rumour.state)
         since = before.since if before is not None and same else now
-        after = Member(rumour.peer, rumour.endpoint, rumour.state, rumour.refutation, since)
+        witnessed = rumour.state <= MemberState.SUSPECT or (before is not None and before.witnessed)
+        after = Member(rumour.peer, rumour.endpoint, rumour.state, rumour.refutation, since, witnessed)
         if before is not None and before.peer != after.peer:
             self._hints.pop(rumour.peer.name, None)
         self._others[rumour.peer.name] = after
         at = bisect_left(self._present, after.peer.name, key=lambda one: one.peer.name)
         stop = at + (before is not None and before.present)
         self._present[at:stop] = [after] if after.present else []
+        if after.present or not same:
+            self._gone.pop(after.peer.name, None)
+        if not after.present:
+            self._gone.setdefault(after.peer.name)
         return Change(before, after)
+
+    def forget(self, before: float) -> list[str]:
+        """Drop those that were gone by that time, and the first of too many; their names."""
+        names = []
+        while self._gone:
+            name = next(iter(self._gone))
+            if self._others[name].since > before and len(self._gone) <= GONE_MAX:
+                break
+            del self._gone[name], self._others[name]
+            self._hints.pop(name, None)
+            names.append(name)
+        return names
 
     def leave(self, now: float) -> None:
         """Say of this daemon that it has left, whatever others may say from now on."""

@@ -2,7 +2,8 @@
 What there is to tell of members, and how often each of it was told.
 
 Each rumour rides on a bounded number of packets, those told least often first (SWIM, section 4.1); of those
-the newest first, as many may have heard an old one from others.
+the newest first, as many may have heard an old one from others.  Beside that there are bursts: packets that
+begin with the foremost rumour, and would not be sent without it.
 Does not know what is true; a newer rumour about a name simply takes the older one's place.
 """
 
@@ -25,6 +26,8 @@ class Rumours:
         """How often each was told: the index of its queue below."""
         self._queues: list[dict[str, tuple[Rumour, int]]] = [{}]
         """By how often they were told: rumour and encoded size by name, oldest first."""
+        self._leading = ""
+        """Whom the rumour is about that the latest burst began with."""
 
     def __len__(self) -> int:
         return len(self._told)
@@ -33,6 +36,26 @@ class Rumours:
         """Spread this, and nothing older about the same name."""
         self._forget(rumour.peer.name)
         self._place(rumour.peer.name, 0, (rumour, self._size(rumour)))
+        if self._leading == rumour.peer.name:
+            self._leading = ""
+
+    def lead(self, packets_count: int, times_max: int) -> Rumour | None:
+        """
+        The foremost rumour, which counts as told so many times more; None if there is nothing to tell.
+
+        From now until the next burst `fill` leaves it out, as it may be in the packet already.
+        """
+        self._trim(times_max)
+        name = next((next(reversed(queue)) for queue in self._queues if queue), None)
+        if name is None:
+            return None
+        self._leading = name
+        times = self._told[name] + packets_count
+        entry = self._forget(name)
+        assert entry is not None, "just found there"
+        if times < times_max:
+            self._place(name, times, entry)
+        return entry[0]
 
     def fill(self, budget_bytes: int, times_max: int) -> tuple[Rumour, ...]:
         """
@@ -44,13 +67,13 @@ class Rumours:
 
         Cost: linear in the rumours returned.
         """
-        while len(self._queues) > max(1, times_max):
-            for name in self._queues.pop():
-                del self._told[name]
+        self._trim(times_max)
         chosen: list[str] = []
         misses = 0
         for queue in self._queues:
             for name in reversed(queue):
+                if name == self._leading:
+                    continue
                 size = queue[name][1]
                 if size <= budget_bytes:
                     chosen.append(name)
@@ -60,6 +83,12 @@ class Rumours:
                 if misses > MISSES_MAX:
                     return self._tell(chosen, times_max)
         return self._tell(chosen, times_max)
+
+    def _trim(self, times_max: int) -> None:
+        """Forget what has been told so often."""
+        while len(self._queues) > max(1, times_max):
+            for name in self._queues.pop():
+                del self._told[name]
 
     def _tell(self, names: list[str], times_max: int) -> tuple[Rumour, ...]:
         """The rumours about these, each moved on by one queue, or out of the last one."""

@@ -12,6 +12,13 @@ from typing import Self
 
 from weaveipam.errors import ConfigError
 
+SUSPICION_DECADES_MIN = 3.0
+"""
+What the logarithm of the members counts as at least, for the time that a suspect has.
+
+What a daemon's pauses are due to (its disk, its host) does not get shorter in a small cluster.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GossipSettings:
@@ -61,14 +68,47 @@ class GossipSettings:
     Higher joins the sides of a large partition faster, in a burst of packets.
     Source: our own.
     """
-    suspicion_multiplier: float = 4.0
+    health_max: int = 8
     """
-    Rounds that a suspect of a cluster of up to ten has to speak up before it counts as dead.
+    The worst score that a daemon gives its own health: its rounds and time-outs are up to one more times as
+    long.
 
-    Multiplied by log10 of the members, as rumours need longer among more.  Lower says dead sooner, and more
-    often without cause.
-    Source: SWIM section 4.2 (a fixed time-out); memberlist scales like this, with 4 in a LAN and 6 over a
-    WAN.
+    Each round without an ack, where helpers were silent too, makes it worse by one, and each ack better.
+    Higher lets an ill daemon blame others more slowly, and find deaths more slowly until it is well again.
+    Source: Lifeguard section IV-A (S); memberlist has the same.
+    """
+    suspicion_multiplier: float = 2.0
+    """
+    Rounds that a suspect has at least to speak up before it counts as dead, when enough others confirm it.
+
+    Multiplied by log10 of the members (by 3 up to 1,000 of them), as rumours need longer among more.  Lower
+    says dead sooner, and more often without cause.
+    Source: Lifeguard section IV-B (alpha, there 5).  With 2 a death is known to all of 5,000 in 15 s, and who
+    only pauses for some 6 s is safe in a cluster of any size.
+    """
+    suspicion_max_factor: float = 6.0
+    """
+    A suspect that nobody but the first accuser accuses has so many times as long.
+
+    Higher spares more members that a daemon accuses because it is ill itself; lower says dead sooner where
+    few are left to confirm it.
+    Source: Lifeguard section IV-B (beta); memberlist has the same.
+    """
+    suspicion_confirmations: int = 3
+    """
+    Further accusers that bring the time of a suspect down to the least.
+
+    Also how many further accusers of one suspect are passed on.  Where there are not so many others (up to
+    four members) none is waited for.  Higher asks for more evidence, and for more packets.
+    Source: Lifeguard section IV-B (K); memberlist has the suspicion multiplier less 2, so 2 in a LAN.
+    """
+    remember_s: float = 86400.0
+    """
+    Seconds for which a member is remembered after it died or left, and counts among those to be looked for.
+
+    Lower bounds the table more tightly where names come and go; when it is below the longest partition, or
+    the longest pause of a daemon, that one's late rumours raise the forgotten for half a minute.
+    Source: our own; Serf has 24 h (tombstone and reconnect time-outs).
     """
     retransmission_multiplier: float = 4.0
     """
@@ -77,9 +117,18 @@ class GossipSettings:
     Higher reaches the last member more surely when packets are lost, and fills them for longer.
     Source: SWIM section 4.1 (lambda); memberlist has 4.
     """
+    rumour_interval_s: float = 0.2
+    """
+    Seconds between two bursts of rumours at least, each of one datagram to each of `fan_out` members.
+
+    There are bursts only while there are rumours to tell; they also ride on all that is sent anyway.  Where
+    more wait than datagrams hold a burst goes to up to four times as many.  Lower spreads them faster, and
+    lets churn cost more: 16 datagrams of 1,400 bytes each 0.2 s are 112 kB/s.
+    Source: our own, as pings and acks alone need ten rounds and more in large clusters; memberlist's tick.
+    """
     fan_out: int = 4
     """
-    Random members that each burst of an ownership push is sent to.
+    Random members that each burst of an ownership push, or of rumours, is sent to.
 
     Higher is faster and costs as many packets; below 3 the last members wait for a repair.
     Source: our own; memberlist's gossip tick has 3.
@@ -118,8 +167,12 @@ class GossipSettings:
             raise ConfigError(
                 "the probe timeout must be above 0 and at most two thirds of the probe interval"
             )
-        if min(self.suspicion_multiplier, self.retransmission_multiplier) < 1:
+        if min(self.suspicion_multiplier, self.suspicion_max_factor, self.retransmission_multiplier) < 1:
             raise ConfigError("the suspicion and retransmission multipliers must be at least 1")
+        if min(self.health_max, self.suspicion_confirmations) < 0:
+            raise ConfigError("the worst health and the confirmations sought must not be negative")
+        if min(self.remember_s, self.rumour_interval_s) <= 0:
+            raise ConfigError("the time to remember the dead and the rumour interval must be above 0")
         if min(self.dead_probe_rounds, self.fan_out, self.push_queue_max) < 1:
             raise ConfigError("rounds between probes of the dead, fan-out and push queue must be at least 1")
         if min(self.helpers, self.healing_probes, self.push_coalesce_s, self.repair_interval_s) < 0:
@@ -142,7 +195,8 @@ class GossipSettings:
             return cls(
                 probe_interval_s=5.0,
                 probe_timeout_s=2.0,
-                suspicion_multiplier=6.0,
+                suspicion_multiplier=3.0,
+                rumour_interval_s=0.5,
                 push_again_s=(0.3, 0.6),
                 push_lossy_s=(0.9, 1.2),
                 push_coalesce_s=0.05,
@@ -152,7 +206,8 @@ class GossipSettings:
             return cls(
                 probe_interval_s=0.2,
                 probe_timeout_s=0.08,
-                suspicion_multiplier=5.0,
+                suspicion_multiplier=1.7,
+                rumour_interval_s=0.05,
                 push_again_s=(0.05, 0.1),
                 push_lossy_s=(0.15, 0.2),
                 push_coalesce_s=0.01,
@@ -160,9 +215,28 @@ class GossipSettings:
             )
         raise ConfigError(f"no gossip preset {name!r}: expected lan, wan or test")
 
-    def suspicion_s(self, members_count: int) -> float:
-        """Seconds from suspected to dead in a cluster of so many, this one among them."""
-        return self.suspicion_multiplier * max(1.0, math.log10(max(1, members_count))) * self.probe_interval_s
+    def confirmations(self, members_count: int) -> int:
+        """Further accusers that a suspicion waits for in a cluster of so many, the suspect among them."""
+        others_count = members_count - 2
+        return self.suspicion_confirmations if others_count >= self.suspicion_confirmations else 0
+
+    def suspicion_s(self, members_count: int, confirmations: int) -> float:
+        """
+        Seconds from suspected to dead.
+
+        Args:
+            members_count: Members of the cluster, accuser and suspect among them.
+            confirmations: Others that accuse the suspect beside the first accuser.
+
+        Source: Lifeguard section IV-B: from the most to the least, by the logarithm of the confirmations.
+        """
+        decades = max(SUSPICION_DECADES_MIN, math.log10(max(1, members_count)))
+        least = self.suspicion_multiplier * decades * self.probe_interval_s
+        sought = self.confirmations(members_count)
+        if confirmations >= sought:
+            return least
+        most = self.suspicion_max_factor * least
+        return most - (most - least) * math.log(confirmations + 1) / math.log(sought + 1)
 
     def retransmissions(self, members_count: int) -> int:
         """Packets that carry one rumour in a cluster of so many, this one among them."""

@@ -89,6 +89,7 @@ _MESSAGES: Mapping[int, type] = {
     10: messages.SpaceRefusal,
     11: messages.Inquiry,
     12: messages.Standing,
+    13: messages.Nack,
     14: messages.Outline,
     15: messages.RingShare,
     16: messages.MemberShare,

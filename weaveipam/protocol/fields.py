@@ -60,6 +60,7 @@ _INTEGERS: Mapping[str, tuple[int, int]] = {
 _TEXTS: Mapping[str, tuple[int, int]] = {
     "Peer.name": (1, NAME_BYTES_MAX),
     "Endpoint.host": (1, NAME_BYTES_MAX),
+    "Rumour.accuser": (0, NAME_BYTES_MAX),
 }
 """Least and greatest UTF-8 length of text that is not just anything up to `TEXT_BYTES_MAX`."""
 

@@ -60,6 +60,8 @@ class Ping:
     fingerprint: int
     """64 bits over everything shared that the sender knows; unequal ones start a repair."""
     hints: tuple[FreeHint, ...] = ()
+    stream: bool = False
+    """Whether it came by stream, and the ack must too: datagrams may be what fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,14 @@ class PingRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Nack:
+    """No ack so far, but I am here: answers a `PingRequest` in good time (Lifeguard, section IV-A)."""
+
+    probe: int
+    """Of the `PingRequest`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rumour:
     """What is said of a member; spreads on other packets until enough have heard it (SWIM, section 4.1)."""
 
@@ -92,6 +102,8 @@ class Rumour:
     state: MemberState
     refutation: int
     """How often this life has contradicted suspicions (SWIM calls it the incarnation number)."""
+    accuser: str = ""
+    """Of a suspicion the name of who suspects, so that accusers can be counted; empty if it is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +265,7 @@ Message: TypeAlias = (
     Ping
     | Ack
     | PingRequest
+    | Nack
     | Rumour
     | Ownership
     | Outline

@@ -341,7 +341,7 @@ def test_after_leaving_only_acks_are_sent() -> None:
     assert Tell(THERE, Rumour(ME, HERE, LEFT, 0)) == farewell
     assert mine.wake_at > 1e9
     assert mine.wake(DIGEST, 200.0) == []
-    assert [Tell(THERE, Ack(1, ME, 7))] == mine.receive(HIS, Ping(1, ME, 7), DIGEST, 200.0)
+    assert [Tell(THERE, Ack(1, None, 7))] == mine.receive(HIS, Ping(1, ME, 7), DIGEST, 200.0)
 
 
 def test_who_has_left_counts_itself_among_the_gone() -> None:

@@ -135,7 +135,7 @@ SPACE_REQUEST = FAMILY.flatmap(
 
 MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.Ping: st.builds(messages.Ping, U64, PEER, U64, some(HINT), st.booleans()),
-    messages.Ack: st.builds(messages.Ack, U64, PEER, U64, some(HINT)),
+    messages.Ack: st.builds(messages.Ack, U64, st.none() | PEER, U64, some(HINT)),
     messages.PingRequest: st.builds(messages.PingRequest, U64, PEER, ENDPOINT),
     messages.Nack: st.builds(messages.Nack, U64),
     messages.Rumour: RUMOUR,

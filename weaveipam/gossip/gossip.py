@@ -185,8 +185,9 @@ class Gossip:
                 answer = self._probe.answer(header, message, digest)
                 return [answer, *self._compare(header, message.fingerprint, digest, now)]
             case Ack():
-                self.members.note_hints(message.subject, message.hints)
-                return [*self._probe.acked(message, now)]
+                subject = message.subject or header.sender
+                self.members.note_hints(subject, message.hints)
+                return [*self._probe.acked(replace(message, subject=subject), now)]
             case PingRequest():
                 return [*self._probe.relay(header, message, digest, now)]
             case Nack():

@@ -209,7 +209,7 @@ class Probe:
         """The ack; the own rumour if another life, or another daemon, is meant."""
         me = self._members.me
         if ping.target == me.peer:
-            ack = Ack(ping.probe, me.peer, digest.fingerprint, digest.hints)
+            ack = Ack(ping.probe, None, digest.fingerprint, digest.hints)
             return Tell(header.endpoint, ack, stream=ping.stream)
         return Tell(header.endpoint, me.rumour())
 
@@ -223,7 +223,8 @@ class Probe:
         return [Tell(request.endpoint, Ping(number, request.target, digest.fingerprint, digest.hints))]
 
     def acked(self, ack: Ack, now: float) -> list[Tell]:
-        """Note that the subject is there, and pass that on to whom it was asked for."""
+        """Note that the subject, which must be named, is there; pass that on to whom it was asked for."""
+        assert ack.subject is not None, "named by whoever received it"
         pending = self._pending
         answered = pending is not None and (ack.probe, ack.subject) == (pending.probe, pending.target)
         if answered:

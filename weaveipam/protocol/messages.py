@@ -69,8 +69,8 @@ class Ack:
     """I am here: answers `Ping`, or relays the answer to a `PingRequest`."""
 
     probe: int
-    subject: Peer
-    """Who is there."""
+    subject: Peer | None
+    """Who is there; None: the sender itself."""
     fingerprint: int
     """As in `Ping`; of the subject, so a relay leaves it alone."""
     hints: tuple[FreeHint, ...] = ()

@@ -557,9 +557,9 @@ def test_a_push_that_all_have_lost_is_found(make_network: MakeNetwork) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", [0.0, 0.05, 0.25])
-def test_a_push_reaches_fifty_members(make_network: MakeNetwork, loss: float) -> None:
-    """One push reaches all of fifty members within four tenths of a second, in twelve copies a member."""
+@pytest.mark.parametrize(("loss", "copies_max"), [(0.0, 12.5), (0.05, 12.5), (0.25, 20.5)])
+def test_a_push_reaches_fifty_members(make_network: MakeNetwork, loss: float, copies_max: float) -> None:
+    """One push reaches fifty members in four tenths of a second; with twelve copies, twenty if many get lost."""
     network = make_network(1, loss=loss)
     names = network.cluster(50)
     network.run(3)
@@ -570,7 +570,7 @@ def test_a_push_reaches_fifty_members(make_network: MakeNetwork, loss: float) ->
     times = [host.known[ownership(1)] - started for host in network.hosts.values()]
     copies = sum(ownership(1) in packet.messages for packet in network.sent)
     assert max(times) <= 0.4
-    assert copies <= 50 * 12.5
+    assert copies <= 50 * copies_max
 
 
 @pytest.mark.parametrize(("rumours", "packets"), [(1, 4), (17, 8), (60, 16), (500, 16)])

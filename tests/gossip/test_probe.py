@@ -270,6 +270,20 @@ def test_a_stall_is_no_respite_for_those_suspected_after_it() -> None:
     assert prober.now - suspected == pytest.approx(SETTINGS.suspicion_s(4, 0))
 
 
+@pytest.mark.parametrize(("lost", "lossy"), [(0.0, False), (0.05, False), (0.25, True), (1.0, True)])
+def test_missed_acks_tell_how_many_packets_get_lost(lost: float, lossy: bool) -> None:
+    """Where a quarter of packets gets lost that shows most of the time, and where a twentieth does hardly."""
+    prober, rng = Prober(30), Random(7)
+    said = []
+    for _ in range(600):
+        tells = prober.wake()
+        arrived = rng.random() > lost and rng.random() > lost
+        prober.ack(tells if arrived else [])
+        said.append(prober.probe.lossy)
+
+    assert (sum(said) > len(said) / 2) is lossy
+
+
 def test_a_relay_passes_the_subjects_ack_on_once() -> None:
     """A helper pings with a number of its own, and passes the ack on with that of who asked."""
     prober = Prober(2)

@@ -204,6 +204,7 @@ class Gossip:
 
         They are what was just stated here, or just learned; whoever learns from them pushes on.
         """
+        self._push.lossy = self._probe.lossy
         self._push.add(message)
 
     def piggyback(self, budget_bytes: int) -> tuple[Message, ...]:

@@ -77,6 +77,13 @@ class _Pending:
     """Those of them that have not even sent a nack."""
 
 
+MISSED_WEIGHT = 0.1
+"""Of the latest ping in the share of pings that had no ack in time: that of some ten rounds counts."""
+
+MISSED_LOSSY = 0.19
+"""Of pings: so many have none where one packet in ten gets lost, on the way there or back."""
+
+
 class Probe:
     """
     The prober of one daemon.
@@ -100,6 +107,8 @@ class Probe:
         self._in_order: set[str] = set()
         """The same names, to look one up."""
         self._health = 0
+        self._missed = 0.0
+        """The share of pings that had no ack in time, the latest counting most."""
         self._pending: _Pending | None = None
         self._suspicions = Suspicions(settings)
         self._accused: dict[str, None] = {}
@@ -227,7 +236,9 @@ class Probe:
         assert ack.subject is not None, "named by whoever received it"
         pending = self._pending
         answered = pending is not None and (ack.probe, ack.subject) == (pending.probe, pending.target)
-        if answered:
+        if pending is not None and answered:
+            if pending.ask_at < math.inf:
+                self._missed -= MISSED_WEIGHT * self._missed
             self._pending = None
         if answered or ack.subject.name in self._accused:
             self._recover(now)
@@ -236,6 +247,11 @@ class Probe:
             return []
         probe, endpoint = relay
         return [Tell(endpoint, Ack(probe, ack.subject, ack.fingerprint, ack.hints))]
+
+    @property
+    def lossy(self) -> bool:
+        """Whether so many acks were missed lately that more than a tenth of all packets seem to get lost."""
+        return self._missed > MISSED_LOSSY
 
     def returned(self, now: float) -> None:
         """Look for those this daemon has accused: it was taken for dead itself, and can be heard again."""
@@ -343,6 +359,7 @@ class Probe:
     def _ask_helpers(self, pending: _Pending, digest: Digest) -> Iterator[Tell]:
         """Requests to some other members that nobody doubts, and a ping by stream."""
         pending.ask_at = math.inf
+        self._missed += MISSED_WEIGHT * (1 - self._missed)
         target = self._members.get(pending.target.name)
         if target is None or target.peer != pending.target:
             return

@@ -559,7 +559,7 @@ def test_a_push_that_all_have_lost_is_found(make_network: MakeNetwork) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("loss", "copies_max"), [(0.0, 12.5), (0.05, 12.5), (0.25, 20.5)])
 def test_a_push_reaches_fifty_members(make_network: MakeNetwork, loss: float, copies_max: float) -> None:
-    """One push reaches fifty members in four tenths of a second; with twelve copies, twenty if many get lost."""
+    """One push reaches fifty members in 0.4 s, in twelve copies a member; in twenty where many get lost."""
     network = make_network(1, loss=loss)
     names = network.cluster(50)
     network.run(3)

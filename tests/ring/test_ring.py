@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from time import process_time
 from typing import TypeAlias
 
 import pytest
@@ -283,6 +284,30 @@ def test_shrinking_rings_do_not_keep_tiny_chunks() -> None:
 
     assert len(ring) <= 40
     assert len(ring.chunks) <= 4
+
+
+@given(doubles, doubles)
+def test_laying_many_runs_at_once_is_laying_one_after_the_other(double: Double, other: Double) -> None:
+    """However many runs are new, the same ring comes of it, and the same runs go and come."""
+    won = merge(ring_of(double), ring_of(other)).won
+    at_once = ring_of(double, 1).overlaid(won)
+    in_turn = ring_of(double).overlaid(won)
+
+    assert at_once.ring == in_turn.ring
+    assert (set(at_once.gone), set(at_once.fresh)) == (set(in_turn.gone), set(in_turn.fresh))
+
+
+@pytest.mark.slow
+def test_learning_a_large_ring_takes_little_longer_than_making_it() -> None:
+    """Runs by the hundred thousand are not laid over a ring one by one, which takes 25 times as long."""
+    runs = [Run(at, at + 1, Token(0, at % 2), A, A) for at in range(100_000)]
+    began_s = process_time()
+    whole = Ring.of(runs)
+    made_s = process_time()
+    laid = Ring.of([Run(0, 100_000, Token(0, 0), B, B)]).overlaid(runs)
+
+    assert laid.ring == whole
+    assert process_time() - made_s < 12 * (made_s - began_s)
 
 
 def weight(run: Run) -> int:

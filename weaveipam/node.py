@@ -156,6 +156,8 @@ class Node:
         self._sync_at = math.inf
         self._sync_peers = SYNC_PEERS
         """How many to ask next."""
+        self._sync_pause_s = settings.allocation.inquiry_s
+        """Until some are asked again; longer each time, as a long answer may be on its way."""
         self._serve_at = math.inf
         self._name_taken = ""
         self._audit_at = now + AUDIT_S
@@ -439,14 +441,17 @@ class Node:
         if self._sync_at > now:
             return []
         members = self._gossip.members
-        self._sync_at = now + (REJOIN_S if self._allocator.serving else self._settings.allocation.inquiry_s)
+        self._sync_at = now + (REJOIN_S if self._allocator.serving else self._sync_pause_s)
         if self._allocator.serving and members.alive_count:
             missed = self._formation.missing_from(members.endpoints())
             return [Tell(self._rng.choice(missed), members.me.rumour())] if missed else []
         heard = [one.endpoint for one in members.alive()]
         known = heard or self._formation.endpoints()
         count = min(len(known), SYNC_PEERS if heard else self._sync_peers)
-        self._sync_peers = min(self._sync_peers * SYNC_GROWTH, ACQUAINTANCES_MAX)
+        if heard:
+            self._sync_pause_s = min(2 * self._sync_pause_s, REJOIN_S)
+        else:
+            self._sync_peers = min(self._sync_peers * SYNC_GROWTH, ACQUAINTANCES_MAX)
         return [self._exchange.ask(one) for one in self._rng.sample(known, count)]
 
     def _audit(self, now: float) -> list[Step]:

@@ -130,6 +130,16 @@ def test_one_of_many_who_is_there_is_found_before_a_node_serves(five: Any) -> No
     assert "serving-alone" not in five.events("e")
 
 
+def test_who_waits_for_a_long_answer_asks_ever_more_rarely(five: Any, make_pool: MakePool) -> None:
+    """While answers are slow a newcomer does not have the same told again and again."""
+    five.drop = says(Synced)
+    five.add("f", join="a,b", pools=(make_pool("blue", "10.0.0.0/24"),))
+    five.sent.clear()
+    five.run(10)
+
+    assert 3 < sum(says(Sync)(name, send) for name, send in five.sent) < 36
+
+
 def test_what_answers_an_earlier_process_proves_nothing(five: Any) -> None:
     """A late answer to what a node asked before it restarted does not make it serve."""
     five.crash("e")

@@ -83,6 +83,12 @@ def test_sharing_all_both_ways_brings_both_to_one_fingerprint(one: list[Rumour],
         told = hearer.census.lacking(told)
         speaker, hearer, messages = hearer, speaker, messages + 1
 
+    for knows, suspects in ((a, b), (b, a)):  # as in time those suspected turn out to be dead
+        for member in knows.members.all():
+            held = suspects.members.get(member.peer.name)
+            if member.state is DEAD and held is not None and held.state is SUSPECT:
+                suspects.hear(member.rumour())
+
     assert messages <= 4
     assert a.census.fingerprint == b.census.fingerprint
     assert b.census.lacking(a.all) is None
@@ -99,7 +105,7 @@ def test_the_gone_and_the_suspected_make_no_difference() -> None:
 
 
 def test_who_believes_the_gone_to_be_there_is_told() -> None:
-    """A share that names a member who is dead here is answered with its death, not with a resurrection."""
+    """A share that names a member who is dead here is answered with a suspicion, not with a resurrection."""
     a, b = Table("a"), Table("b")
     a.hear(said("b"), said("d", DEAD, refutation=3))
     b.hear(said("a"), said("d", ALIVE, refutation=3))
@@ -107,8 +113,17 @@ def test_who_believes_the_gone_to_be_there_is_told() -> None:
     lacking = a.census.lacking(b.all)
 
     assert lacking is not None
-    assert (said("d", DEAD, refutation=3),) == lacking.rumours
+    assert (said("d", SUSPECT, refutation=3),) == lacking.rumours
+    assert a.members.state_of(Peer("d", 1)) is DEAD
     assert replace(lacking, rumours=()) == MemberShare(0, PLACES, False, ())
+
+
+def test_two_who_know_of_a_death_do_not_tell_each_other_for_ever() -> None:
+    """A suspicion of one who is dead here is answered with nothing, as no more would be told of it."""
+    a = Table("a")
+    a.hear(said("d", DEAD, refutation=3))
+
+    assert a.census.lacking(MemberShare(0, PLACES, False, (said("d", SUSPECT, refutation=3),))) is None
 
 
 def test_parts_are_all_of_it() -> None:

@@ -223,3 +223,21 @@ def test_more_answers_than_a_packet_holds_raise_nothing(five: Any, told: Message
     """A packet full of messages that are all answered is answered with packets that can be read."""
     for one in packets(five, *[told] * codec.MESSAGES_MAX):
         assert codec.decode_packet(one.packet)
+
+
+@pytest.mark.slow
+def test_nobody_dies_of_a_partition_that_heals(cluster: Any, make_pool: MakePool) -> None:
+    """What one side believed of the other does not make the other take its own members for dead."""
+    made = cluster(3)
+    names = [f"n{number:02}" for number in range(20)]
+    for name in names:
+        made.add(name, seeds="n00", join="n00,n01", pools=(make_pool("blue", "10.0.0.0/24"),))
+    made.run(4)
+    made.cut = set(names[:10])
+    made.run(6)
+    made.reports.clear()
+    made.cut = set()
+    made.run(4)
+
+    assert "member-dead" not in made.events()
+    assert all(set(made.states(name).values()) == {MemberState.ALIVE} for name in names)

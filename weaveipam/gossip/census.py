@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from ring.ring import Peer
 from weaveipam.gossip.members import Change, Member, Members, supersedes
 from weaveipam.protocol.messages import MemberShare, Rumour
-from weaveipam.protocol.values import Endpoint
+from weaveipam.protocol.values import Endpoint, MemberState
 
 PLACES = 1024
 """Of names: with 5,000 members there are five at each."""
@@ -75,13 +76,15 @@ class Census:
         """
         What a sharer, whose rumours were heard, should hear of in return; None if that is nothing.
 
-        That is what was told otherwise than it is believed here, and if he asks, who he did not name.
+        That is what was told otherwise than it is believed here, and if he asks, who he did not name.  Of the
+        dead he is told to suspect them: after a partition all of his side are dead here, and should have the
+        time to refute that, however often they are told of.
         """
         named = {one.peer.name: one for one in told.rumours}
         lacks = [one for name in named if (one := self._members.get(name)) and _denies(one, named[name])]
         if told.asks:
             lacks += [one for one in self._there(told.low, told.high) if one.peer.name not in named]
-        rumours = tuple(one.rumour() for one in lacks)
+        rumours = tuple(_doubt(one.rumour()) for one in lacks)
         return MemberShare(told.low, told.high, False, rumours) if rumours else None
 
     def _there(self, low: int, high: int) -> Iterator[Member]:
@@ -108,7 +111,16 @@ def _facts(member: Member) -> tuple[Peer, Endpoint, int]:
     return member.peer, member.endpoint, member.refutation
 
 
+def _doubt(rumour: Rumour) -> Rumour:
+    return replace(rumour, state=MemberState.SUSPECT) if rumour.state is MemberState.DEAD else rumour
+
+
 def _denies(held: Member, rumour: Rumour) -> bool:
-    """Whether what is held supersedes a rumour, in more than a suspicion."""
+    """
+    Whether what is held supersedes a rumour, in more than a suspicion.
+
+    Nor does a death deny the suspicion that says all that would be told of it: who is told so, and knows of
+    the death too, would tell the same in return, for ever.
+    """
     same = (rumour.peer, rumour.endpoint, rumour.refutation) == _facts(held) and held.present
-    return not same and supersedes(held.rumour(), rumour)
+    return not same and supersedes(_doubt(held.rumour()), rumour)

@@ -19,6 +19,7 @@ from simulations.disk import Disk, Opened, commit_s
 from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.scale.counting import CountingNetwork
+from simulations.scale.policies import Policy
 from simulations.timeline import Timeline
 from simulations.trace import Trace
 from weaveipam.allocation.settings import AllocationSettings
@@ -26,7 +27,7 @@ from weaveipam.config.pools import parse_pools
 from weaveipam.gossip.gossip import Gossip
 from weaveipam.gossip.seal import SESSION_BYTES, Seal
 from weaveipam.gossip.settings import GossipSettings
-from weaveipam.node import MakeGossip, Node, Settings
+from weaveipam.node import Node, Settings
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.keyring import UNSEALED, Key, KeyRing
@@ -120,7 +121,7 @@ class Host(Machine):
         else:
             super().deliver(packet, source)
 
-    def know(self, gossip: MakeGossip, roster: Sequence[Rumour]) -> None:
+    def know(self, policy: Policy, roster: Sequence[Rumour]) -> None:
         """Let nodes that start here from now on gossip like that, and know those members from the start."""
 
         def made(  # those of `Gossip`
@@ -132,12 +133,12 @@ class Host(Machine):
             *,
             size: Callable[[Message], int],
         ) -> Gossip:
-            self.gossip = gossip(me, endpoint, settings, rng, now, size=size)
+            self.gossip = policy.gossip(me, endpoint, settings, rng, now, size=size)
             for rumour in roster:
                 self.gossip.members.hear(rumour, now)
             return self.gossip
 
-        self._restore = partial(Node.restore, gossip=made)
+        self._restore = partial(policy.node.restore, gossip=made)
 
     def _late(self, packet: bytes, source: Endpoint) -> None:
         if self.running:
@@ -162,11 +163,11 @@ class Fleet:
 
     Args:
         shape: How many, and with what.
-        gossip: Makes what finds members and spreads statements.
+        policy: How its nodes gossip.
         seed: Of everything.
     """
 
-    def __init__(self, shape: Shape, gossip: MakeGossip, seed: str) -> None:
+    def __init__(self, shape: Shape, policy: Policy, seed: str) -> None:
         self.shape = shape
         self.timeline = Timeline()
         self._rng = Random(f"{seed}/network")
@@ -174,7 +175,7 @@ class Fleet:
         self.hosts: dict[str, Host] = {}
         self._trace = _Silence(lambda: 0.0)
         self._seed = seed
-        self._gossip = gossip
+        self._policy = policy
         self._seal = Seal(UNSEALED if shape.loopback else KEYRING, bytes(SESSION_BYTES))
         self._epochs: dict[str, int] = {}
         self._shares: dict[str, Run] = {}
@@ -198,9 +199,9 @@ class Fleet:
             host = self._host(life.name, endpoint, ())
             disk = _ThinDisk(Random(rng.random()), common, (Identity(life), *met))
             host.disk = disk
-            host.know(self._gossip, roster)
+            host.know(self._policy, roster)
             host.start()
-            host.know(self._gossip, ())
+            host.know(self._policy, ())
             disk.own = (Identity(life), *rng.sample(met, min(ACQUAINTANCES, len(met))))
         self.run(SETTLE_S)
 
@@ -293,7 +294,7 @@ class Fleet:
         number = len(self.hosts)
         join = tuple(host.settings.endpoint for host in [*self.hosts.values()][:3])
         host = self._host(f"node-{number:04}", self._endpoint(number), join)
-        host.know(self._gossip, ())
+        host.know(self._policy, ())
         return host
 
 

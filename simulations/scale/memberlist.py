@@ -16,15 +16,17 @@ Does not know what the statements mean.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 
 from weaveipam.gossip.gossip import Digest, Effect, Gossip, Repair
 from weaveipam.gossip.members import Member
 from weaveipam.gossip.push import Push
+from weaveipam.gossip.repair import Table
 from weaveipam.gossip.settings import GossipSettings
-from weaveipam.protocol.messages import Header, Message, Ownership, Tell
+from weaveipam.node import Node
+from weaveipam.protocol.messages import Header, Message, Ownership, Step, Sync, Tell
 
 GOSSIP_S = 0.2
 """GossipInterval."""
@@ -167,3 +169,21 @@ class MemberlistGossip(Gossip):
     def _compare(self, header: Header, fingerprint: int, digest: Digest, now: float) -> list[Effect]:  # noqa: ARG002  # as of `Gossip`
         """Nothing: only the exchanges repair."""
         return []
+
+
+class MemberlistNode(Node):
+    """The node, but that it exchanges everything with a member instead of looking for what differs."""
+
+    def _gossiped(self, wanted: Iterable[Effect]) -> list[Step]:
+        """As of `Node`; a repair tells all that is known here, and asks for all that is known there."""
+        steps: list[Step] = []
+        for one in wanted:
+            if not isinstance(one, Repair):
+                steps.append(one)
+                continue
+            tables: list[Table] = [*(table for _, table in self._holdings.rings.tables())]
+            tables.append(self._gossip.census)
+            told = (replace(table.share(0, table.places), asks=False) for table in tables)
+            # Who asks without an outline of anything is told everything.
+            steps += [Tell(one.endpoint, message, stream=True) for message in (*told, Sync(0, ()))]
+        return steps

@@ -7,12 +7,13 @@ Does not know what is measured.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from simulations.scale.memberlist import MemberlistGossip
+from simulations.scale.memberlist import MemberlistGossip, MemberlistNode
 from weaveipam.gossip.gossip import Gossip
 from weaveipam.gossip.members import Member
 from weaveipam.gossip.push import Push
-from weaveipam.node import MakeGossip
+from weaveipam.node import MakeGossip, Node
 from weaveipam.protocol.messages import Ownership, Tell
 from weaveipam.protocol.values import Endpoint
 
@@ -42,8 +43,16 @@ class SelectiveGossip(Gossip):
         self._push.past = endpoint
 
 
-POLICIES: Mapping[str, MakeGossip] = {
-    "ours": Gossip,
-    "memberlist": MemberlistGossip,
-    "selective": SelectiveGossip,
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How to make nodes."""
+
+    gossip: MakeGossip
+    node: type[Node] = Node
+
+
+POLICIES: Mapping[str, Policy] = {
+    "ours": Policy(Gossip),
+    "memberlist": Policy(MemberlistGossip, MemberlistNode),
+    "selective": Policy(SelectiveGossip),
 }

@@ -91,8 +91,7 @@ TABLES: Mapping[str, tuple[str, Sequence[Row]]] = {
     "The same with memberlist's parameters": (
         (
             "200 ms tick, fan-out 3, `4 * ceil(log10(n + 1))` transmissions, push/pull every 30 s scaled"
-            " with n; no fingerprints. The answer to a push/pull carries the difference only, so its bytes"
-            " are a lower bound."
+            " with n and in full both ways; no fingerprints."
         ),
         [
             *_spread_rows("memberlist", barred=False),

@@ -122,3 +122,12 @@ def test_only_exchanges_repair(memberlist: Fleet) -> None:
 
     assert deaf.fingerprint != author.fingerprint
     assert memberlist.run_until(lambda: deaf.fingerprint == author.fingerprint, 60.0)
+
+
+def test_an_exchange_ships_everything_both_ways(memberlist: Fleet) -> None:
+    """In a minute all exchange twice, and each time a dozen runs and a dozen members go there and back."""
+    before = memberlist.network.total.copy()
+    memberlist.run(60.0)
+    sent = memberlist.network.total.since(before)
+
+    assert sent.streamed_bytes > 12 * 2 * 2 * 12 * 40

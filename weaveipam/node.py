@@ -480,7 +480,7 @@ class Node:
             for step in group:
                 match step:
                     case Publish():
-                        self._gossip.push(step.ownership)
+                        effects += self._gossip.push(step.ownership)
                     case Persist() | Reply() | Report():
                         effects.append(step)
         return tuple(effects)

@@ -97,11 +97,12 @@ class MemberlistPush(Push):
         """The next tick, or an earlier time; infinity if nothing is queued."""
         return self._tick_at if self._queue else math.inf
 
-    def add(self, message: Ownership) -> None:
-        """Queue a message in pieces that fit; it waits for the next tick."""
+    def add(self, message: Ownership) -> int:
+        """Queue a message in pieces that fit; it waits for the next tick, and nothing is dropped for it."""
         pieces = [_Queued(piece, size) for piece, size in self._pieces(message) if size <= self._budget_bytes]
         self._idle = self._idle or not self._queue
         self._queue[:0] = pieces
+        return 0
 
     def burst(self, members: Sequence[Member], now: float) -> list[Tell]:
         """What the tick that is due sends, if one is: each member in turn takes what was sent least."""

@@ -290,6 +290,7 @@ def test_a_relay_passes_the_subjects_ack_on_once() -> None:
     asker = Header(b"cluster1", Peer("n1", 1), endpoint(1))
     target = Peer("n0", 1)
     (tell,) = prober.probe.relay(asker, PingRequest(5, target, endpoint(0)), DIGEST, prober.now)
+    assert isinstance(tell, Tell)
     ping = tell.message
     assert isinstance(ping, Ping)
     assert (endpoint(0), target) == (tell.target, ping.target)
@@ -301,14 +302,16 @@ def test_a_relay_passes_the_subjects_ack_on_once() -> None:
 
 
 def test_relays_are_bounded() -> None:
-    """Of too many relays under way the oldest is forgotten."""
+    """Of too many relays under way the oldest is forgotten, which is reported."""
     prober = Prober(2)
     asker = Header(b"cluster1", Peer("n1", 1), endpoint(1))
     request = PingRequest(5, Peer("n0", 1), endpoint(0))
-    numbers = []
+    numbers: list[int] = []
     for _ in range(RELAYS_MAX + 1):
-        (tell,) = prober.probe.relay(asker, request, DIGEST, prober.now)
+        tell, *reports = prober.probe.relay(asker, request, DIGEST, prober.now)
+        assert isinstance(tell, Tell)
         assert isinstance(tell.message, Ping)
+        assert bool(reports) == (len(numbers) == RELAYS_MAX)
         numbers.append(tell.message.probe)
 
     assert prober.probe.acked(Ack(numbers[0], Peer("n0", 1), 7), prober.now) == []

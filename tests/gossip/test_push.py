@@ -110,11 +110,10 @@ def test_a_burst_is_one_datagram_a_member() -> None:
 
 
 def test_the_oldest_is_dropped_when_there_are_too_many() -> None:
-    """The queue holds no more than it may; what is dropped is the oldest."""
+    """The queue holds no more than it may; what is dropped is the oldest, and counted."""
     push = queue(push_queue_max=3)
-    for index in range(5):
-        push.add(ownership(index))
 
+    assert [push.add(ownership(index)) for index in range(5)] == [0, 0, 0, 1, 1]
     assert [ownership(4), ownership(3), ownership(2)] == messages(push.burst(MEMBERS, 11.0))
 
 

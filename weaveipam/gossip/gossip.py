@@ -198,14 +198,16 @@ class Gossip:
             case _:
                 assert_never(message)
 
-    def push(self, message: Ownership) -> None:
+    def push(self, message: Ownership) -> list[Report]:
         """
         Spread statements eagerly; `wake_at` may be in the past from now on.
 
-        They are what was just stated here, or just learned; whoever learns from them pushes on.
+        They are what was just stated here, or just learned; whoever learns from them pushes on.  Reported is
+        what had to be dropped for it.
         """
         self._push.lossy = self._probe.lossy
-        self._push.add(message)
+        dropped = self._push.add(message)
+        return [Report(Level.DEBUG, "push-dropped", (("pushes", dropped),))] if dropped else []
 
     def piggyback(self, budget_bytes: int) -> tuple[Message, ...]:
         """

@@ -28,6 +28,7 @@ from ring.ring import Peer
 from weaveipam.gossip.members import Change, Member, Members
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.gossip.suspicions import Suspicions
+from weaveipam.protocol.effects import Level, Report
 from weaveipam.protocol.messages import Ack, FreeHint, Header, Nack, Ping, PingRequest, Rumour, Tell
 from weaveipam.protocol.values import Endpoint, MemberState
 
@@ -222,14 +223,17 @@ class Probe:
             return Tell(header.endpoint, ack, stream=ping.stream)
         return Tell(header.endpoint, me.rumour())
 
-    def relay(self, header: Header, request: PingRequest, digest: Digest, now: float) -> list[Tell]:
+    def relay(self, header: Header, request: PingRequest, digest: Digest, now: float) -> list[Tell | Report]:
         """A ping on behalf of the sender, whose ack will be passed on; `pings` says so if there is none."""
         number = self._next_number()
         self._relays[number] = (request.probe, header.endpoint)
         self._nacks.append((now + NACK_SHARE * self._settings.probe_timeout_s, number))
+        ping = Ping(number, request.target, digest.fingerprint, digest.hints)
+        steps: list[Tell | Report] = [Tell(request.endpoint, ping)]
         if len(self._relays) > RELAYS_MAX:
             del self._relays[next(iter(self._relays))]
-        return [Tell(request.endpoint, Ping(number, request.target, digest.fingerprint, digest.hints))]
+            steps.append(Report(Level.DEBUG, "relay-dropped"))
+        return steps
 
     def acked(self, ack: Ack, now: float) -> list[Tell]:
         """Note that the subject, which must be named, is there; pass that on to whom it was asked for."""

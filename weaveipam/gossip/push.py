@@ -76,10 +76,14 @@ class Push:
         due = min([item.due for item in self._items])
         return max(due, self._last_burst + self._settings.push_coalesce_s)
 
-    def add(self, message: Ownership) -> None:
-        """Push a message once the last burst is long enough ago; not one of more than `RUNS_MAX` runs."""
+    def add(self, message: Ownership) -> int:
+        """
+        Push a message once the last burst is long enough ago; not one of more than `RUNS_MAX` runs.
+
+        Returns: How many older pushes were dropped for it.
+        """
         if not 0 < len(message.runs) <= RUNS_MAX:
-            return
+            return 0
         again_s = self._settings.push_again_s + (self._settings.push_lossy_s if self.lossy else ())
         fresh = [
             _Item(piece, size, -math.inf, again_s)
@@ -87,7 +91,9 @@ class Push:
             if size <= self._budget_bytes  # else even one run is too long a message, and a repair carries it
         ]
         self._items[:0] = fresh
+        dropped = len(self._items) - self._settings.push_queue_max
         del self._items[self._settings.push_queue_max :]
+        return max(0, dropped)
 
     def burst(self, members: Sequence[Member], now: float) -> list[Tell]:
         """

@@ -51,13 +51,19 @@ HEALING_ROUNDS = 3
 HEALING_PROBES_MAX = 32
 """Dead members pinged at most in such a round, by one whose side of the partition was small."""
 
+MISSED_WEIGHT = 0.1
+"""Of the latest ping in the share of pings that had no ack in time: that of some ten rounds counts."""
+
+MISSED_LOSSY = 0.19
+"""Of pings: so many have none where one packet in ten gets lost, on the way there or back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Digest:
     """What a daemon says of itself on every ping and ack."""
 
     fingerprint: int
-    """64 bits over all ownership that it knows."""
+    """64 bits over all that members compare."""
     hints: tuple[FreeHint, ...] = ()
     """What it could give away; as many as fit into a datagram beside a ping."""
 
@@ -76,13 +82,6 @@ class _Pending:
     """Whether helpers were asked."""
     silent: dict[Peer, None] = field(default_factory=dict)
     """Those of them that have not even sent a nack."""
-
-
-MISSED_WEIGHT = 0.1
-"""Of the latest ping in the share of pings that had no ack in time: that of some ten rounds counts."""
-
-MISSED_LOSSY = 0.19
-"""Of pings: so many have none where one packet in ten gets lost, on the way there or back."""
 
 
 class Probe:

@@ -33,7 +33,7 @@ SLICE_S = 1.0
 """Virtual seconds between two looks at whether something has come about."""
 DRAIN_MAX = 4096
 """Addresses that are asked for, at the end, to see whether all can be had."""
-FORMED_MAX = 200
+FORMED_MAX = 500
 """Machines up to which a cluster forms as the run begins; a larger one was formed long ago."""
 ASKERS_MAX = 8
 """Daemons that are asked for them."""

@@ -108,7 +108,11 @@ class Probe:
         """The same names, to look one up."""
         self._health = 0
         self._missed = 0.0
-        """The share of pings that had no ack in time, the latest counting most."""
+        """
+        The share of pings to members that are there that had no ack in time, the latest counting most.
+
+        Of those whom neither helpers nor a stream reach nobody knows whether packets got lost.
+        """
         self._pending: _Pending | None = None
         self._suspicions = Suspicions(settings)
         self._accused: dict[str, None] = {}
@@ -240,8 +244,7 @@ class Probe:
         pending = self._pending
         answered = pending is not None and (ack.probe, ack.subject) == (pending.probe, pending.target)
         if pending is not None and answered:
-            if pending.ask_at < math.inf:
-                self._missed -= MISSED_WEIGHT * self._missed
+            self._missed += MISSED_WEIGHT * ((pending.ask_at == math.inf) - self._missed)
             self._pending = None
         if answered or ack.subject.name in self._accused:
             self._recover(now)
@@ -362,7 +365,6 @@ class Probe:
     def _ask_helpers(self, pending: _Pending, digest: Digest) -> Iterator[Tell]:
         """Requests to some other members that nobody doubts, and a ping by stream."""
         pending.ask_at = math.inf
-        self._missed += MISSED_WEIGHT * (1 - self._missed)
         target = self._members.get(pending.target.name)
         if target is None or target.peer != pending.target:
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from hashlib import blake2b
+from struct import Struct
 
 from weaveipam.errors import PeerError
 from weaveipam.gossip.seal import SESSION_BYTES, Seal
@@ -18,6 +19,7 @@ from weaveipam.protocol.keyring import UNSEALED, KeyRing
 TAIL_EVENTS = 60
 """Events that a failing run prints."""
 _DETAIL_CHARACTERS_MAX = 240
+_TIME = Struct("<d")
 
 
 class Trace:
@@ -39,8 +41,7 @@ class Trace:
         """
         now = self._now()
         content = detail if isinstance(detail, bytes) else repr(detail).encode()
-        self._hash.update(f"{now!r} {machine} {event} {len(content)} ".encode())
-        self._hash.update(content)
+        self._hash.update(_TIME.pack(now) + f"{machine} {event} {len(content)} ".encode() + content)
         self._tail.append((now, machine, event, detail))
 
     def freeze(self) -> None:

@@ -469,7 +469,9 @@ class Node:
     def _digest(self) -> Digest:
         return Digest(self._exchange.fingerprint, self._allocator.hints())
 
-    def _effects(self, steps: Iterable[Step]) -> tuple[Effect, ...]:
+    def _effects(self, steps: Sequence[Step]) -> tuple[Effect, ...]:
+        if not steps:
+            return ()  # as most packets bring nothing new
         effects: list[Effect] = []
         for told, group in groupby(steps, _told):
             if told is not None:

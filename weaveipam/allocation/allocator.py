@@ -216,12 +216,12 @@ class Allocator:
     @property
     def wake_at(self) -> float:
         """Seconds on the monotonic clock: when `wake` has something to do."""
-        refill_at = min([at for _, at in self._refill.values()]) if self._refill else math.inf
-        # What is only done while serving must not be due before, or it would be due for ever.
-        tidy_at = self.holdings.tidy_at if self.serving else math.inf
-        drift_at = self._drift.wake_at if self.serving else math.inf
-        machines_at = min(self.pending.wake_at, self._searches.wake_at, self.grants.wake_at)
-        return min(refill_at, tidy_at, drift_at, self.holdings.thaw_at, machines_at)
+        # One list: this is asked after every packet.
+        due = [self.pending.wake_at, self._searches.wake_at, self.grants.wake_at, self.holdings.thaw_at]
+        due += [at for _, at in self._refill.values()]
+        if self.serving:  # else it would be due for ever
+            due += (self.holdings.tidy_at, self._drift.wake_at)
+        return min(due)
 
     def wake(self, now: float) -> list[Step]:
         """Whatever is due: late donors, deadlines, repeats, rested addresses, refills, tidying."""

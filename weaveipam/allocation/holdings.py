@@ -207,7 +207,7 @@ class Holdings:
     @property
     def thaw_at(self) -> float:
         """Seconds on the monotonic clock: when `thaw` has something to do."""
-        return min((stock.space.thaw_at for stock in self.pools.stocks.values()), default=math.inf)
+        return min([stock.space.thaw_at for stock in self.pools.stocks.values()], default=math.inf)
 
     @property
     def tidy_at(self) -> float:

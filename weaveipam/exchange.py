@@ -39,6 +39,8 @@ class Exchange:
         self._gossip = gossip
         self._allocator = allocator
         self._asked = rng.getrandbits(64)
+        self.newcomer = False
+        """Whether this node knows little but the birth: who asks it for all must hear that from another."""
         self._said = 0
         """Statements and fingerprints that answer the packet at hand."""
 
@@ -74,8 +76,9 @@ class Exchange:
                 return [self._tell(header, one) for one in answer]
             case Sync():
                 steps = [self._tell(header, one, stream=True) for one in self._all_beyond(told)]
-                ended = [] if self._enough() else [Tell(header.endpoint, Synced(told.asked), stream=True)]
-                return [*steps, *ended]
+                if self.newcomer or self._enough():
+                    return steps
+                return [*steps, Tell(header.endpoint, Synced(told.asked), stream=True)]
             case RingShare():
                 learned = self._allocator.learn(Ownership(told.ring, told.runs), now)
                 asks = told.asks and not self._enough()

@@ -400,6 +400,8 @@ class Node:
         steps += self._adopt(birth, now)
         if self.me in birth.seeds:
             steps += self._serve(now)
+        else:
+            self._exchange.newcomer = True
         return [*steps, self._exchange.ask(header.endpoint)]
 
     def _adopt(self, birth: Birth, now: float) -> list[Step]:
@@ -422,6 +424,7 @@ class Node:
         self._formation.settle()
 
     def _serve(self, now: float) -> list[Step]:
+        self._exchange.newcomer = False
         return [Report(Level.INFO, "ready"), *self._allocator.serve(now)]
 
     def _serve_alone(self, now: float) -> list[Step]:

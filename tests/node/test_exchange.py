@@ -55,11 +55,17 @@ def says(*kinds: type) -> Callable[[str, Send], bool]:
     return lambda _name, send: any(isinstance(one, kinds) for one in codec.decode_packet(send.packet)[1])
 
 
-def packets(cluster: Any, *told: Message) -> list[Send]:
-    """What "a" sends when it hears that from "b"."""
-    header = Header(cluster.hosts["a"].node._cluster_id, Peer("b", 1), Endpoint("b", 1))
-    effects = cluster.hosts["a"].node.receive(codec.encode_packet(header, told), header.endpoint, cluster.now)
+def packets(cluster: Any, *told: Message, at: str = "a") -> list[Send]:
+    """What a node sends when it hears that from "b"."""
+    header = Header(cluster.hosts[at].node._cluster_id, Peer("b", 1), Endpoint("b", 1))
+    effects = cluster.hosts[at].node.receive(codec.encode_packet(header, told), header.endpoint, cluster.now)
     return [one for one in effects if isinstance(one, Send)]
+
+
+def said(sent: list[Send]) -> set[type]:
+    """The kinds of messages in streams; what rides on datagrams is none of it."""
+    streams = [one for one in sent if one.channel is Channel.STREAM]
+    return {type(message) for one in streams for message in codec.decode_packet(one.packet)[1]}
 
 
 def move_space(cluster: Any) -> None:
@@ -157,6 +163,33 @@ def test_what_answers_an_earlier_process_proves_nothing(five: Any) -> None:
 
     assert late
     assert not five.status("e").ready
+
+
+def test_who_joined_and_was_not_told_all_vouches_for_nothing(five: Any, make_pool: MakePool) -> None:
+    """Nobody serves on the word of one that knows only the birth: it shares that, and no `Synced` ends it."""
+    five.drop = says(Synced)
+    five.add("f", join="a", pools=(make_pool("blue", "10.0.0.0/24"),))
+    five.run(2)
+    assert five.status("f").state == "syncing"
+    early = said(packets(five, Sync(1, ()), at="f"))
+    five.drop = lambda _name, _send: False
+    five.run(6)
+
+    assert {RingShare, MemberShare} == early
+    assert five.status("f").ready
+    assert {RingShare, MemberShare, Synced} == said(packets(five, Sync(1, ()), at="f"))
+
+
+def test_all_that_restart_at_once_serve_on_the_word_of_each_other(five: Any) -> None:
+    """Where nobody serves, each tells the others what its disk held, and nobody waits for any longer."""
+    for name in NAMES:
+        five.crash(name)
+    for name in NAMES:
+        five.start(name)
+    five.run(0.5)
+
+    assert all(five.status(name).ready for name in NAMES)
+    assert "serving-alone" not in five.events()
 
 
 def test_two_halves_that_went_on_alone_agree_again(five: Any) -> None:

@@ -157,7 +157,11 @@ class MemberShare:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """From one who is about to serve: share now all that differs, and then say `Synced`."""
+    """
+    From one who is about to serve: share now all that differs, and then say `Synced`.
+
+    Who has joined and waits for a `Synced` itself only shares.
+    """
 
     asked: int
     """Chosen by chance, once by each process: an answer to an earlier one proves nothing."""

@@ -548,6 +548,8 @@ class Node:
             forming = self.me.name in self._settings.seeds
             told = f"; {self._guard.told}" if self._guard.told else ""
             return ("forming" if forming else "joining"), self._name_taken or self._formation.why() + told
+        if self._exchange.newcomer:
+            return "syncing", "waiting for a member that serves to tell all that it knows"
         if not self._allocator.serving:
             return "syncing", "waiting for a member to answer before serving; it serves alone if none does"
         return "ready", ""

@@ -171,6 +171,7 @@ def test_who_joined_and_was_not_told_all_vouches_for_nothing(five: Any, make_poo
     five.add("f", join="a", pools=(make_pool("blue", "10.0.0.0/24"),))
     five.run(2)
     assert five.status("f").state == "syncing"
+    assert "alone" not in five.status("f").why_not_ready
     early = said(packets(five, Sync(1, ()), at="f"))
     five.drop = lambda _name, _send: False
     five.run(6)

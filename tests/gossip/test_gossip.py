@@ -703,3 +703,18 @@ def test_members_are_bounded() -> None:
     assert one.members.get("more") is None
     one.rumoured(HIS, Rumour(Peer("n0", 2), THERE, ALIVE, 0), 100.0)
     assert one.members.get("n0").peer == Peer("n0", 2)  # type: ignore[union-attr] # known
+
+
+@pytest.mark.slow
+def test_the_gone_leave_room_for_newcomers() -> None:
+    """However many have gone lately, who comes is believed to be there."""
+    one = gossip()
+    one.wake(DIGEST, 100.0)
+    for number in range(MEMBERS_MAX):
+        state = ALIVE if number % 4 == 0 else DEAD
+        one.rumoured(HIS, Rumour(Peer(f"n{number}", 1), THERE, state, 0), 100.0)
+    one.wake(DIGEST, 100.1)
+    one.rumoured(HIS, Rumour(Peer("more", 1), THERE, ALIVE, 0), 100.2)
+
+    assert one.members.get("more") is not None
+    assert one.members.alive_count == MEMBERS_MAX // 4 + 1

@@ -33,7 +33,7 @@ NAME_REPORT_INTERVAL_S = 60.0
 """Seconds between two reports that the own name is in use elsewhere: operators need one, not one a packet."""
 
 MEMBERS_MAX = 20_000
-"""Names that are known at most; of more nothing is believed.  Four times the largest cluster."""
+"""Names that are known at most, `GONE_MAX` of them gone; of more nothing is believed."""
 
 RUMOURS_PER_PACKET = 16
 """About as many as a datagram has room for; where more wait a burst of rumours goes to more members."""

@@ -48,8 +48,12 @@ Rumours with more are ignored: one refutation a second takes 136 years to get th
 Without a limit one wrong rumour would drive a refutation out of what a packet can hold.
 """
 
-GONE_MAX = 1 << 14
-"""Members that are gone and still remembered; at one more the one that went first is forgotten."""
+GONE_MAX = 10_000
+"""
+Members that are gone and still remembered; at one more the one that went first is forgotten.
+
+Half of all that are known at most, so that wherever names come and go there is room for newcomers.
+"""
 
 
 HINTS_MAX = 128

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from ring.address import Family, Range
+from ring.ring import Peer
 from weaveipam.allocation.pools import Part, Pools
+from weaveipam.gossip.seal import OVERHEAD_BYTES
+from weaveipam.protocol import codec
+from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX
+from weaveipam.protocol.messages import Ping
 from weaveipam.protocol.values import Pool, PoolRange, RingId
 
 V4 = RingId("default", Family.V4)
@@ -97,3 +102,24 @@ def test_hints_are_powers_of_two() -> None:
     (hint,) = pools.hints()
 
     assert ("red", Family.V4, 5) == (hint.pool, hint.family, hint.bucket)
+
+
+def test_many_hints_take_turns() -> None:
+    """However many pools there are, their hints leave room in a datagram of long names, and each is told."""
+    names = [f"{number:02}{'p' * 61}" for number in range(40)]
+    ranges = [Range(number << 4, number + 1 << 4) for number in range(40)]
+    pools = Pools(
+        (
+            Pool(name, "default", (PoolRange(Family.V4, one, 28),))
+            for name, one in zip(names, ranges, strict=True)
+        ),
+        0,
+    )
+    pools.gain(V4, Range(0, 40 << 4))
+    told = [pools.hints() for _ in range(40)]
+    long = Peer("n" * 253, 2**64 - 1)
+    room = DATAGRAM_BYTES_MAX - OVERHEAD_BYTES - codec.HEADER_BYTES_MAX
+
+    assert set(names) == {hint.pool for hints in told for hint in hints}
+    assert min(map(len, told)) > 1
+    assert all(codec.encoded_size(Ping(2**64 - 1, long, 2**64 - 1, hints)) <= room for hints in told)

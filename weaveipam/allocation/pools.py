@@ -15,6 +15,11 @@ from ring.space import Space
 from weaveipam.protocol.messages import FreeHint
 from weaveipam.protocol.values import Assigned, Pool, PoolRange, RingId
 
+HINTS_BYTES = 512
+"""Of all hints together: with more of them a ping of long names would not fit into a datagram."""
+HINT_BYTES = 8
+"""Of one hint, beside its pool's name, at most."""
+
 
 class Part(NamedTuple):
     """The addresses of one pool in one ring."""
@@ -74,6 +79,8 @@ class Pools:
             ranges.sort(key=lambda entry: entry[0])
         self._whole = {ring: union(self.domain(ring)) for ring in self._ranges}
         """What each ring covers, in as few ranges as can be."""
+        self._turn = 0
+        """With which part hints begin, where there is no room for all."""
 
     def __iter__(self) -> Iterator[Pool]:
         return iter(self._pools[name] for name in sorted(self._pools))
@@ -141,12 +148,26 @@ class Pools:
                 stock.space.remove(one)
 
     def hints(self) -> tuple[FreeHint, ...]:
-        """About how much this node could give away of each part; parts with nothing free are left out."""
-        return tuple(
+        """
+        About how much this node could give away of each part; parts with nothing free are left out.
+
+        Where they are more than `HINTS_BYTES` each is told in its turn.
+        """
+        hints = [
             FreeHint(part.pool, part.ring.family, stock.space.free_count.bit_length())
             for part, stock in self.stocks.items()
             if stock.space.free_count
-        )
+        ]
+        left = HINTS_BYTES
+        said: list[FreeHint] = []
+        for index in range(len(hints)):
+            hint = hints[(self._turn + index) % len(hints)]
+            left -= HINT_BYTES + len(hint.pool.encode())
+            if left < 0:
+                self._turn += 1
+                break
+            said.append(hint)
+        return tuple(said)
 
     def _divide(self, pool: Pool, cooldown_s: float) -> None:
         for family in Family:

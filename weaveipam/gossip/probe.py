@@ -65,7 +65,7 @@ class Digest:
     fingerprint: int
     """64 bits over all that members compare."""
     hints: tuple[FreeHint, ...] = ()
-    """What it could give away; as many as fit into a datagram beside a ping."""
+    """What it could give away; no more than fit into a datagram beside a ping."""
 
 
 @dataclass(slots=True)

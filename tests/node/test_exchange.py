@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from weaveipam.exchange import Exchange
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Channel, Send
 from weaveipam.protocol.messages import (
+    Ack,
     Header,
     MemberShare,
     Message,
@@ -205,6 +207,60 @@ def test_two_halves_that_went_on_alone_agree_again(five: Any) -> None:
 
     assert len(fingerprints(five)) == 1
     assert len({five.ring(name, V4) for name in NAMES}) == 1
+
+
+def accuse(cluster: Any, rng: Random, at: str) -> None:
+    """Let a node hear of a member that it is suspect or dead, as if somebody believed that."""
+    node = cluster.hosts[at].node
+    member = rng.choice(node._gossip.members.all() or [node._gossip.members.me])
+    state = rng.choice([MemberState.SUSPECT, MemberState.DEAD])
+    header = Header(node._cluster_id, Peer("b", 1), Endpoint("b", 1))
+    told = (Rumour(member.peer, member.endpoint, state, member.refutation, "b"),)
+    cluster._perform(at, node.receive(codec.encode_packet(header, told), header.endpoint, cluster.now))
+
+
+def live(cluster: Any, rng: Random) -> None:
+    """One thing that happens to a cluster."""
+    name = rng.choice(NAMES)
+    host = cluster.hosts[name]
+    match rng.randrange(7):
+        case 0 if name != "a":
+            cluster.crash(name)
+        case 1 if name not in "ab":
+            cluster.lose_disk(name)
+        case 2 | 3 if host.node is None:
+            cluster.start(name)
+        case 4:
+            cluster.cut = set(rng.sample(NAMES, 2))
+        case 5:
+            cluster.cut, cluster.loss = set(), rng.choice([0.0, 0.3])
+        case 6 if host.node is not None and host.node._birth is not None:
+            accuse(cluster, rng, name)
+            cluster.ask(name, Allocate(f"k{cluster.now}", wait_s=0.2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_after_any_history_nobody_compares_for_ever(five: Any, seed: int) -> None:
+    """Whoever died, came back, was accused or forgotten: in the end all know the same and send only pings."""
+    rng = Random(seed)
+    for name in NAMES:
+        gossip = replace(five.hosts[name].settings.gossip, remember_s=4.0)
+        five.hosts[name].settings = replace(five.hosts[name].settings, gossip=gossip)
+        five.crash(name)
+        five.start(name)
+    for _ in range(20):
+        live(five, rng)
+        five.run(rng.choice([0.05, 0.5, 2.0, 8.0]))
+    five.cut, five.loss = set(), 0.0
+    five.start("b")
+    five.run(40)
+    five.sent.clear()
+    five.run(10)
+    kinds = {type(one) for _, send in five.sent for one in codec.decode_packet(send.packet)[1]}
+
+    assert len({host.node._exchange.fingerprint for host in five.hosts.values() if host.node}) == 1
+    assert kinds <= {Ping, Ack, Rumour}
 
 
 def test_what_changed_in_memory_is_found_and_repaired(five: Any) -> None:

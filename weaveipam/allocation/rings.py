@@ -100,7 +100,7 @@ class Rings:
             self._count(ring, (), self._rings[ring])
 
     def says(self, ownership: Ownership) -> bool:
-        """Whether it is, run by run, all that this node knows of that ring: so ends most of an exchange."""
+        """Whether it is, run by run, all that this node knows of that ring."""
         mine = self[ownership.ring]
         return len(mine) == len(ownership.runs) and tuple(mine) == ownership.runs
 

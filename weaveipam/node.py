@@ -342,16 +342,17 @@ class Node:
         if not is_sound(standing.birth):
             why = "a birth of which no cluster can come"
             return [Report(Level.WARNING, "bad-packet", (("source", str(header.endpoint)), ("why", why)))]
-        why = self._why_not_join(header, standing)
+        why = self._why_not_join(standing)
         if why:
             fresh, self._name_taken = self._name_taken != why, why
-            return [Report(Level.ERROR, "name-in-use", (("detail", why),))] if fresh else []
+            fields = (("detail", why), ("seen_by", str(header.sender)))
+            return [Report(Level.ERROR, "name-in-use", fields)] if fresh else []
         return self._join(header, standing.birth, now)
 
-    def _why_not_join(self, header: Header, standing: Standing) -> str:
+    def _why_not_join(self, standing: Standing) -> str:
+        """In words that do not depend on who answers, so that they are reported once."""
         if standing.in_use:
-            by = f"{standing.earlier}, seen alive by {header.sender.name}"
-            return f"the name {self.me.name} is in use by {by}; give this daemon another --name"
+            return f"the name {self.me.name} is in use by {standing.earlier}; give this daemon another --name"
         if standing.earlier is not None and standing.earlier > self.me:
             return (
                 f"the cluster knows a later life of this daemon, {standing.earlier}: this host's clock has "

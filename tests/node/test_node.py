@@ -507,9 +507,9 @@ def test_a_block_is_aligned_and_held_whole(three: Any) -> None:
     assert three.answer("a", Lookup(address=(Family.V4, what.start + 7))).allocation == block
 
 
-@pytest.mark.parametrize("asked", ["a", "b"])
+@pytest.mark.parametrize("asked", ["a", "b", "a,b,c"])
 def test_a_name_in_use_is_refused(three: Any, asked: str) -> None:
-    """A second daemon with the name of a live member does not join, whomever it asks; it says whose it is."""
+    """A second daemon with a live member's name never joins, whomever it asks, and says once whose it is."""
     impostor = Endpoint("elsewhere", 1)
     three.add("elsewhere", join=asked)
     host = three.hosts["elsewhere"]
@@ -520,6 +520,7 @@ def test_a_name_in_use_is_refused(three: Any, asked: str) -> None:
     assert impostor == host.settings.endpoint
     assert not three.status("elsewhere").ready
     assert f"in use by {Peer('b', 1)}" in three.status("elsewhere").why_not_ready
+    assert [who for who, report in three.reports if report.event == "name-in-use"].count("elsewhere") == 1
     assert three.status("b").ready
 
 

@@ -214,7 +214,8 @@ class Node:
         if self._birth is not None and header.cluster_id == self._cluster_id:
             steps += self._formation.meet(header.sender, header.endpoint)
             steps += self._gossiped(self._gossip.heard(header, now))
-            self._guard.heard(header.sender.name, key)
+            if self._gossip.members.get(header.sender.name) is not None:  # else there are too many already
+                self._guard.heard(header.sender.name, key)
             self._exchange.next_packet()
             for message in told:
                 steps += self._hear_member(header, message, now)

@@ -10,13 +10,14 @@ import pytest
 
 from ring.address import Family
 from ring.ring import Peer
+from weaveipam.gossip.gossip import MEMBERS_MAX
 from weaveipam.gossip.seal import SEALED, Seal
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Channel, Report, Send
 from weaveipam.protocol.keyring import PLAIN, UNSEALED, Key, KeyRing
-from weaveipam.protocol.messages import Header, Inquiry
+from weaveipam.protocol.messages import Header, Inquiry, Rumour
 from weaveipam.protocol.requests import Allocate, GetKeyring, Keyring, KeyView, Release, SetKeyring
-from weaveipam.protocol.values import Endpoint, RingId
+from weaveipam.protocol.values import Endpoint, MemberState, RingId
 
 OLD, NEW = Key(bytes(range(16))), Key(bytes(range(32)))
 V4 = RingId("default", Family.V4)
@@ -236,3 +237,20 @@ def test_too_early_a_step_shows(sealed: Any) -> None:
 
     assert {"unknown-key"} <= sealed.events("b")
     assert {"refused-by-peer"} <= sealed.events("a")
+
+
+@pytest.mark.slow
+def test_who_sends_with_another_key_is_noted_of_members_alone(sealed: Any) -> None:
+    """Where packets without a seal are taken, made-up senders fill no more memory than members may."""
+    node = sealed.hosts["a"].node
+    sealed.ask("a", SetKeyring(KeyRing((OLD, PLAIN))))
+    for number in range(MEMBERS_MAX):
+        one = Rumour(Peer(f"n{number}", 1), Endpoint("n", 1), MemberState.ALIVE, 0)
+        node._gossip.members.hear(one, sealed.now)
+    for number in range(10):
+        header = Header(node._cluster_id, Peer(f"made-up{number}", 1), Endpoint("z", 1))
+        node.receive(codec.encode_packet(header, ()), header.endpoint, sealed.now)
+    header = Header(node._cluster_id, Peer("n7", 1), Endpoint("n", 1))
+    node.receive(codec.encode_packet(header, ()), header.endpoint, sealed.now)
+
+    assert node._guard.show(["n7", "made-up0", "made-up9"]).keys[1].members == ("n7",)

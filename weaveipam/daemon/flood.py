@@ -26,7 +26,8 @@ WINDOW_DATAGRAMS_MAX = 500
 That one host may send in that time; more are dropped.
 
 2,000 in a second are some ten times what a peer sends when all of the cluster changes at once, and take the
-driver a hundredth of its time.
+driver a hundredth of its time.  A thousand clients who claim addresses of one peer in the same moment exceed
+it: what is dropped is asked again, and all have their answers within two seconds.
 """
 FLOOD_DATAGRAMS = 1000
 """From so many in that time on the host is shut out."""

@@ -92,8 +92,11 @@ def _check(client: Any) -> None:
 
 
 def _results(client: Any, plans: Sequence[Plan], job: Runner, patience_s: float) -> Generator[Outcome]:
+    from distributed import KilledWorker  # noqa: PLC0415 - as above
+
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
     left = {client.submit(_run_there, plan, job, identity(), pure=False): plan for plan in plans}
+    with_killers: list[Plan] = []  # runs whose workers died, perhaps only beside the one that kills them
     try:
         for future in list(left):
             future.add_done_callback(ended.put)
@@ -104,13 +107,19 @@ def _results(client: Any, plans: Sequence[Plan], job: Runner, patience_s: float)
             except queue.Empty:
                 idle_s = 0.0 if _has_workers(client) else idle_s + _POLL_S
                 continue
-            yield _outcome(future, left.pop(future))
+            plan = left.pop(future)
+            if len(plans) > 1 and future.status == "error" and isinstance(future.exception(), KilledWorker):
+                with_killers.append(plan)
+            else:
+                yield _outcome(future, plan)
         if len(left) == len(plans):
             raise ClusterError(f"the Dask cluster has had no worker for {patience_s:g} s")
         for plan in left.values():
             yield failed(plan, f"the Dask cluster had no worker for {patience_s:g} s")
     finally:
         client.cancel(list(left))
+    for plan in with_killers:
+        yield from _results(client, (plan,), job, patience_s)
 
 
 def _has_workers(client: Any) -> bool:

@@ -7,15 +7,18 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-HOME = Path(__file__).parents[2]
-PAGE = HOME / "docs" / "reference" / "events.md"
+import cni
+import weaveipam
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "events.md"
+PACKAGES = [Path(package.__file__).parent for package in (weaveipam, cni) if package.__file__]
 NAME = re.compile(r"[a-z]+(-[a-z]+)*")
 
 
 def reported() -> Iterator[str]:
     """Every name that stands as the event in a call of `Report`."""
-    for package in ("weaveipam", "cni"):
-        for path in sorted((HOME / package).rglob("*.py")):
+    for package in PACKAGES:
+        for path in sorted(package.rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Report":
                     for event in node.args[1:2]:

@@ -38,7 +38,6 @@ class Exchange:
     def __init__(self, gossip: Gossip, allocator: Allocator, rng: Random) -> None:
         self._gossip = gossip
         self._allocator = allocator
-        self._rng = rng
         self._asked = rng.getrandbits(64)
         self.newcomer = False
         """Whether this node knows little but the birth: who asks it for all must hear that from another."""
@@ -73,7 +72,7 @@ class Exchange:
         steps: list[Step]
         match told:
             case Outline():
-                answer = [] if self._enough() else repair.answer(told, self._table(told.ring), self._rng)
+                answer = [] if self._enough() else repair.answer(told, self._table(told.ring))
                 return [self._tell(header, one) for one in answer]
             case Sync():
                 steps = [self._tell(header, one, stream=True) for one in self._all_beyond(told)]

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from random import Random
 from typing import Protocol, TypeAlias
 
 from weaveipam.protocol.messages import PRINT_BYTES, MemberShare, Outline, RingShare
@@ -36,15 +35,6 @@ SHARED_MAX = 4
 
 BULK_MAX = 64
 """The same if most parts of an outline differ, as most finer ones would then differ too."""
-
-ANSWER_MIN = 256
-ANSWER_SHARE = 8
-"""
-Statements of one answer at most: `ANSWER_MIN`, or that part of its table if it is more.
-
-After a partition all compare at once, and all would tell all the same.  What is left out is found to differ
-again soon, and by then somebody else may have told of it.
-"""
 
 SYNC_STATEMENTS = 16
 """Statements for each part in the outline of one that wants all at once: bounds what is shared needlessly."""
@@ -91,15 +81,8 @@ def sync(tables: Iterable[tuple[Name, Table]]) -> tuple[Outline, ...]:
     return tuple(outlines)
 
 
-def answer(outline: Outline, table: Table, rng: Random) -> list[Outline | Share]:
-    """
-    Where the table differs from an outline of it: what is there, or finer outlines of that.
-
-    Args:
-        outline: What a partner knows.
-        table: What is known here.
-        rng: Chooses what to share first, where it is too much for one answer.
-    """
+def answer(outline: Outline, table: Table) -> list[Outline | Share]:
+    """Where the table differs from an outline of it: what is there, or finer outlines of that."""
     differing = list(_differing(outline, table))
     shared_max = BULK_MAX if 2 * len(differing) > len(outline.lengths) > 1 else SHARED_MAX
     said: list[Outline | Share] = []
@@ -109,7 +92,7 @@ def answer(outline: Outline, table: Table, rng: Random) -> list[Outline | Share]
             little.append((low, high))
         else:
             said.append(_outline(outline.ring, table, _bounds(table, low, high, PARTS)))
-    return [*said, *(table.share(low, high) for low, high in _joined(_some(little, table, rng)))]
+    return [*said, *(table.share(low, high) for low, high in _joined(little))]
 
 
 def shares(outline: Outline, table: Table) -> list[Share]:
@@ -138,21 +121,6 @@ def _differing(outline: Outline, table: Table) -> Iterator[tuple[int, int]]:
         said = outline.prints[index * PRINT_BYTES : (index + 1) * PRINT_BYTES]
         if low < table.places and _print(table, low, min(high, table.places)) != said:
             yield low, min(high, table.places)
-
-
-def _some(parts: list[tuple[int, int]], table: Table, rng: Random) -> list[tuple[int, int]]:
-    """As many of the parts as one answer may share, but at least one: neighbours, from any of them on."""
-    left = max(ANSWER_MIN, table.count(0, table.places) // ANSWER_SHARE)
-    if not parts or sum(table.count(low, high) for low, high in parts) <= left:
-        return parts
-    first = rng.randrange(len(parts))
-    chosen: list[tuple[int, int]] = []
-    for low, high in parts[first:] + parts[:first]:
-        left -= table.count(low, high)
-        if chosen and left < 0:
-            break
-        chosen.append((low, high))
-    return sorted(chosen)
 
 
 def _joined(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

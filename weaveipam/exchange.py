@@ -124,7 +124,8 @@ class Exchange:
         However often it asks for the same, what it makes this node say is so bounded; an end of a `Sync` is
         not said then, and a walk that was cut off is begun anew.
         """
-        return self._said > SPARE + 2 * sum(table.count(0, table.places) for _, table in self._tables())
+        beyond = self._said - SPARE
+        return beyond > 0 and beyond > 2 * sum(table.count(0, table.places) for _, table in self._tables())
 
     def _tables(self) -> list[tuple[repair.Name, repair.Table]]:
         return [*self._allocator.holdings.rings.tables(), (None, self._gossip.census)]

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,20 @@ def playing() -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
             process.kill()
 
 
+def two_daemons(directory: Path) -> Setting:
+    """A small run, to be played by hand."""
+    return Setting(
+        nodes=2,
+        seconds=2.0,
+        pool=parse_pool({"name": "default", "ranges": ["10.32.0.0/28"]}),
+        pool_text="default=10.32.0.0/28",
+        preset="test",
+        rest_s=0.0,
+        seed=7,
+        directory=directory,
+    )
+
+
 @pytest.mark.parametrize(
     ("scenario", "why"), [("no-such", "there is no scenario"), ("leave", "needs `weaveipam leave`")]
 )
@@ -95,16 +110,7 @@ class TestRoot:
 
     def test_real_duplicates_are_found(self, tmp_path: Path) -> None:
         """Two daemons on copies of one disk give the same addresses, and the checkers say so."""
-        setting = Setting(
-            nodes=2,
-            seconds=2.0,
-            pool=parse_pool({"name": "default", "ranges": ["10.32.0.0/28"]}),
-            pool_text="default=10.32.0.0/28",
-            preset="test",
-            rest_s=0.0,
-            seed=7,
-            directory=tmp_path,
-        )
+        setting = two_daemons(tmp_path)
         with Segment() as segment:
             stage = HostStage(setting, segment, lambda _: None)
             try:
@@ -121,17 +127,7 @@ class TestRoot:
     def test_keys_are_set(self, tmp_path: Path) -> None:
         """Real daemons take the keys that a scenario sets; a packet that one cannot open is counted."""
         old, new = Key(b"an old key......"), Key(b"and a new key...")
-        setting = Setting(
-            nodes=2,
-            seconds=2.0,
-            pool=parse_pool({"name": "default", "ranges": ["10.32.0.0/28"]}),
-            pool_text="default=10.32.0.0/28",
-            preset="test",
-            rest_s=0.0,
-            seed=7,
-            directory=tmp_path,
-            keyring=KeyRing((PLAIN,)),
-        )
+        setting = replace(two_daemons(tmp_path), keyring=KeyRing((PLAIN,)))
         with Segment() as segment:
             stage = HostStage(setting, segment, lambda _: None)
             try:

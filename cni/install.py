@@ -7,12 +7,12 @@ Does not know whether a daemon runs.
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from weaveipam.daemon import durable
 from weaveipam.errors import ConfigError
 
 PROGRAM = "weaveipam"
@@ -97,25 +97,7 @@ def install(
 
 
 def _put(path: Path, content: bytes, mode: int) -> None:
-    """
-    A file with this content, which is never seen half written; a program that runs keeps its old one.
-
-    Effects: the draft is in the same directory, and on disk before it takes the name.
-    """
+    """A file with this content, as of `durable.replace`, unless it is there already."""
     if path.is_file() and path.read_bytes() == content and path.stat().st_mode & 0o7777 == mode:
         return
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable.replace(path, content, mode)

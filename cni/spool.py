@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cni.framing import REQUEST_BYTES_MAX, Call, FramingError, decode_request
 from cni.plugin import Plugin
+from weaveipam.daemon import durable
 from weaveipam.protocol.effects import Level, Report
 
 DRAFT_AGE_MAX_S = 60.0
@@ -123,11 +124,7 @@ class Spool:
 
     def _sync(self) -> None:
         """Make removals durable, so that no old deletion comes back after later calls were served."""
-        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        durable.sync(self.directory)
 
 
 def _deletion(path: Path) -> Call:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from weaveipam.daemon import durable
 from weaveipam.errors import ConfigError
 from weaveipam.protocol.keyring import KeyRing, format_keyring, parse_key, parse_keyring
 from weaveipam.protocol.requests import Answer, Reason, Refusal, Request, SetKeyring
@@ -56,18 +56,8 @@ class KeyringFile:
             ConfigError: it cannot be written; it is as it was.
         """
         path = self._path.resolve()
-        fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
-            try:
-                with open(fresh, "x", encoding="utf-8", opener=_private) as file:
-                    file.write(format_keyring(ring.keys))
-                    file.flush()
-                    os.fsync(file.fileno())
-                fresh.rename(path)
-            except BaseException:
-                fresh.unlink(missing_ok=True)
-                raise
-            _sync(path.parent)
+            durable.replace(path, format_keyring(ring.keys).encode(), 0o600)
         except OSError as error:
             raise ConfigError(f"cannot write the key ring {path}: {_reason(error)}") from None
 
@@ -115,19 +105,6 @@ class Keeper:
             except ConfigError as error:
                 return Refusal(Reason.INVALID, str(error))
             return await self._ask(SetKeyring(after))
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _sync(directory: Path) -> None:
-    """Make the names in a directory as durable as the files."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _reason(error: OSError | ValueError) -> str:

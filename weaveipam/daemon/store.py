@@ -10,13 +10,13 @@ Does not know what records mean, nor who wants them written; commits are grouped
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from weaveipam.daemon import durable
 from weaveipam.errors import OtherReleaseError, StorageError
 from weaveipam.protocol.codec import decode_record, encode_record
 from weaveipam.protocol.effects import Durability, Persist
@@ -265,9 +265,9 @@ def _create(path: Path) -> None:
         connection.execute(_TABLE)
     finally:
         connection.close()
-    _sync(fresh)
+    durable.sync(fresh)
     fresh.rename(path)
-    _sync(path.parent)
+    durable.sync(path.parent)
 
 
 def _settle(path: Path) -> None:
@@ -279,7 +279,7 @@ def _settle(path: Path) -> None:
     """
     wal = path.with_name(path.name + "-wal")
     if wal.exists():
-        _sync(wal)
+        durable.sync(wal)
 
 
 def _set_aside(path: Path) -> Path | None:
@@ -295,7 +295,7 @@ def _set_aside(path: Path) -> Path | None:
     # The database goes first: if we die in between, no database is left that lacks its WAL.
     for one in present:
         one.rename(one.with_name(aside.name + one.name.removeprefix(path.name)))
-    _sync(path.parent)
+    durable.sync(path.parent)
     return aside
 
 
@@ -304,16 +304,7 @@ def _make_directory(directory: Path) -> None:
     missing = [one for one in (directory, *directory.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(mode=0o700, exist_ok=True)
-        _sync(one.parent)
-
-
-def _sync(path: Path) -> None:
-    """The file's content, or the directory's entries, on stable storage."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        durable.sync(one.parent)
 
 
 def _result_code(error: Exception) -> int:

@@ -18,8 +18,6 @@ from random import Random
 from typing import TypeAlias
 
 from ring.ring import Peer
-from weaveipam import __version__
-from weaveipam.allocation import views
 from weaveipam.allocation.allocator import Allocator
 from weaveipam.allocation.formation import ACQUAINTANCES_MAX, Formation, Wish, is_sound
 from weaveipam.allocation.settings import AllocationSettings
@@ -68,26 +66,14 @@ from weaveipam.protocol.messages import (
 from weaveipam.protocol.records import Acquaintance, Born, Record
 from weaveipam.protocol.requests import (
     Allocate,
-    Answer,
     Collect,
-    GetAllocations,
     GetKeyring,
-    GetMembers,
-    GetPools,
-    GetRing,
-    GetStatus,
-    Lookup,
-    Members,
-    MemberView,
-    Pools,
-    Reason,
-    Refusal,
     Release,
     Request,
     SetKeyring,
-    Status,
 )
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool
+from weaveipam.questions import Questions
 
 SYNC_PEERS = 3
 """Members asked at a time for what this node lacks before it serves."""
@@ -150,6 +136,9 @@ class Node:
             endpoint=settings.endpoint, join=settings.join, seeds=settings.seeds, pools=settings.pools
         )
         self._formation = Formation(me, wish, settings.allocation.inquiry_s, rng, now)
+        self._questions = Questions(
+            me, self._gossip, self._allocator, self._formation, self._guard, self._exchange
+        )
         self._birth: Birth | None = None
         self._cluster_id = UNFORMED
         self._restored: list[Step] = []
@@ -159,7 +148,6 @@ class Node:
         self._sync_pause_s = settings.allocation.inquiry_s
         """Until some are asked again; longer each time, as a long answer may be on its way."""
         self._serve_at = math.inf
-        self._name_taken = ""
         self._audit_at = now + AUDIT_S
         self._foreign_count = 0
         """Packets of other clusters that no report has told of."""
@@ -235,12 +223,12 @@ class Node:
             case Collect():
                 steps = self._allocator.collect(request_id, request, now)
             case SetKeyring():
-                self._guard.change(request.ring, self._names())
+                self._guard.change(request.ring, self._gossip.members.names())
                 ids = ",".join(key.id for key in request.ring.keys)
                 report = Report(Level.INFO, "keyring-changed", (("keys", ids),))
-                steps = [report, Reply(request_id, self._show(GetKeyring(), now))]
+                steps = [report, Reply(request_id, self._questions.answer(GetKeyring(), now))]
             case _:
-                steps = [Reply(request_id, self._show(request, now))]
+                steps = [Reply(request_id, self._questions.answer(request, now))]
         return self._effects(steps)
 
     def cancel(self, request_id: int, now: float) -> tuple[Effect, ...]:  # noqa: ARG002  # inputs carry the time
@@ -345,7 +333,7 @@ class Node:
             return [Report(Level.WARNING, "bad-packet", (("source", str(header.endpoint)), ("why", why)))]
         why = self._why_not_join(standing)
         if why:
-            fresh, self._name_taken = self._name_taken != why, why
+            fresh, self._questions.name_taken = self._questions.name_taken != why, why
             fields = (("detail", why), ("seen_by", str(header.sender)))
             return [Report(Level.ERROR, "name-in-use", fields)] if fresh else []
         return self._join(header, standing.birth, now)
@@ -422,6 +410,7 @@ class Node:
         self._birth = birth
         self._cluster_id = codec.cluster_id(birth)
         self._packets.introduce(self._cluster_id)
+        self._questions.cluster_id = self._cluster_id
         self._gossip.bind(codec.digest_key(birth))
         self._formation.settle()
 
@@ -491,88 +480,6 @@ class Node:
                     case Persist() | Reply() | Report():
                         effects.append(step)
         return tuple(effects)
-
-    # Answers to questions
-
-    def _show(
-        self,
-        asked: Lookup | GetStatus | GetMembers | GetRing | GetPools | GetAllocations | GetKeyring,
-        now: float,
-    ) -> Answer:
-        match asked:
-            case GetKeyring():
-                return self._guard.show(self._names())
-            case GetStatus():
-                return self._status()
-            case GetMembers():
-                return self._members(now)
-            case GetAllocations():
-                return views.allocations(self._holdings, asked)
-            case GetPools():
-                return Pools(views.pool_uses(self._holdings, self._reachable()))
-            case _ if self._birth is None:
-                return Refusal(Reason.NOT_READY, self._formation.why())
-            case GetRing():
-                return views.ring_view(self._holdings, asked)
-            case Lookup():
-                return views.lookup(self._holdings, self.me, asked)
-
-    def _names(self) -> list[str]:
-        """Of all others that have not left."""
-        return [one.peer.name for one in self._gossip.members.all() if one.state is not MemberState.LEFT]
-
-    def _reachable(self) -> frozenset[Peer]:
-        return frozenset((self.me, *(one.peer for one in self._gossip.members.alive())))
-
-    def _status(self) -> Status:
-        state, why = self._state()
-        members = self._gossip.members
-        known = len(members.all()) if self._birth is not None else 0
-        alive = len(members.alive()) if self._birth is not None else 0
-        return Status(
-            peer=self.me,
-            ready=self._allocator.serving,
-            state=state,
-            why_not_ready=why,
-            cluster_id=self._cluster_id.hex() if self._birth is not None else "",
-            members_alive=alive + 1,
-            members_total=known + 1,
-            pools=views.pool_uses(self._holdings, self._reachable()),
-            pending=len(self._allocator.pending),
-            outgoing=len(self._allocator.grants),
-            conflicts=tuple(self._holdings.conflicts),
-            version=__version__,
-            sealed=self._guard.sealed,
-        )
-
-    def _state(self) -> tuple[str, str]:
-        if self._birth is None:
-            forming = self.me.name in self._settings.seeds
-            told = f"; {self._guard.told}" if self._guard.told else ""
-            return ("forming" if forming else "joining"), self._name_taken or self._formation.why() + told
-        if self._exchange.newcomer:
-            return "syncing", "waiting for a member that serves to tell all that it knows"
-        if not self._allocator.serving:
-            return "syncing", "waiting for a member to answer before serving; it serves alone if none does"
-        return "ready", ""
-
-    def _members(self, now: float) -> Members:
-        sizes = self._holdings.rings.sizes()
-        table = self._gossip.members
-        rows = sorted((table.me, *table.all()), key=lambda member: member.peer)
-        return Members(
-            tuple(
-                MemberView(
-                    one.peer,
-                    one.endpoint,
-                    one.state,
-                    max(0.0, now - one.since),
-                    sizes.get(one.peer, 0),
-                    one.peer == self.me,
-                )
-                for one in rows
-            )
-        )
 
 
 def _told(step: Step) -> tuple[Endpoint, bool] | None:

@@ -111,6 +111,11 @@ class Formation:
             return []
         return sorted(one for one in self._known if one.name == peer.name and one != peer)
 
+    @property
+    def forming(self) -> bool:
+        """Whether this daemon may found a cluster, where others only join."""
+        return self._me.name in self._wish.seeds
+
     def wake(self, now: float) -> list[Tell]:
         """Ask everybody where they stand."""
         if now < self.wake_at:

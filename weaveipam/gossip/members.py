@@ -194,6 +194,10 @@ class Members:
         """The others in any state, sorted by name."""
         return tuple(self._others[name] for name in sorted(self._others))
 
+    def names(self) -> list[str]:
+        """Of the others that have not left, sorted."""
+        return [one.peer.name for one in self.all() if one.state is not MemberState.LEFT]
+
     def endpoints(self) -> frozenset[Endpoint]:
         """Where the others listen, in any state."""
         return frozenset(member.endpoint for member in self._others.values())

@@ -113,19 +113,10 @@ class SetKeyring:
     ring: KeyRing
 
 
-Request: TypeAlias = (
-    Allocate
-    | Release
-    | Collect
-    | Lookup
-    | GetStatus
-    | GetMembers
-    | GetRing
-    | GetPools
-    | GetAllocations
-    | GetKeyring
-    | SetKeyring
-)
+Question: TypeAlias = Lookup | GetStatus | GetMembers | GetRing | GetPools | GetAllocations | GetKeyring
+"""What is only asked: nothing changes."""
+
+Request: TypeAlias = Allocate | Release | Collect | SetKeyring | Question
 
 
 class Reason(StrEnum):

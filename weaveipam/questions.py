@@ -1,0 +1,132 @@
+"""
+What a node answers to those who only ask.
+
+Reads the machines that the node is made of, and changes nothing.
+Does not know why anybody asks.
+"""
+
+from __future__ import annotations
+
+from ring.ring import Peer
+from weaveipam import __version__
+from weaveipam.allocation import views
+from weaveipam.allocation.allocator import Allocator
+from weaveipam.allocation.formation import Formation
+from weaveipam.exchange import Exchange
+from weaveipam.gossip.gossip import Gossip
+from weaveipam.gossip.guard import Guard
+from weaveipam.protocol.requests import (
+    Answer,
+    GetAllocations,
+    GetKeyring,
+    GetMembers,
+    GetPools,
+    GetRing,
+    GetStatus,
+    Lookup,
+    Members,
+    MemberView,
+    Pools,
+    Question,
+    Reason,
+    Refusal,
+    Status,
+)
+
+
+class Questions:
+    """One node, as those see it who ask."""
+
+    def __init__(
+        self,
+        me: Peer,
+        gossip: Gossip,
+        allocator: Allocator,
+        formation: Formation,
+        guard: Guard,
+        exchange: Exchange,
+    ) -> None:
+        self._me = me
+        self._gossip = gossip
+        self._allocator = allocator
+        self._holdings = allocator.holdings
+        self._formation = formation
+        self._guard = guard
+        self._exchange = exchange
+        self.cluster_id = b""
+        """Of the cluster that the node belongs to; empty while it belongs to none."""
+        self.name_taken = ""
+        """Why no cluster lets this node in, in one sentence; empty if it is not so."""
+
+    def answer(self, asked: Question, now: float) -> Answer:
+        """What is so now."""
+        match asked:
+            case GetKeyring():
+                return self._guard.show(self._gossip.members.names())
+            case GetStatus():
+                return self._status()
+            case GetMembers():
+                return self._members(now)
+            case GetAllocations():
+                return views.allocations(self._holdings, asked)
+            case GetPools():
+                return Pools(views.pool_uses(self._holdings, self._reachable()))
+            case _ if not self.cluster_id:
+                return Refusal(Reason.NOT_READY, self._formation.why())
+            case GetRing():
+                return views.ring_view(self._holdings, asked)
+            case Lookup():
+                return views.lookup(self._holdings, self._me, asked)
+
+    def _reachable(self) -> frozenset[Peer]:
+        return frozenset((self._me, *(one.peer for one in self._gossip.members.alive())))
+
+    def _status(self) -> Status:
+        state, why = self._state()
+        members = self._gossip.members
+        known = len(members.all()) if self.cluster_id else 0
+        alive = len(members.alive()) if self.cluster_id else 0
+        return Status(
+            peer=self._me,
+            ready=self._allocator.serving,
+            state=state,
+            why_not_ready=why,
+            cluster_id=self.cluster_id.hex(),
+            members_alive=alive + 1,
+            members_total=known + 1,
+            pools=views.pool_uses(self._holdings, self._reachable()),
+            pending=len(self._allocator.pending),
+            outgoing=len(self._allocator.grants),
+            conflicts=tuple(self._holdings.conflicts),
+            version=__version__,
+            sealed=self._guard.sealed,
+        )
+
+    def _state(self) -> tuple[str, str]:
+        if not self.cluster_id:
+            told = f"; {self._guard.told}" if self._guard.told else ""
+            forming = self._formation.forming
+            return ("forming" if forming else "joining"), self.name_taken or self._formation.why() + told
+        if self._exchange.newcomer:
+            return "syncing", "waiting for a member that serves to tell all that it knows"
+        if not self._allocator.serving:
+            return "syncing", "waiting for a member to answer before serving; it serves alone if none does"
+        return "ready", ""
+
+    def _members(self, now: float) -> Members:
+        sizes = self._holdings.rings.sizes()
+        table = self._gossip.members
+        rows = sorted((table.me, *table.all()), key=lambda member: member.peer)
+        return Members(
+            tuple(
+                MemberView(
+                    one.peer,
+                    one.endpoint,
+                    one.state,
+                    max(0.0, now - one.since),
+                    sizes.get(one.peer, 0),
+                    one.peer == self._me,
+                )
+                for one in rows
+            )
+        )

@@ -96,7 +96,7 @@ class Questions:
             members_total=known + 1,
             pools=views.pool_uses(self._holdings, self._reachable()),
             pending=len(self._allocator.pending),
-            outgoing=len(self._allocator.grants),
+            outgoing=len(self._allocator.giver.grants),
             conflicts=tuple(self._holdings.conflicts),
             version=__version__,
             sealed=self._guard.sealed,

@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from random import Random
 
 from ring.address import Range, format_range
 from ring.ring import Peer
 from weaveipam.allocation.donors import Goal, Neighbour, Neighbours, Search, Searches
-from weaveipam.allocation.drift import GIFTS_MAX, Timer, islands
 from weaveipam.allocation.explain import why_late, why_none
-from weaveipam.allocation.grants import UNASKED, Grants, grant_message, outgoing
+from weaveipam.allocation.giving import Giver, persisted
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.orders import Line, resolve, satisfies
 from weaveipam.allocation.pending import Pending, Waiting
-from weaveipam.allocation.pools import Part, Stock
+from weaveipam.allocation.pools import Part
 from weaveipam.allocation.rings import Change
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Level, Reply, Report
@@ -33,8 +31,6 @@ from weaveipam.protocol.messages import (
     Header,
     Need,
     Ownership,
-    Publish,
-    Refused,
     SpaceRefusal,
     SpaceRequest,
     Step,
@@ -51,7 +47,7 @@ from weaveipam.protocol.requests import (
     Released,
     Want,
 )
-from weaveipam.protocol.values import Allocation, Assigned, Birth, Endpoint, RingId
+from weaveipam.protocol.values import Allocation, Assigned, Birth, RingId
 
 REFILL_DOUBLINGS_MAX = 4
 
@@ -66,24 +62,21 @@ class Allocator:
         self._rng = rng
         self.holdings = Holdings(me, settings)
         self.pending = Pending()
-        self.grants = Grants(settings)
+        self.giver = Giver(me, settings, neighbours, rng, self.holdings)
         self.serving = False
         """Whether allocations are answered; before, they wait."""
         self._searches = Searches(settings, rng)
         self._refill: dict[Part, tuple[int, float]] = {}
-        self._drift = Timer(settings, rng)
-        self._content: dict[Part, int] = {}
-        """By part what was free after islands went from it: no refill is wanted before it is less."""
 
     def restore(self, birth: Birth, records: Sequence[Record], now: float) -> list[Step]:
         """Take over what the disk remembers; grants that were under way are repeated."""
-        self.grants.restore((record for record in records if isinstance(record, Outgoing)), now)
+        self.giver.grants.restore((record for record in records if isinstance(record, Outgoing)), now)
         return self.holdings.restore(birth, records, now)
 
     def serve(self, now: float) -> list[Step]:
         """Answer allocations from now on."""
         self.serving = True
-        self._drift.arm(now)
+        self.giver.arm(now)
         return [*self.holdings.forget_stale(), *self._retry(None, now), *self._refill_all(now)]
 
     # The clients' side
@@ -126,7 +119,7 @@ class Allocator:
 
     def _give_back(self, request_id: int, given: tuple[Allocation, ...], now: float) -> list[Step]:
         steps = [*self.holdings.give_back(given, now), Reply(request_id, Released(given))]
-        self._drift.arm(now)
+        self.giver.arm(now)
         return [*steps, *self._retry(None, now)] if given and self.serving else steps
 
     def cancel(self, request_id: int) -> list[Step]:
@@ -144,12 +137,12 @@ class Allocator:
         if theirs is None:
             return [Report(Level.WARNING, "bad-statement", (("ring", str(ownership.ring)),))]
         change = self.holdings.merge(ownership.ring, theirs)
-        return [*_persisted(change), *self._settle(change, now)]
+        return [*persisted(change), *self._settle(change, now)]
 
     def _settle(self, change: Change, now: float) -> list[Step]:
         steps = self.holdings.settle(change, now)
         if change.gained or change.lost:
-            self._drift.arm(now)
+            self.giver.arm(now)
         if not change.gained or not self.serving:
             return steps
         helped = [one for one in self.pending if one.goal is None or _helps(change, one.goal)]
@@ -157,25 +150,7 @@ class Allocator:
 
     def give(self, header: Header, asked: SpaceRequest, now: float) -> list[Step]:
         """Grant space to a peer that asks, or say no."""
-        if self.grants.answered(header.sender, asked.request):
-            return []
-        part = Part(asked.pool, asked.ring)
-        member = self._neighbours.get(header.sender.name)
-        present = member is not None and member.peer == header.sender and member.present
-        if not self.serving or not present:
-            # Late packets ask for a life that is over, or a daemon that is dead: what it were given, nobody
-            # would have.  One that only seems so will ask again, once it has contradicted.
-            return [Tell(header.endpoint, SpaceRefusal(asked.request, Refused.NOT_READY))]
-        what = self._donate(part, asked)
-        if what is None:
-            reason = Refused.TAKEN if self._all_leased(asked) else Refused.NONE_FREE
-            return [Tell(header.endpoint, SpaceRefusal(asked.request, reason))]
-        self._drift.arm(now)
-        text = format_range(asked.ring.family, what)
-        return [
-            *self._hand_over(asked.ring, what, header.sender, header.endpoint, asked.request, now),
-            Report(Level.INFO, "space-granted", (("peer", str(header.sender)), ("range", text))),
-        ]
+        return self.giver.give(header, asked, now, serving=self.serving)
 
     def granted(self, header: Header, told: Grant, now: float) -> list[Step]:
         """Own what a peer gave, once it is on disk; a repeat is acknowledged again and changes nothing."""
@@ -185,7 +160,7 @@ class Allocator:
             # Meant for an earlier life: true, but not this one's to acknowledge.
             return self.learn(ownership, now)
         change = self.holdings.merge(told.ring, theirs)
-        steps = [*_persisted(change), Tell(header.endpoint, GrantAck(told.grant))]
+        steps = [*persisted(change), Tell(header.endpoint, GrantAck(told.grant))]
         search = self._searches.of(told.request)
         if search is not None:
             self._end(search.goal)
@@ -197,7 +172,7 @@ class Allocator:
 
     def acknowledged(self, header: Header, told: GrantAck) -> list[Step]:
         """A grant arrived."""
-        return [*self.grants.acknowledged(told.grant, header.sender)]
+        return [*self.giver.grants.acknowledged(told.grant, header.sender)]
 
     def refused(self, told: SpaceRefusal, now: float) -> list[Step]:
         """A donor says no; the next is asked."""
@@ -217,10 +192,10 @@ class Allocator:
     def wake_at(self) -> float:
         """Seconds on the monotonic clock: when `wake` has something to do."""
         # One list: this is asked after every packet.
-        due = [self.pending.wake_at, self._searches.wake_at, self.grants.wake_at, self.holdings.thaw_at]
+        due = [self.pending.wake_at, self._searches.wake_at, self.giver.grants.wake_at, self.holdings.thaw_at]
         due += [at for _, at in self._refill.values()]
         if self.serving:  # else it would be due for ever
-            due += (self.holdings.tidy_at, self._drift.wake_at)
+            due += (self.holdings.tidy_at, self.giver.drift_at)
         return min(due)
 
     def wake(self, now: float) -> list[Step]:
@@ -236,16 +211,16 @@ class Allocator:
         for waiting in self.pending:
             if waiting.deadline <= now:
                 steps += self._refuse(waiting, Reason.NOT_READY, why_late(waiting, serving=self.serving))
-        steps += self.grants.wake(self._neighbours, now)
+        steps += self.giver.grants.wake(self._neighbours, now)
         thawed = self.holdings.thaw(now)
         steps += thawed
         if thawed:
-            self._drift.arm(now)
+            self.giver.arm(now)
         if self.serving:
             steps += self._retry(None, now) if thawed else []
             steps += self._refill_all(now)
             steps += self.holdings.tidy(now)
-            steps += self._give_islands(now) if self._drift.wake_at <= now else []
+            steps += self.giver.drift(now, busy=bool(self.pending or self._searches))
         return steps
 
     # Allocating
@@ -290,7 +265,7 @@ class Allocator:
     def _lease(self, waiting: Waiting, addresses: tuple[Assigned, ...], now: float) -> list[Step]:
         request = waiting.request
         allocation = Allocation(request.key, request.network, addresses, request.durable, request.labels)
-        self._drift.put_off(now)
+        self.giver.put_off(now)
         steps: list[Step] = [self.holdings.lease(allocation)]
         steps += self._answer(waiting, allocation)
         for one in addresses:
@@ -433,11 +408,11 @@ class Allocator:
     def _refill_one(self, part: Part, now: float) -> list[Step]:
         """Ask for space ahead of need when this node runs low of a part, but not too often."""
         stock = self.holdings.pools.stocks[part]
-        watermark = self._watermark(stock)
-        if stock.space.free_count >= min(watermark, self._content.get(part, watermark)):
+        watermark = self._settings.watermark(stock.owned, stock.size)
+        if stock.space.free_count >= min(watermark, self.giver.content.get(part, watermark)):
             self._refill.pop(part, None)
             return []
-        self._content.pop(part, None)
+        self.giver.content.pop(part, None)
         goal = Goal(part, (), 1)
         doublings, at = self._refill.get(part, (-1, now))
         if self._searches.get(goal) is not None:
@@ -447,66 +422,6 @@ class Allocator:
             return []
         self._refill[part] = (doublings, math.inf)
         return self._go_on(self._searches.start(goal, Need.REFILL), now)
-
-    def _watermark(self, stock: Stock) -> int:
-        low = max(self._settings.watermark_min, stock.owned // 4)
-        return min(low, self._settings.watermark_max, stock.size)
-
-    # Giving
-
-    def _donate(self, part: Part, asked: SpaceRequest) -> Range | None:
-        stock = self.holdings.pools.stocks.get(part)
-        if stock is None:
-            return None
-        if asked.need is Need.REFILL and stock.space.free_count < 2 * self._watermark(stock):
-            return None
-        return stock.space.donate(asked.size, asked.within, cooling=asked.need is Need.COOLING)
-
-    def _give_islands(self, now: float) -> list[Step]:
-        """Grant small islands to neighbours; see `drift`."""
-        larger = self._drift.first
-        self._drift.restart(now)
-        if self.pending or self._searches:
-            return []
-        there = {one.peer: one.endpoint for one in self._neighbours.alive()}
-        found = islands(self.holdings, self._me, there, larger=larger)
-        if not found:
-            self._drift.stop()
-        steps: list[Step] = []
-        gifts = [(ring, what, heir) for ring, what, heir in found if heir is not None]
-        for ring, what, heir in gifts[:GIFTS_MAX]:
-            steps += self._hand_over(ring, what, heir, there[heir], UNASKED, now)
-            text = format_range(ring.family, what)
-            steps.append(Report(Level.INFO, "space-drifted", (("peer", str(heir)), ("range", text))))
-            for part, stock in self.holdings.pools.stocks.items():
-                if part.ring == ring and stock.meet(what):
-                    self._content[part] = stock.space.free_count
-        return steps
-
-    def _hand_over(
-        self, ring: RingId, what: Range, heir: Peer, target: Endpoint, request: int, now: float
-    ) -> list[Step]:
-        """Own a range no longer, and let its heir know until it does."""
-        change = self.holdings.give_away(ring, what, heir)
-        record = outgoing(self._rng.getrandbits(63), heir, ring, change.won)
-        self.grants.add(record, request, now)
-        return [
-            *_persisted(change, record),
-            Tell(target, grant_message(record, request)),
-            Publish(Ownership(ring, change.won)),
-        ]
-
-    def _all_leased(self, asked: SpaceRequest) -> bool:
-        """Whether particular addresses were asked for and all of them are in use."""
-        held = (self.holdings.leases.at(asked.ring, one.start) for one in asked.within if one.size == 1)
-        return bool(asked.within) and all(one.size == 1 for one in asked.within) and all(held)
-
-
-def _persisted(change: Change, *more: Record) -> list[Step]:
-    """What puts a change on disk; nothing if it is none."""
-    if change.persist is None:
-        return []
-    return [replace(change.persist, put=(*change.persist.put, *more))]
 
 
 def _helps(change: Change, goal: Goal) -> bool:

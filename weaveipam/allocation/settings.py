@@ -45,6 +45,10 @@ class AllocationSettings:
     pending_max: int = 1024
     """Requests that may wait; the next is refused as overloaded."""
 
+    def watermark(self, owned: int, size: int) -> int:
+        """With how many free addresses of a pool more are wanted ahead of need, who owns so many of all."""
+        return min(max(self.watermark_min, owned // 4), self.watermark_max, size)
+
     @classmethod
     def preset(cls, name: str) -> Self:
         """

@@ -1,0 +1,144 @@
+"""
+Giving space away: to those who ask, and small islands to neighbours.
+
+Does not know what clients here wait for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from ring.address import Range, format_range
+from ring.ring import Peer
+from weaveipam.allocation.donors import Neighbours
+from weaveipam.allocation.drift import GIFTS_MAX, Timer, islands
+from weaveipam.allocation.grants import UNASKED, Grants, grant_message, outgoing
+from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.pools import Part
+from weaveipam.allocation.rings import Change
+from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.protocol.effects import Level, Report
+from weaveipam.protocol.messages import (
+    Header,
+    Need,
+    Ownership,
+    Publish,
+    Refused,
+    SpaceRefusal,
+    SpaceRequest,
+    Step,
+    Tell,
+)
+from weaveipam.protocol.records import Record
+from weaveipam.protocol.values import Endpoint, RingId
+
+
+class Giver:
+    """What one node does for those who have less."""
+
+    def __init__(
+        self, me: Peer, settings: AllocationSettings, neighbours: Neighbours, rng: Random, holdings: Holdings
+    ) -> None:
+        self._me = me
+        self._settings = settings
+        self._neighbours = neighbours
+        self._rng = rng
+        self._holdings = holdings
+        self._drift = Timer(settings, rng)
+        self.grants = Grants(settings)
+        self.content: dict[Part, int] = {}
+        """By part what was free after islands went from it: no refill is wanted before it is less."""
+
+    def arm(self, now: float) -> None:
+        """There may be more islands than before."""
+        self._drift.arm(now)
+
+    def put_off(self, now: float) -> None:
+        """Something was allocated: what is free may be needed here."""
+        self._drift.put_off(now)
+
+    @property
+    def drift_at(self) -> float:
+        """Seconds on the monotonic clock: when `drift` has something to do."""
+        return self._drift.wake_at
+
+    def give(self, header: Header, asked: SpaceRequest, now: float, *, serving: bool) -> list[Step]:
+        """Grant space to a peer that asks, or say no."""
+        if self.grants.answered(header.sender, asked.request):
+            return []
+        part = Part(asked.pool, asked.ring)
+        member = self._neighbours.get(header.sender.name)
+        present = member is not None and member.peer == header.sender and member.present
+        if not serving or not present:
+            # Late packets ask for a life that is over, or a daemon that is dead: what it were given, nobody
+            # would have.  One that only seems so will ask again, once it has contradicted.
+            return [Tell(header.endpoint, SpaceRefusal(asked.request, Refused.NOT_READY))]
+        what = self._donate(part, asked)
+        if what is None:
+            reason = Refused.TAKEN if self._all_leased(asked) else Refused.NONE_FREE
+            return [Tell(header.endpoint, SpaceRefusal(asked.request, reason))]
+        self.arm(now)
+        text = format_range(asked.ring.family, what)
+        return [
+            *self._hand_over(asked.ring, what, header.sender, header.endpoint, asked.request, now),
+            Report(Level.INFO, "space-granted", (("peer", str(header.sender)), ("range", text))),
+        ]
+
+    def _donate(self, part: Part, asked: SpaceRequest) -> Range | None:
+        stock = self._holdings.pools.stocks.get(part)
+        if stock is None:
+            return None
+        if asked.need is Need.REFILL and stock.space.free_count < 2 * self._settings.watermark(
+            stock.owned, stock.size
+        ):
+            return None
+        return stock.space.donate(asked.size, asked.within, cooling=asked.need is Need.COOLING)
+
+    def drift(self, now: float, *, busy: bool) -> list[Step]:
+        """Grant small islands to neighbours, if it is time and nobody here waits for space; see `drift`."""
+        if now < self._drift.wake_at:
+            return []
+        larger = self._drift.first
+        self._drift.restart(now)
+        if busy:
+            return []
+        there = {one.peer: one.endpoint for one in self._neighbours.alive()}
+        found = islands(self._holdings, self._me, there, larger=larger)
+        if not found:
+            self._drift.stop()
+        steps: list[Step] = []
+        gifts = [(ring, what, heir) for ring, what, heir in found if heir is not None]
+        for ring, what, heir in gifts[:GIFTS_MAX]:
+            steps += self._hand_over(ring, what, heir, there[heir], UNASKED, now)
+            text = format_range(ring.family, what)
+            steps.append(Report(Level.INFO, "space-drifted", (("peer", str(heir)), ("range", text))))
+            for part, stock in self._holdings.pools.stocks.items():
+                if part.ring == ring and stock.meet(what):
+                    self.content[part] = stock.space.free_count
+        return steps
+
+    def _hand_over(
+        self, ring: RingId, what: Range, heir: Peer, target: Endpoint, request: int, now: float
+    ) -> list[Step]:
+        """Own a range no longer, and let its heir know until it does."""
+        change = self._holdings.give_away(ring, what, heir)
+        record = outgoing(self._rng.getrandbits(63), heir, ring, change.won)
+        self.grants.add(record, request, now)
+        return [
+            *persisted(change, record),
+            Tell(target, grant_message(record, request)),
+            Publish(Ownership(ring, change.won)),
+        ]
+
+    def _all_leased(self, asked: SpaceRequest) -> bool:
+        """Whether particular addresses were asked for and all of them are in use."""
+        held = (self._holdings.leases.at(asked.ring, one.start) for one in asked.within if one.size == 1)
+        return bool(asked.within) and all(one.size == 1 for one in asked.within) and all(held)
+
+
+def persisted(change: Change, *more: Record) -> list[Step]:
+    """What puts a change on disk; nothing if it is none."""
+    if change.persist is None:
+        return []
+    return [replace(change.persist, put=(*change.persist.put, *more))]

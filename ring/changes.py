@@ -8,8 +8,9 @@ Does not know when a change is allowed beyond what the ring says; durability is 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import cycle, pairwise
 
-from ring.address import Range
+from ring.address import Range, union
 from ring.ring import Peer, Ring, Run, Token
 
 DIVIDE_STEPS = 16
@@ -50,15 +51,44 @@ def coalesce(ring: Ring, owner: Peer, within: Range) -> Ring:
     return Ring.of(joined)
 
 
-def take_over(ring: Ring, victims: Collection[Peer], heir: Peer, generation: int, author: Peer) -> Ring:
+def take_over(ring: Ring, victims: Collection[Peer], heirs: Sequence[Peer], generation: int) -> Ring:
     """
-    The delta of a decision that gives everything that some peers own to another, in a new generation.
+    The delta of a decision that gives everything that some peers own to others, in a new generation.
 
-    Invariant: `generation` is above every generation of the addresses taken.
+    A range goes to the owner beside it, if it is an heir and the range no more than an equal share of all;
+    larger ones are divided at multiples of a power of two.  Heirs with little come first.
+
+    Args:
+        ring: Who owns what.
+        victims: Whose addresses are taken.
+        heirs: At least one, if victims own anything.
+        generation: Above every generation of the addresses taken.
+
+    >>> a, b, c = (Peer(name, 1) for name in "abc")
+    >>> ring = Ring.of([Run(0, 8, Token(0, 0), a, a), Run(8, 12, Token(0, 2), b, a)])
+    >>> [(run.start, run.stop, run.owner.name) for run in take_over(ring, [a], [b, c], 1)]
+    [(0, 4, 'c'), (4, 8, 'b')]
     """
-    taken = [run for chunk in ring.chunks for run in chunk.runs if run.owner in victims]
+    taken = [run for run in ring if run.owner in victims]
     assert all(run.token.generation < generation for run in taken), "a decision does not overrule a later one"
-    return Ring.of(run._replace(token=Token(generation, 0), owner=heir, author=author) for run in taken)
+    if not taken:
+        return Ring.of(())
+    sizes = dict.fromkeys(sorted(heirs), 0)
+    for run in ring:
+        if run.owner in sizes:
+            sizes[run.owner] += run.stop - run.start
+    whole = union(Range(run.start, run.stop) for run in taken)
+    share = -(-sum(one.size for one in whole) // len(sizes))
+    turns = cycle(sorted(sizes, key=lambda heir: (sizes[heir], heir)))
+    given: list[tuple[Range, Peer]] = []
+    for one in whole:
+        beside = [ring.at(one.start - 1) if one.start else None, ring.at(one.stop)]
+        near = [(run.stop - run.start, run.owner) for run in beside if run is not None and run.owner in sizes]
+        if one.size <= share and near:
+            given.append((one, max(near)[1]))
+        else:
+            given += zip(_divided(one, -(-one.size // share)), turns, strict=False)
+    return Ring.of(Run(one.start, one.stop, Token(generation, 0), heir, heir) for one, heir in given)
 
 
 def divide(what: Range, seeds: Sequence[Peer]) -> tuple[Run, ...]:
@@ -72,12 +102,16 @@ def divide(what: Range, seeds: Sequence[Peer]) -> tuple[Run, ...]:
     [(0, 84), (84, 168), (168, 256)]
     """
     assert seeds, "a birth has seeds"
-    count = len(seeds)
+    shares = zip(_divided(what, len(seeds)), seeds, strict=False)
+    return tuple(Run(one.start, one.stop, Token(0, 0), seed, seed) for one, seed in shares)
+
+
+def _divided(what: Range, count: int) -> list[Range]:
+    """Nearly equal parts of a range, fewer if it has fewer addresses."""
     step = 1 << max((what.size // (DIVIDE_STEPS * count)).bit_length() - 1, 0)
     inner = [(what.start + what.size * index // count) // step * step for index in range(1, count)]
     edges = [what.start, *inner, what.stop]
-    shares = zip(edges, edges[1:], seeds, strict=False)
-    return tuple(Run(start, stop, Token(0, 0), seed, seed) for start, stop, seed in shares if start < stop)
+    return [Range(start, stop) for start, stop in pairwise(edges) if start < stop]
 
 
 def _lifted(runs: Sequence[Run], heir: Peer, author: Peer) -> Iterator[Run]:

@@ -278,7 +278,7 @@ class Node:
                 return self._serve(now) if synced else ()
             case SpaceRequest() | Grant() | GrantAck() | SpaceRefusal():
                 return self._hear_of_space(header, message, now)
-            case Inquiry() | Standing():
+            case _:
                 return ()
 
     def _hear_of_space(

@@ -38,6 +38,14 @@ class AllocationSettings:
     """How long after gaining ranges the neighbouring ones are joined."""
     drift_s: float = 5.0
     """How long nothing was asked of a node's space before it gives small free islands to neighbours."""
+    heard_s: float = 5.0
+    """
+    How long after a packet of a member nobody who got it helps to remove that member.
+
+    Longer than a member that is there may be silent, so that its removal needs an operator to insist.
+    """
+    rollcall_s: float = 10.0
+    """How often an elector looks whether electors are missing."""
     watermark_min: int = 4
     """Addresses: a pool here with fewer free asks for more ahead of need."""
     watermark_max: int = 256
@@ -61,6 +69,16 @@ class AllocationSettings:
         quick = replace(lan, cooldown_s=5.0, sync_wait_s=2.0, donor_timeout_s=0.2, refill_pause_s=0.3)
         return {
             "lan": lan,
-            "wan": replace(lan, donor_timeout_s=2.0, repeat_s=1.0, inquiry_s=2.0),
-            "test": replace(quick, repeat_s=0.1, inquiry_s=0.1, coalesce_s=0.3, drift_s=0.5),
+            "wan": replace(
+                lan, donor_timeout_s=2.0, repeat_s=1.0, inquiry_s=2.0, heard_s=15.0, rollcall_s=30.0
+            ),
+            "test": replace(
+                quick,
+                repeat_s=0.1,
+                inquiry_s=0.1,
+                coalesce_s=0.3,
+                drift_s=0.5,
+                heard_s=1.5,
+                rollcall_s=2.0,
+            ),
         }[name]

@@ -94,6 +94,16 @@ _MESSAGES: Mapping[int, type] = {
     15: messages.RingShare,
     16: messages.MemberShare,
     17: messages.Synced,
+    50: messages.Enrol,
+    51: messages.Enrolled,
+    52: messages.Prepare,
+    53: messages.Promise,
+    54: messages.Declined,
+    55: messages.Accept,
+    56: messages.Accepted,
+    57: messages.Decided,
+    58: messages.CharterShare,
+    59: messages.Closure,
 }
 """Tags of messages; never reused for something else."""
 
@@ -106,6 +116,11 @@ _RECORDS: Mapping[int, type] = {
     6: records.Resting,
     7: records.Outgoing,
     8: records.Frozen,
+    50: records.Chartered,
+    51: records.Admitted,
+    52: records.OnRoster,
+    53: records.Promised,
+    54: records.Voted,
 }
 """Tags of records; never reused for something else."""
 

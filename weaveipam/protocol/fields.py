@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
-from weaveipam.protocol import messages, records, runs, values
+from weaveipam.protocol import decisions, messages, records, runs, values
 
 # Limits, all of them checked in both directions, so that nothing is sent or stored that cannot be read back.
 
@@ -103,6 +103,9 @@ _RULES: Mapping[type, Callable[..., bool]] = {
     messages.SpaceRequest: lambda _request, _pool, ring, within, size, _need: (
         _inside(ring.family, within) and size <= ring.family.size and size & (size - 1) == 0
     ),
+    decisions.Statements: lambda ring, said: _inside(ring.family, said),
+    decisions.Span: lambda ring, ranges: _inside(ring.family, ranges),
+    messages.Use: lambda _key, ring, used: _inside(ring.family, (used,)),
     records.Owned: lambda ring, run: _inside(ring.family, (run,)),
     records.Resting: lambda ring, resting: _inside(ring.family, (resting,)),
     records.Outgoing: lambda _grant, _heir, ring, given: _inside(ring.family, given),

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from ring.address import Range
 from ring.ring import Peer, Run
+from weaveipam.protocol.decisions import Ballot, Charter, Vote
 from weaveipam.protocol.values import Allocation, Birth, Endpoint, RingId
 
 
@@ -124,4 +125,84 @@ class Outgoing:
         return RecordKey("Outgoing", f"{self.grant:016x}")
 
 
-Record: TypeAlias = Identity | Born | Acquaintance | Owned | Leased | Resting | Outgoing | Frozen
+@dataclass(frozen=True, slots=True)
+class Chartered:
+    """What decisions have made of the cluster, up to the last one that is known to be complete."""
+
+    charter: Charter
+
+    @property
+    def record_key(self) -> RecordKey:
+        """There is one."""
+        return RecordKey("Chartered", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """That this daemon may own space."""
+
+    number: int
+    """Decisions that had been made when it was admitted."""
+
+    @property
+    def record_key(self) -> RecordKey:
+        """There is one."""
+        return RecordKey("Admitted", "")
+
+
+@dataclass(frozen=True, slots=True)
+class OnRoster:
+    """That this daemon, an elector, has enrolled a life."""
+
+    peer: Peer
+
+    @property
+    def record_key(self) -> RecordKey:
+        """One for each life."""
+        return RecordKey("OnRoster", str(self.peer))
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """What this daemon has promised as to the next decision; never withdrawn, only superseded."""
+
+    ballot: Ballot | None
+    """None: only that some are fenced, which outlives the decision it was promised for."""
+    closed: tuple[Peer, ...]
+    """Sorted."""
+    enrolled: bool
+    """Whether it has enrolled somebody since."""
+
+    @property
+    def record_key(self) -> RecordKey:
+        """There is one."""
+        return RecordKey("Promised", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Voted:
+    """What this daemon has accepted as the next decision; in force here already."""
+
+    vote: Vote
+
+    @property
+    def record_key(self) -> RecordKey:
+        """There is one."""
+        return RecordKey("Voted", "")
+
+
+Record: TypeAlias = (
+    Identity
+    | Born
+    | Acquaintance
+    | Owned
+    | Leased
+    | Resting
+    | Outgoing
+    | Frozen
+    | Chartered
+    | Admitted
+    | OnRoster
+    | Promised
+    | Voted
+)

@@ -1,0 +1,277 @@
+"""
+One attempt to decide: what its proposer has heard, and what follows from it.
+
+A `Campaign` is a value: each method returns the campaign afterwards.  It is a proposer of Paxos, whose quorum
+is everybody who is on any roster and not fenced.
+
+Does not know messages' ways, time, or disks: it may be forgotten at any moment, and another begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self, TypeAlias
+
+from ring.address import Range, subtract, union
+from ring.changes import take_over
+from ring.merge import merge
+from ring.ring import EMPTY, TOTALS, Peer, Ring, Run, Token
+from weaveipam.allocation.ledger import Ledger
+from weaveipam.allocation.rules import RULES, Rules
+from weaveipam.protocol.decisions import ELECTORS_MAX, Ballot, Decree, Span, Statements, Vote
+from weaveipam.protocol.messages import Accept, Prepare, Promise, Use
+from weaveipam.protocol.values import Pool, RingId
+
+Known: TypeAlias = Mapping[RingId, Ring]
+"""Rings by id; only those of which anything is known need be there."""
+
+Weigh: TypeAlias = Callable[[Statements], int]
+"""A keyed digest of statements, 64 bits: the sum of those of their runs."""
+
+USES_MAX = 20
+"""Addresses in use that one answer names: enough to say why a range is not given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What an operator, or the cluster's own housekeeping, wants to be decided."""
+
+    victims: frozenset[Peer] = frozenset()
+    forced: bool = False
+    survivors: frozenset[str] | None = None
+    """Everybody else who is there, by name, if an operator affirms it."""
+    put: tuple[Pool, ...] = ()
+    drop: tuple[str, ...] = ()
+    founds: tuple[Span, ...] = ()
+    """Addresses that belong to a pool for the first time."""
+    vacates: tuple[Span, ...] = ()
+    """Addresses that are to belong to none."""
+
+
+def concerning(known: Known, fenced: Collection[Peer], spans: Iterable[Span]) -> tuple[Statements, ...]:
+    """
+    All that is known of some addresses, and of those that the fenced own or have said anything of.
+
+    Cost: linear in the runs of all rings.
+    """
+    asked = {span.ring: span.ranges for span in spans}
+    told = []
+    for ring in sorted(asked.keys() | known.keys()):
+        runs = known.get(ring, EMPTY)
+        theirs = [Range(run.start, run.stop) for run in runs if run.owner in fenced or run.author in fenced]
+        parts = union((*asked.get(ring, ()), *theirs))
+        said = tuple(run for part in parts for run in runs.within(part))
+        if said:
+            told.append(Statements(ring, said))
+    return tuple(told)
+
+
+def answered(ledger: Ledger, known: Known, asked: Prepare, weigh: Weigh, uses: Iterable[Use] = ()) -> Promise:
+    """What a member says that has promised, with all that it knows of what is asked."""
+    told = concerning(known, asked.fenced, asked.spans)
+    same = sum(map(weigh, told)) % TOTALS == asked.digest
+    elector = ledger.me in ledger.charter.electors
+    return Promise(
+        asked.number,
+        asked.ballot,
+        asked.asked,
+        same,
+        () if same else told,
+        ledger.vote,
+        tuple(sorted(ledger.roster)) if elector else (),
+        tuple(uses)[:USES_MAX],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """One ballot, from its proposer's side."""
+
+    ledger: Ledger
+    """Of the proposer, when the ballot began."""
+    wanted: Wanted
+    ballot: Ballot
+    fenced: frozenset[Peer]
+    """Fixed for this ballot."""
+    known: dict[RingId, Ring]
+    """All that any answer said of what concerns the fenced."""
+    spans: tuple[Span, ...]
+    """What the fenced own of that."""
+    needed: frozenset[Peer]
+    """Whose answers are needed."""
+    asked: int = 1
+    promised: frozenset[Peer] = frozenset()
+    """Who has answered as often as it was asked."""
+    differs: bool = False
+    """Whether any answer said what the proposer did not know."""
+    votes: tuple[Vote, ...] = ()
+    uses: dict[Peer, tuple[Use, ...]] = field(default_factory=dict)
+    decree: Decree | None = None
+    """What everybody is asked to accept; None while promises are awaited."""
+    accepted: frozenset[Peer] = frozenset()
+
+    @classmethod
+    def begin(
+        cls, ledger: Ledger, known: Known, wanted: Wanted, ballot_round: int, more: Collection[Peer] = ()
+    ) -> Self:
+        """
+        A new ballot.
+
+        Args:
+            ledger: The proposer's; its next ledger is what `ledger.promise` makes of `prepare()`.
+            known: The proposer's rings.
+            wanted: What to decide, if nothing else was accepted before.
+            ballot_round: Above that of every ballot that the proposer has promised, and its own earlier ones.
+            more: Others who are fenced, as it was told.
+        """
+        fenced = wanted.victims.union(ledger.closed, more)
+        told = concerning(known, fenced, ())
+        mine = {one.ring: Ring.of(one.runs) for one in told}
+        return cls(
+            ledger=ledger,
+            wanted=wanted,
+            ballot=Ballot(len(fenced), ballot_round, ledger.me),
+            fenced=fenced,
+            known=mine,
+            spans=_owned(mine, fenced),
+            needed=ledger.roster.union(ledger.electors, (ledger.me,)) - fenced,
+        )
+
+    @property
+    def number(self) -> int:
+        """Of the decision."""
+        return self.ledger.charter.number + 1
+
+    def prepare(self, weigh: Weigh) -> Prepare:
+        """The call, as it is to be made now."""
+        told = concerning(self.known, self.fenced, self.spans)
+        return Prepare(
+            self.number,
+            self.ballot,
+            tuple(sorted(self.fenced)),
+            self.asked,
+            self.spans,
+            sum(map(weigh, told)) % TOTALS,
+            self.wanted.forced,
+            self.wanted.vacates,
+        )
+
+    def heard(self, member: Peer, told: Promise) -> Campaign:
+        """Count an answer; what it knows is merged before it counts."""
+        if (told.number, told.ballot, told.asked) != (self.number, self.ballot, self.asked) or self.decree:
+            return self
+        known = dict(self.known)
+        for one in told.statements:
+            known[one.ring] = merge(known.get(one.ring, EMPTY), Ring.of(one.runs)).ring
+        return replace(
+            self,
+            known=known,
+            needed=self.needed.union(told.roster) - self.fenced,
+            promised=self.promised | {member},
+            differs=self.differs or not told.same,
+            votes=self.votes if told.vote is None else (*self.votes, told.vote),
+            uses=self.uses if not told.uses else {**self.uses, member: told.uses},
+        )
+
+    @property
+    def awaited(self) -> frozenset[Peer]:
+        """Whose answers are missing."""
+        return self.needed - (self.promised if self.decree is None else self.accepted)
+
+    def agreed(self, rules: Rules = RULES) -> bool:
+        """Whether everybody has promised whose promise is needed."""
+        return self.decree is None and rules.enough(self.needed, self.promised)
+
+    def unaffirmed(self, rules: Rules = RULES) -> str:
+        """Why an operator must say who survives, in a sentence; empty if there is no need, or it was said."""
+        electorates = [self.ledger.charter.electors, *(one.decree.electors for one in self.votes)]
+        if all(rules.affirmed(self.fenced, one) for one in electorates):
+            return ""
+        here = {one.name for one in self.needed}
+        if self.wanted.survivors is None:
+            return f"most electors are to be removed, so name all who survive; known are {_named(here)}"
+        if self.wanted.survivors != here:
+            odd = self.wanted.survivors ^ here
+            return f"the survivors named are not those who are known; look at {_named(odd)}"
+        return ""
+
+    def wider(self) -> Campaign | None:
+        """The same ballot, to ask all again, as the fenced own more than was asked about; None if not so."""
+        spans = _owned(self.known, self.fenced)
+        before = {one.ring: one.ranges for one in self.spans}
+        if all(not subtract(one.ranges, before.get(one.ring, ())) for one in spans):
+            return None
+        joined = {one.ring: one.ranges for one in spans}
+        for ring, ranges in before.items():
+            joined[ring] = union((*ranges, *joined.get(ring, ())))
+        all_spans = tuple(Span(ring, joined[ring]) for ring in sorted(joined))
+        return replace(self, spans=all_spans, asked=self.asked + 1, promised=frozenset(), differs=False)
+
+    def decided(self, rings: Known, rules: Rules = RULES) -> Campaign:
+        """
+        The same ballot, to ask all to accept.
+
+        Args:
+            rings: The proposer's, which tell who is beside what is taken.
+            rules: Those in force.
+        """
+        vote = rules.proposed(self.votes, Vote(self.ballot, self._decree(rings)))
+        return replace(self, decree=vote.decree)
+
+    def accept(self, member: Peer) -> Accept:
+        """What one member is asked to accept."""
+        assert self.decree is not None, "promises come first"
+        elector = member in self.decree.electors or member in self.ledger.charter.electors
+        roster = tuple(sorted(self.needed)) if elector else ()
+        return Accept(self.number, self.ballot, self.decree, roster)
+
+    def accepted_by(self, member: Peer) -> Campaign:
+        """One member has accepted."""
+        return replace(self, accepted=self.accepted | {member})
+
+    def complete(self, rules: Rules = RULES) -> bool:
+        """Whether the decision is made."""
+        return self.decree is not None and rules.enough(self.needed, self.accepted)
+
+    def _decree(self, rings: Known) -> Decree:
+        heirs = sorted(self.needed)
+        said = []
+        for ring, runs in sorted(self.known.items()):
+            whole = merge(rings.get(ring, EMPTY), runs).ring
+            taken = take_over(whole, self.fenced, heirs, self.number)
+            kept = Ring.of(run for run in runs if run.author in self.fenced and run.owner not in self.fenced)
+            both = merge(kept, taken).ring if self.differs else taken
+            said.append(Statements(ring, tuple(both)))
+        said += [Statements(one.ring, tuple(map(self._founded, one.ranges))) for one in self.wanted.founds]
+        return Decree(
+            victims=tuple(sorted(self.fenced)),
+            statements=tuple(one for one in said if one.runs),
+            electors=self._electors(),
+            put=self.wanted.put,
+            drop=self.wanted.drop,
+        )
+
+    def _founded(self, one: Range) -> Run:
+        return Run(one.start, one.stop, Token(self.number, 0), self.ledger.me, self.ledger.me)
+
+    def _electors(self) -> tuple[Peer, ...]:
+        """Those there are, and as many more as make an odd number, up to `ELECTORS_MAX`."""
+        left = sorted(self.ledger.electors - self.fenced)
+        others = sorted(self.needed.difference(left))
+        wanted = min(ELECTORS_MAX, (len(self.needed) - 1) // 2 * 2 + 1)
+        return tuple(sorted((*left, *others[: max(0, wanted - len(left))])))
+
+
+def _owned(known: Known, fenced: Collection[Peer]) -> tuple[Span, ...]:
+    """The addresses that the fenced own."""
+    spans = []
+    for ring in sorted(known):
+        ranges = union(Range(run.start, run.stop) for run in known[ring] if run.owner in fenced)
+        if ranges:
+            spans.append(Span(ring, ranges))
+    return tuple(spans)
+
+
+def _named(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

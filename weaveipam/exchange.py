@@ -12,9 +12,11 @@ from random import Random
 
 from ring.ring import TOTALS
 from weaveipam.allocation.allocator import Allocator
+from weaveipam.allocation.rollcall import RollCall
 from weaveipam.gossip import repair
 from weaveipam.gossip.gossip import Gossip
 from weaveipam.protocol.messages import (
+    Decided,
     Header,
     MemberShare,
     Outline,
@@ -32,11 +34,16 @@ SPARE = 4096
 """Statements and fingerprints that may answer one packet, besides twice as many as there are statements."""
 
 
+DECISION_WEIGHT = 0x9E3779B97F4A7C15
+"""Of each decision in the fingerprint: odd, so that no two numbers of decisions weigh the same."""
+
+
 class Exchange:
     """What one node says about what it knows, to whoever knows something else."""
 
-    def __init__(self, gossip: Gossip, allocator: Allocator, rng: Random) -> None:
+    def __init__(self, gossip: Gossip, allocator: Allocator, rollcall: RollCall, rng: Random) -> None:
         self._gossip = gossip
+        self._rollcall = rollcall
         self._allocator = allocator
         self._asked = rng.getrandbits(64)
         self.newcomer = False
@@ -47,15 +54,18 @@ class Exchange:
     @property
     def fingerprint(self) -> int:
         """64 bits over all that members share."""
-        return (self._allocator.holdings.rings.fingerprint + self._gossip.census.fingerprint) % TOTALS
+        rings, members = self._allocator.holdings.rings.fingerprint, self._gossip.census.fingerprint
+        return (rings + members + self._rollcall.number * DECISION_WEIGHT) % TOTALS
 
     def begin(self, partner: Endpoint) -> list[Tell]:
         """Find out in what one differs whose fingerprint does."""
-        return [Tell(partner, outline) for outline in repair.begin(self._tables())]
+        number = Tell(partner, Decided(self._rollcall.number))
+        return [number, *(Tell(partner, outline) for outline in repair.begin(self._tables()))]
 
     def ask(self, partner: Endpoint) -> Tell:
         """Ask for all that this node lacks, at once."""
-        return Tell(partner, Sync(self._asked, repair.sync(self._tables())), stream=True)
+        asked = Sync(self._asked, repair.sync(self._tables()), self._rollcall.number)
+        return Tell(partner, asked, stream=True)
 
     def answers(self, told: Synced) -> bool:
         """Whether this process asked for what ends with this."""
@@ -75,7 +85,9 @@ class Exchange:
                 answer = [] if self._enough() else repair.answer(told, self._table(told.ring))
                 return [self._tell(header, one) for one in answer]
             case Sync():
-                steps = [self._tell(header, one, stream=True) for one in self._all_beyond(told)]
+                # First what was decided: what is said of rings may not be believed without it.
+                steps = [*self._rollcall.brought_up_to_date(header, told.number)]
+                steps += [self._tell(header, one, stream=True) for one in self._all_beyond(told)]
                 if self.newcomer or self._enough():
                     return steps
                 return [*steps, Tell(header.endpoint, Synced(told.asked), stream=True)]

@@ -20,6 +20,7 @@ from typing import TypeAlias
 from ring.ring import Peer
 from weaveipam.allocation.allocator import Allocator
 from weaveipam.allocation.formation import ACQUAINTANCES_MAX, Formation, Wish, is_sound
+from weaveipam.allocation.rollcall import RollCall, Said
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.errors import PeerError
 from weaveipam.exchange import Exchange
@@ -68,7 +69,10 @@ from weaveipam.protocol.requests import (
     Allocate,
     Collect,
     GetKeyring,
+    GetRollCall,
+    Refusal,
     Release,
+    RemovePeers,
     Request,
     SetKeyring,
 )
@@ -131,13 +135,14 @@ class Node:
         self._packets = Packets(me, settings.endpoint, settings.wire, self._guard, self._gossip)
         self._allocator = Allocator(me, settings.allocation, self._gossip.members, rng)
         self._holdings = self._allocator.holdings
-        self._exchange = Exchange(self._gossip, self._allocator, rng)
+        self._rollcall = RollCall(me, settings.allocation, self._gossip.members, self._holdings, rng)
+        self._exchange = Exchange(self._gossip, self._allocator, self._rollcall, rng)
         wish = Wish(
             endpoint=settings.endpoint, join=settings.join, seeds=settings.seeds, pools=settings.pools
         )
         self._formation = Formation(me, wish, settings.allocation.inquiry_s, rng, now)
         self._questions = Questions(
-            me, self._gossip, self._allocator, self._formation, self._guard, self._exchange
+            me, self._gossip, self._allocator, self._rollcall, self._formation, self._guard, self._exchange
         )
         self._birth: Birth | None = None
         self._cluster_id = UNFORMED
@@ -179,7 +184,7 @@ class Node:
         node._formation.restore(one for one in held if isinstance(one, Acquaintance))
         born = next((one for one in held if isinstance(one, Born)), None)
         if born is not None:
-            node._bind(born.birth)
+            node._bind(born.birth, held, now)
             node._restored = node._allocator.restore(born.birth, held, now)
             others = bool(node._formation.endpoints()) or len(born.birth.seeds) > 1
             node._sync_at = now
@@ -204,6 +209,7 @@ class Node:
             steps += self._gossiped(self._gossip.heard(header, now))
             if self._gossip.members.get(header.sender.name) is not None:  # else there are too many already
                 self._guard.heard(header.sender.name, key)
+            steps += self._rollcall.heard(header, now)
             self._exchange.next_packet()
             for message in told:
                 steps += self._hear_member(header, message, now)
@@ -227,9 +233,21 @@ class Node:
                 ids = ",".join(key.id for key in request.ring.keys)
                 report = Report(Level.INFO, "keyring-changed", (("keys", ids),))
                 steps = [report, Reply(request_id, self._questions.answer(GetKeyring(), now))]
+            case RemovePeers():
+                steps = self._remove(request_id, request, now)
             case _:
                 steps = [Reply(request_id, self._questions.answer(request, now))]
         return self._effects(steps)
+
+    def _remove(self, request_id: int, request: RemovePeers, now: float) -> list[Step]:
+        victims = self._questions.lives_to_remove(request)
+        if isinstance(victims, Refusal):
+            return [Reply(request_id, victims)]
+        survivors = None if request.survivors is None else frozenset(request.survivors)
+        steps: list[Step] = []
+        if victims:
+            steps += self._rollcall.proposer.remove(victims, survivors, now, forced=request.forced)
+        return [*steps, Reply(request_id, self._questions.answer(GetRollCall(request.names), now))]
 
     def cancel(self, request_id: int, now: float) -> tuple[Effect, ...]:  # noqa: ARG002  # inputs carry the time
         """The client that asked has gone away."""
@@ -248,6 +266,7 @@ class Node:
                 steps += self._serve_alone(now)
             steps += self._audit(now)
             steps += self._gossiped(self._gossip.wake(self._digest(), now))
+            steps += self._rollcall.wake(now)
         steps += self._allocator.wake(now)
         return self._effects(steps)
 
@@ -259,7 +278,8 @@ class Node:
         if self._birth is None:
             return min(self._formation.wake_at, self._allocator.wake_at)
         serve_at = math.inf if self._allocator.serving else self._serve_at
-        return min(self._gossip.wake_at, self._allocator.wake_at, self._sync_at, serve_at)
+        due = (self._gossip.wake_at, self._allocator.wake_at, self._rollcall.wake_at, self._sync_at, serve_at)
+        return min(due)
 
     # Peers
 
@@ -278,8 +298,10 @@ class Node:
                 return self._serve(now) if synced else ()
             case SpaceRequest() | Grant() | GrantAck() | SpaceRefusal():
                 return self._hear_of_space(header, message, now)
-            case _:
+            case Inquiry() | Standing():
                 return ()
+            case _:
+                return self._hear_of_decisions(header, message, now)
 
     def _hear_of_space(
         self, header: Header, message: SpaceRequest | Grant | GrantAck | SpaceRefusal, now: float
@@ -293,6 +315,15 @@ class Node:
                 return self._allocator.acknowledged(header, message)
             case SpaceRefusal():
                 return self._allocator.refused(message, now)
+
+    def _hear_of_decisions(self, header: Header, said: Said, now: float) -> Sequence[Step]:
+        steps = self._rollcall.receive(header, said, now)
+        return [*steps, *self._admit(now)]
+
+    def _admit(self, now: float) -> list[Step]:
+        if self._allocator.admitted or not self._rollcall.admitted:
+            return []
+        return self._allocator.admit(now)
 
     def _hear_stranger(self, header: Header, message: Message, now: float) -> Sequence[Step]:
         """From a daemon of no cluster or another one, or while this one is in none."""
@@ -395,7 +426,7 @@ class Node:
         return [*steps, self._exchange.ask(header.endpoint)]
 
     def _adopt(self, birth: Birth, now: float) -> list[Step]:
-        self._bind(birth)
+        self._bind(birth, (), now)
         self._sync_at = now + self._settings.allocation.inquiry_s
         born = Persist((Born(birth),), (), Durability.HOST)
         split = self._holdings.adopt(birth)
@@ -406,8 +437,10 @@ class Node:
         fields = (("cluster", self._cluster_id.hex()), ("seeds", names))
         return [born, *split, Report(Level.INFO, "cluster-joined", fields), *met]
 
-    def _bind(self, birth: Birth) -> None:
+    def _bind(self, birth: Birth, records: Sequence[Record], now: float) -> None:
         self._birth = birth
+        self._rollcall.take(birth, records, now)
+        self._allocator.admitted = self._rollcall.admitted
         self._cluster_id = codec.cluster_id(birth)
         self._packets.introduce(self._cluster_id)
         self._questions.cluster_id = self._cluster_id

@@ -7,11 +7,15 @@ Does not know why anybody asks.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from ring.ring import Peer
 from weaveipam import __version__
 from weaveipam.allocation import views
 from weaveipam.allocation.allocator import Allocator
 from weaveipam.allocation.formation import Formation
+from weaveipam.allocation.rollcall import RollCall
 from weaveipam.exchange import Exchange
 from weaveipam.gossip.gossip import Gossip
 from weaveipam.gossip.guard import Guard
@@ -22,6 +26,7 @@ from weaveipam.protocol.requests import (
     GetMembers,
     GetPools,
     GetRing,
+    GetRollCall,
     GetStatus,
     Lookup,
     Members,
@@ -30,6 +35,8 @@ from weaveipam.protocol.requests import (
     Question,
     Reason,
     Refusal,
+    RemovePeers,
+    RollCallView,
     Status,
 )
 
@@ -42,6 +49,7 @@ class Questions:
         me: Peer,
         gossip: Gossip,
         allocator: Allocator,
+        rollcall: RollCall,
         formation: Formation,
         guard: Guard,
         exchange: Exchange,
@@ -50,6 +58,7 @@ class Questions:
         self._gossip = gossip
         self._allocator = allocator
         self._holdings = allocator.holdings
+        self._rollcall = rollcall
         self._formation = formation
         self._guard = guard
         self._exchange = exchange
@@ -73,10 +82,52 @@ class Questions:
                 return Pools(views.pool_uses(self._holdings, self._reachable()))
             case _ if not self.cluster_id:
                 return Refusal(Reason.NOT_READY, self._formation.why())
+            case GetRollCall():
+                return self._decisions(asked)
             case GetRing():
                 return views.ring_view(self._holdings, asked)
             case Lookup():
                 return views.lookup(self._holdings, self._me, asked)
+
+    def lives_to_remove(self, asked: RemovePeers) -> tuple[Peer, ...] | Refusal:
+        """
+        The lives that are meant by some names, but for those that were removed already.
+
+        Of a daemon that is there in a later life the earlier ones are meant.
+        """
+        if not self.cluster_id:
+            return Refusal(Reason.NOT_READY, self._formation.why())
+        lives = self._lives()
+        removed = set(self._removed(asked.names))
+        found: set[Peer] = set()
+        for name in asked.names:
+            if name == self._me.name:
+                return Refusal(
+                    Reason.INVALID, f"{name} is this daemon; let it leave, or ask another one to remove it"
+                )
+            its = sorted(one for one in lives if one.name == name)
+            if not its and not any(one.name == name for one in removed):
+                known = ", ".join(sorted({one.name for one in lives} - {self._me.name})) or "none"
+                return Refusal(Reason.NOT_FOUND, f"there is no member {name}; there are: {known}")
+            member = self._gossip.members.get(name)
+            there = member is not None and member.present and len(its) > 1
+            found.update(its[:-1] if there else its)
+        return tuple(sorted(found - removed))
+
+    def _lives(self) -> set[Peer]:
+        """All that are known to have been members, and may own something."""
+        campaign = self._rollcall.proposer.campaign
+        lives = {one.peer for one in self._gossip.members.all()}
+        lives.update(self._rollcall.seat.ledger.roster, () if campaign is None else campaign.needed)
+        lives.update(self._holdings.rings.sizes())
+        return lives
+
+    def _removed(self, names: Collection[str]) -> list[Peer]:
+        removed = self._rollcall.seat.ledger.charter.removed
+        return sorted(one.peer for one in removed if one.peer.name in names)
+
+    def _decisions(self, asked: GetRollCall) -> RollCallView:
+        return replace(self._rollcall.view(), removed=tuple(self._removed(asked.names)))
 
     def _reachable(self) -> frozenset[Peer]:
         return frozenset((self._me, *(one.peer for one in self._gossip.members.alive())))
@@ -109,6 +160,8 @@ class Questions:
             return ("forming" if forming else "joining"), self.name_taken or self._formation.why() + told
         if self._exchange.newcomer:
             return "syncing", "waiting for a member that serves to tell all that it knows"
+        if not self._rollcall.admitted and self._allocator.serving:
+            return "syncing", self._rollcall.admission.why(self._rollcall.seat.ledger)
         if not self._allocator.serving:
             return "syncing", "waiting for a member to answer before serving; it serves alone if none does"
         return "ready", ""

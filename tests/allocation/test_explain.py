@@ -73,5 +73,5 @@ def test_a_particular_address_of_an_unreachable_owner_is_not_ours() -> None:
 
 def test_late_says_whether_this_daemon_or_its_peers_are() -> None:
     """Before serving it is this daemon's fault, afterwards the donors'."""
-    assert "not ready" in why_late(waiting(), serving=False)
-    assert "within 3 s" in why_late(waiting(), serving=True)
+    assert "not ready" in why_late(waiting(), ready=False)
+    assert "within 3 s" in why_late(waiting(), ready=True)

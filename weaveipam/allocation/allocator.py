@@ -65,6 +65,8 @@ class Allocator:
         self.giver = Giver(me, settings, neighbours, rng, self.holdings)
         self.serving = False
         """Whether allocations are answered; before, they wait."""
+        self.admitted = False
+        """Whether space may be asked for; before, who needs some waits."""
         self._searches = Searches(settings, rng)
         self._refill: dict[Part, tuple[int, float]] = {}
 
@@ -78,6 +80,11 @@ class Allocator:
         self.serving = True
         self.giver.arm(now)
         return [*self.holdings.forget_stale(), *self._retry(None, now), *self._refill_all(now)]
+
+    def admit(self, now: float) -> list[Step]:
+        """Ask for space from now on."""
+        self.admitted = True
+        return [*self._retry(None, now), *self._refill_all(now)] if self.serving else []
 
     # The clients' side
 
@@ -210,7 +217,10 @@ class Allocator:
                 steps += self._go_on(search, now)
         for waiting in self.pending:
             if waiting.deadline <= now:
-                steps += self._refuse(waiting, Reason.NOT_READY, why_late(waiting, serving=self.serving))
+                steps += self._refuse(
+                    waiting, Reason.NOT_READY, why_late(waiting, ready=self.serving and self.admitted)
+                )
+        steps += self.giver.grants.forget(self.holdings.is_removed)
         steps += self.giver.grants.wake(self._neighbours, now)
         thawed = self.holdings.thaw(now)
         steps += thawed
@@ -275,6 +285,9 @@ class Allocator:
     def _look_around(self, line: Line, waiting: Waiting, now: float) -> list[Step]:
         if waiting not in self.pending and len(self.pending) >= self._settings.pending_max:
             return self._overloaded(waiting)
+        if not self.admitted:
+            self.pending.add(waiting)
+            return []
         for part in line.parts:
             goal = Goal(part, line.within, line.size)
             if goal in waiting.failed:
@@ -418,7 +431,7 @@ class Allocator:
         if self._searches.get(goal) is not None:
             self._refill[part] = (doublings, math.inf)  # until that search ends
             return []
-        if self.pending.awaits(goal) or now < at:
+        if self.pending.awaits(goal) or now < at or not self.admitted:
             return []
         self._refill[part] = (doublings, math.inf)
         return self._go_on(self._searches.start(goal, Need.REFILL), now)

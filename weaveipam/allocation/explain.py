@@ -39,9 +39,9 @@ def why_none(
     return Reason.EXHAUSTED, detail + _away(holdings, line, reachable)
 
 
-def why_late(waiting: Waiting, *, serving: bool) -> str:
+def why_late(waiting: Waiting, *, ready: bool) -> str:
     """Why a request waited until its deadline."""
-    if not serving:
+    if not ready:
         return "this daemon is not ready yet; see weaveipam status, and try again"
     return f"space was asked for from peers, and none came within {waiting.request.wait_s:g} s; try again"
 

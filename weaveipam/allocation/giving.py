@@ -70,6 +70,7 @@ class Giver:
         part = Part(asked.pool, asked.ring)
         member = self._neighbours.get(header.sender.name)
         present = member is not None and member.peer == header.sender and member.present
+        present = present and not self._holdings.is_over(header.sender)
         if not serving or not present:
             # Late packets ask for a life that is over, or a daemon that is dead: what it were given, nobody
             # would have.  One that only seems so will ask again, once it has contradicted.
@@ -103,7 +104,8 @@ class Giver:
         self._drift.restart(now)
         if busy:
             return []
-        there = {one.peer: one.endpoint for one in self._neighbours.alive()}
+        alive = self._neighbours.alive()
+        there = {one.peer: one.endpoint for one in alive if not self._holdings.is_over(one.peer)}
         found = islands(self._holdings, self._me, there, larger=larger)
         if not found:
             self._drift.stop()

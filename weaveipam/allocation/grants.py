@@ -8,7 +8,7 @@ the receiver nothing but what it would learn by gossip as well.  Does not know w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ring.ring import Peer, Run
@@ -74,6 +74,14 @@ class Grants:
             return []
         del self._parcels[grant]
         return [Persist((), (parcel.record.record_key,), Durability.PROCESS)]
+
+    def forget(self, is_over: Callable[[Peer], bool]) -> list[Persist]:
+        """Repeat nothing to those whose life is over: what they were given went to others with the rest."""
+        gone = [one for one in self._parcels.values() if is_over(one.record.heir)]
+        for parcel in gone:
+            del self._parcels[parcel.record.grant]
+        keys = tuple(parcel.record.record_key for parcel in gone)
+        return [Persist((), keys, Durability.PROCESS)] if keys else []
 
     def wake(self, neighbours: Neighbours, now: float) -> list[Tell]:
         """Repeat what is due and has somewhere to go."""

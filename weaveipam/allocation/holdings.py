@@ -17,12 +17,14 @@ from dataclasses import replace
 from ring.address import Range, format_range, subtract, union
 from ring.changes import coalesce, divide, grant
 from ring.merge import Conflict
-from ring.ring import Peer, Ring
+from ring.ring import Peer, Ring, Run
 from weaveipam.allocation.leases import Leases
 from weaveipam.allocation.pools import Part, Pools
 from weaveipam.allocation.rings import Change, Rings
+from weaveipam.allocation.rules import RULES
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.codec import digest_key
+from weaveipam.protocol.decisions import Statements
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
 from weaveipam.protocol.messages import Ownership, Publish, Step
 from weaveipam.protocol.records import Frozen, Leased, Owned, Record, RecordKey, Resting
@@ -50,6 +52,12 @@ class Holdings:
         self._frozen: dict[RingId, tuple[Range, ...]] = {}
         self._resting: set[RecordKey] = set()
         self._stale: tuple[RecordKey, ...] = ()
+        self._closed: frozenset[Peer] = frozenset()
+        """Whose statements are not believed any more."""
+        self._over: frozenset[Peer] = frozenset()
+        """Whom nothing is given to."""
+        self._generation_max = 0
+        """Of the last decision that is in force here."""
 
     # Beginning
 
@@ -202,6 +210,41 @@ class Holdings:
         self._resting.difference_update(delete)
         return [Persist((), tuple(delete), Durability.PROCESS)] if delete else []
 
+    # Decisions
+
+    def trust(self, closed: frozenset[Peer], gone: frozenset[Peer], generation_max: int) -> None:
+        """
+        Whom to believe from now on.
+
+        Args:
+            closed: Fenced; a decision will tell what they have said.
+            gone: Removed.
+            generation_max: What later decisions have brought is unknown here.
+        """
+        self._closed, self._over, self._generation_max = closed, closed | gone, generation_max
+
+    def is_over(self, peer: Peer) -> bool:
+        """Whether a life is fenced or removed."""
+        return peer in self._over
+
+    def is_removed(self, peer: Peer) -> bool:
+        """Whether a decision has removed a life."""
+        return peer in self._over and peer not in self._closed
+
+    def install(self, said: Statements, now: float) -> tuple[Change, list[Resting]]:
+        """Learn what a decision says, whoever said it first; addresses of those who are removed rest."""
+        before = self.rings[said.ring]
+        change = self.merge(said.ring, Ring.of(said.runs))
+        rests: list[Resting] = []
+        for gained in change.gained:
+            for run in before.within(gained):
+                for stock in self.pools.stocks_of(said.ring):
+                    for one in stock.space.remove(Range(run.start, run.stop)):
+                        stock.space.release(one, now)
+                        rests.append(Resting(said.ring, one))
+        self._resting.update(one.record_key for one in rests)
+        return change, rests
+
     # Changes of ownership
 
     @property
@@ -219,7 +262,11 @@ class Holdings:
         return self._frozen.get(ring, ())
 
     def checked(self, ownership: Ownership) -> Ring | None:
-        """Peers' runs as a ring; None for what no daemon of ours would say."""
+        """
+        Peers' runs as a ring, but for those that are not to be believed; None for what no daemon would say.
+
+        What is left out is no news: who is fenced has said nothing that a decision does not repeat.
+        """
         if self.rings.says(ownership):
             return self.rings[ownership.ring]
         if any(run.token.epoch > EPOCH_MAX for run in ownership.runs):
@@ -227,9 +274,12 @@ class Holdings:
         if any(not self.pools.covers(ownership.ring, run.start, run.stop) for run in ownership.runs):
             return None
         try:
-            return Ring.of(ownership.runs)
+            return Ring.of(run for run in ownership.runs if self._believes(run))
         except ValueError:
             return None
+
+    def _believes(self, run: Run) -> bool:
+        return run.token.generation <= self._generation_max and not RULES.refuses(run, self._closed)
 
     def merge(self, ring: RingId, theirs: Ring) -> Change:
         """Learn statements; stocks follow what this node gains and loses.  Next: put it on disk, settle."""

@@ -103,7 +103,8 @@ class Ledger:
                 asked.number, asked.ballot, Objection.HEARD, self.promised, tuple(sorted(heard))
             )
         closed = self.closed.union(asked.fenced)
-        return replace(self, promised=asked.ballot, closed=closed, enrolled=False), None
+        enrolled = self.enrolled and asked.ballot == self.promised  # an answer may be late, and not count
+        return replace(self, promised=asked.ballot, closed=closed, enrolled=enrolled), None
 
     def accept(self, asked: Accept, rules: Rules = RULES) -> tuple[Ledger, Declined | None]:
         """Accept a decree, or say why not."""

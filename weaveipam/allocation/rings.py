@@ -6,7 +6,7 @@ Does not know which addresses are in use, nor who is alive.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ring.address import Range, subtract
@@ -89,6 +89,10 @@ class Rings:
 
     def __getitem__(self, ring: RingId) -> Ring:
         return self._rings.get(ring, EMPTY)
+
+    def all(self) -> Mapping[RingId, Ring]:
+        """Every ring that anything is known of."""
+        return self._rings
 
     def restore(self, records: Iterable[Owned]) -> None:
         """Take over what the disk remembers."""

@@ -28,6 +28,7 @@ from weaveipam.protocol.requests import (
     Refusal,
     Released,
     RingView,
+    RollCallView,
     Status,
 )
 from weaveipam.protocol.values import Allocation, Assigned
@@ -74,6 +75,8 @@ def answer_document(answer: Answer) -> Document:  # noqa: C901 - a case for each
             return [_allocation(one) for one in allocations]
         case Keyring(keys):
             return [{"id": one.id, "used": one.used, "members": list(one.members)} for one in keys]
+        case RollCallView():
+            return _roll_call(answer)
         case _:
             assert_never(answer)
 
@@ -135,6 +138,23 @@ def _status(answer: Status) -> dict[str, Any]:
         "version": answer.version,
         "sealed": answer.sealed,
     }
+
+
+def _roll_call(answer: RollCallView) -> dict[str, Any]:
+    return {
+        "decisions": answer.number,
+        "busy": answer.busy,
+        "fenced": [_life(one) for one in answer.fenced],
+        "awaited": list(answer.awaited),
+        "agreed": answer.agreed,
+        "detail": answer.detail,
+        "electors": [_life(one) for one in answer.electors],
+        "removed": [_life(one) for one in answer.removed],
+    }
+
+
+def _life(peer: Peer) -> dict[str, Any]:
+    return {"name": peer.name, "incarnation": _incarnation(peer)}
 
 
 def _member(one: MemberView) -> dict[str, Any]:

@@ -167,6 +167,8 @@ class Sync:
     asked: int
     """Chosen by chance, once by each process: an answer to an earlier one proves nothing."""
     outlines: tuple[Outline, ...]
+    number: int = 0
+    """Decisions that the asker knows to be complete."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,10 +113,35 @@ class SetKeyring:
     ring: KeyRing
 
 
-Question: TypeAlias = Lookup | GetStatus | GetMembers | GetRing | GetPools | GetAllocations | GetKeyring
+@dataclass(frozen=True, slots=True)
+class RemovePeers:
+    """
+    Take over what these daemons own: they are gone for good, and so are the users of their addresses.
+
+    Repeating it shows how far that has got; answered by `RollCallView`.
+    """
+
+    names: tuple[str, ...]
+    forced: bool = False
+    """Whether to go on although some have been heard of lately."""
+    survivors: tuple[str, ...] | None = None
+    """All other daemons, if most electors are among those to be removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetRollCall:
+    """What is being decided, and what was; answered by `RollCallView`."""
+
+    names: tuple[str, ...] = ()
+    """Whose removal is asked about."""
+
+
+Question: TypeAlias = (
+    Lookup | GetStatus | GetMembers | GetRing | GetPools | GetAllocations | GetKeyring | GetRollCall
+)
 """What is only asked: nothing changes."""
 
-Request: TypeAlias = Allocate | Release | Collect | SetKeyring | Question
+Request: TypeAlias = Allocate | Release | Collect | SetKeyring | RemovePeers | Question
 
 
 class Reason(StrEnum):
@@ -282,6 +307,38 @@ class Keyring:
     keys: tuple[KeyView, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class RollCallView:
+    """Answers `RemovePeers` and `GetRollCall`."""
+
+    number: int
+    """Decisions that have been made."""
+    busy: bool
+    """Whether this daemon has something under way that is not decided yet."""
+    fenced: tuple[Peer, ...]
+    """Whose removal is under way, as far as this daemon knows; sorted."""
+    awaited: tuple[str, ...]
+    """Names of members who have not answered yet, sorted."""
+    agreed: bool
+    """Whether all have promised, and only the acceptance is missing."""
+    detail: str
+    """What is in the way, in a sentence; empty if nothing is."""
+    electors: tuple[Peer, ...]
+    """Who enrols newcomers; sorted."""
+    removed: tuple[Peer, ...] = ()
+    """Of the names asked about, those lives that were removed; sorted."""
+
+
 Answer: TypeAlias = (
-    Refusal | Allocated | Released | Found | Status | Members | RingView | Pools | Allocations | Keyring
+    Refusal
+    | RollCallView
+    | Allocated
+    | Released
+    | Found
+    | Status
+    | Members
+    | RingView
+    | Pools
+    | Allocations
+    | Keyring
 )

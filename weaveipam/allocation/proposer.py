@@ -1,0 +1,253 @@
+"""
+Who wants something decided: it asks everybody, asks again, and begins anew when somebody objects.
+
+Does not know what others propose, but for what they object.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from random import Random
+
+from ring.ring import Peer
+from weaveipam.allocation.campaign import Campaign, Wanted, answered
+from weaveipam.allocation.donors import Neighbour, Neighbours
+from weaveipam.allocation.seat import Seat
+from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.protocol.decisions import ELECTORS_MAX
+from weaveipam.protocol.messages import Accepted, Decided, Declined, Header, Objection, Promise, Step, Tell
+
+REPEAT_DOUBLINGS_MAX = 3
+"""Those who have not answered are asked again after `repeat_s`, doubled up to so many times."""
+
+
+class Proposer:
+    """One member's proposals; it has at most one ballot under way."""
+
+    def __init__(self, seat: Seat, settings: AllocationSettings, neighbours: Neighbours, rng: Random) -> None:
+        self._seat = seat
+        self._settings = settings
+        self._neighbours = neighbours
+        self._rng = rng
+        self.wanted: Wanted | None = None
+        """What is to be decided; None: nothing."""
+        self.campaign: Campaign | None = None
+        """The ballot under way; None between two, too."""
+        self._more: frozenset[Peer] = frozenset()
+        """Who is fenced besides, by those who objected."""
+        self._round = 0
+        self._tries = 0
+        self._objections: dict[Peer, str] = {}
+        self._again_at = math.inf
+        """When to ask again those who are awaited, or to begin another ballot."""
+        self._look_at = math.inf
+        self._waited = False
+        """Whether at the last look something was unfinished already."""
+
+    def begin(self, now: float) -> None:
+        """Look after what others leave unfinished from now on."""
+        self._look_at = now + self._settings.rollcall_s * self._rng.uniform(1, 2)
+
+    def remove(
+        self, victims: Collection[Peer], survivors: frozenset[str] | None, now: float, *, forced: bool
+    ) -> list[Step]:
+        """Have some lives removed, besides those that are being removed already."""
+        wanted = self.wanted or Wanted()
+        fresh = Wanted(
+            victims=wanted.victims.union(victims),
+            forced=wanted.forced or forced,
+            survivors=survivors if survivors is not None else wanted.survivors,
+        )
+        if fresh == wanted and self.wanted is not None and not self._unaffirmed():
+            return []
+        self.wanted = fresh
+        return self._propose(now)
+
+    def _unaffirmed(self) -> str:
+        campaign = self.campaign
+        return campaign.unaffirmed() if campaign is not None and campaign.agreed() else ""
+
+    @property
+    def obstacles(self) -> str:
+        """What is in the way, in a sentence; empty if nothing is."""
+        details = [self._unaffirmed()] if self._unaffirmed() else []
+        return "; ".join((*details, *(self._objections[one] for one in sorted(self._objections))))
+
+    # Asking
+
+    def _propose(self, now: float) -> list[Step]:
+        """Begin a ballot, above all that this member has heard of."""
+        ledger = self._seat.ledger
+        self._round = max(self._round, 0 if ledger.promised is None else ledger.promised.round) + 1
+        wanted = self.wanted or Wanted()
+        self.campaign = Campaign.begin(ledger, self._seat.known, wanted, self._round, self._more)
+        return self._ask_all(now)
+
+    def _ask_all(self, now: float) -> list[Step]:
+        """Promise oneself, and then ask everybody."""
+        assert self.campaign is not None, "there is something to ask"
+        asked = self.campaign.prepare(self._seat.weigh)
+        lately = self._seat.heard_lately(self.campaign.fenced, now)
+        ledger, declined = self._seat.ledger.promise(asked, lately)
+        if declined is not None:
+            self._objections = {self._seat.me: _sentence(self._seat.me, declined)}
+            return self._later(now)
+        self._objections.pop(self._seat.me, None)
+        self._tries, self._again_at = 0, now + self._settings.repeat_s
+        steps = self._seat.keep(ledger)
+        own = answered(ledger, self._seat.known, asked, self._seat.weigh)
+        self.campaign = self.campaign.heard(self._seat.me, own)
+        return [*steps, *self._ask(self.campaign.awaited), *self._go_on(now)]
+
+    def _ask(self, members: Collection[Peer]) -> list[Tell]:
+        campaign = self.campaign
+        if campaign is None:
+            return []
+        if campaign.decree is None:
+            prepare = campaign.prepare(self._seat.weigh)
+            return [Tell(member.endpoint, prepare) for member in self._reached(members)]
+        return [Tell(member.endpoint, campaign.accept(member.peer)) for member in self._reached(members)]
+
+    def _reached(self, members: Collection[Peer]) -> list[Neighbour]:
+        found = [(one, self._neighbours.get(one.name)) for one in sorted(members)]
+        return [member for one, member in found if member is not None and member.peer == one]
+
+    def promised(self, sender: Peer, told: Promise, now: float) -> list[Step]:
+        """A member takes part."""
+        if self.campaign is None:
+            return []
+        before = self.campaign
+        self.campaign = before.heard(sender, told)
+        self._objections.pop(sender, None)
+        return [*self._ask(self.campaign.needed - before.needed), *self._go_on(now)]
+
+    def _go_on(self, now: float) -> list[Step]:
+        campaign = self.campaign
+        if campaign is None or not campaign.agreed() or campaign.unaffirmed():
+            return []
+        wider = campaign.wider()
+        if wider is not None:
+            self.campaign = wider
+            return self._ask_all(now)
+        campaign = campaign.decided(self._seat.known)
+        ledger, declined = self._seat.ledger.accept(campaign.accept(self._seat.me))
+        if declined is not None:
+            return self._later(now)
+        self.campaign = campaign.accepted_by(self._seat.me)
+        self._tries, self._again_at = 0, now + self._settings.repeat_s
+        steps = self._seat.install(ledger, now)
+        return [*steps, *self._ask(self.campaign.awaited), *self._close(now)]
+
+    def accepted(self, sender: Peer, told: Accepted, now: float) -> list[Step]:
+        """A member has accepted."""
+        campaign = self.campaign
+        if campaign is None or (told.number, told.ballot) != (campaign.number, campaign.ballot):
+            return []
+        self.campaign = campaign.accepted_by(sender)
+        return self._close(now)
+
+    def _close(self, now: float) -> list[Step]:
+        campaign = self.campaign
+        if campaign is None or not campaign.complete():
+            return []
+        steps = [*self._seat.complete(), *self.completed(now)]
+        decided = Decided(self._seat.ledger.charter.number)
+        return [*steps, *(Tell(member.endpoint, decided) for member in self._reached(campaign.needed))]
+
+    def declined(self, header: Header, told: Declined, now: float) -> list[Step]:
+        """A member does not take part."""
+        campaign = self.campaign
+        if campaign is None or (told.number, told.ballot) != (campaign.number, campaign.ballot):
+            return []
+        self._objections[header.sender] = _sentence(header.sender, told)
+        match told.why:
+            case Objection.DECIDED | Objection.HEARD:
+                return []  # a charter follows; or it may be over when asked again
+            case Objection.UNKNOWN:
+                return [Tell(header.endpoint, Decided(self._seat.ledger.charter.number))]
+            case Objection.CLOSED if not self._more.issuperset(told.closed):
+                self._more = self._more.union(told.closed)
+                return self._propose(now)
+            case _:
+                self._round = max(self._round, 0 if told.promised is None else told.promised.round)
+                return self._later(now)
+
+    def _later(self, now: float) -> list[Step]:
+        """Begin another ballot after a while drawn at random, so that two proposers do not go on for ever."""
+        self.campaign = None
+        self.wanted = self.wanted or Wanted()
+        self._again_at = now + self._settings.repeat_s * self._rng.uniform(1, 8)
+        return []
+
+    def completed(self, now: float) -> list[Step]:
+        """A decision has been made, by whatever ballot: what was wanted is done, or needs the next."""
+        ledger = self._seat.ledger
+        removed = {one.peer for one in ledger.charter.removed}
+        self.campaign = None
+        self._more = self._more - removed
+        self._objections = {}
+        if self.wanted is not None and self.wanted.victims <= removed and not ledger.closed:
+            self.wanted = None
+        self._again_at = now + self._settings.repeat_s * self._rng.random() if self.wanted else math.inf
+        return []
+
+    # Time
+
+    @property
+    def wake_at(self) -> float:
+        """Seconds on the monotonic clock: when `wake` has something to do."""
+        return min(self._again_at, self._look_at)
+
+    def wake(self, now: float) -> list[Step]:
+        """Ask again those who have not answered; see whether something is to be decided."""
+        steps: list[Step] = []
+        if self._again_at <= now:
+            self._again_at = math.inf
+            if self.campaign is not None:
+                self._tries = min(self._tries + 1, REPEAT_DOUBLINGS_MAX)
+                self._again_at = now + self._settings.repeat_s * 2**self._tries
+                steps += self._ask(self.campaign.awaited)
+            elif self.wanted is not None:
+                steps += self._propose(now)
+        if self._look_at <= now:
+            self._look_at = now + self._settings.rollcall_s * self._rng.uniform(1, 2)
+            steps += self._look(now)
+        return steps
+
+    def _look(self, now: float) -> list[Step]:
+        """
+        The first elector that is there finishes what others began, and has electors chosen where some miss.
+
+        Only where everybody seems to be there: else it would wait, and hold up those who want to join.
+        """
+        ledger = self._seat.ledger
+        unfinished = bool(ledger.closed) or ledger.vote is not None
+        waited, self._waited = self._waited, unfinished
+        if self.wanted is not None or self._seat.me not in ledger.electors:
+            return []
+        there = {self._seat.me, *(one.peer for one in self._neighbours.alive())}
+        living = ledger.roster - ledger.closed
+        if self._seat.me != min(ledger.electors & there) or not living <= there:
+            return []
+        enough = min(ELECTORS_MAX, (len(living) - 1) // 2 * 2 + 1)
+        if len(ledger.electors - ledger.closed) >= enough and not (unfinished and waited):
+            return []
+        self.wanted = Wanted()
+        return self._propose(now)
+
+
+def _sentence(member: Peer, told: Declined) -> str:
+    """An objection, for operators."""
+    named = ", ".join(one.name for one in told.closed)
+    match told.why:
+        case Objection.HEARD:
+            return f"{member.name} has heard from {named} just now; if it is gone for good use --force"
+        case Objection.CLOSED:
+            return f"{member.name} knows that {named} is to be removed too"
+        case Objection.BALLOT:
+            return f"{member.name} takes part in another call"
+        case Objection.ENROLLED:
+            return f"{member.name} has enrolled a newcomer meanwhile"
+        case Objection.DECIDED | Objection.UNKNOWN:
+            return f"{member.name} is at another decision"

@@ -1,0 +1,253 @@
+"""
+The roll call: how the members of a cluster decide something, with everybody who is not fenced.
+
+Here is what a member answers to the others; `Ledger` says what, `Seat` keeps it, `Proposer` asks.
+
+Does not know what clients want addresses for, nor how members are found.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from random import Random
+from typing import TypeAlias
+
+from ring.ring import Peer
+from weaveipam.allocation.admission import Admission
+from weaveipam.allocation.campaign import answered
+from weaveipam.allocation.donors import Neighbours
+from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.proposer import Proposer
+from weaveipam.allocation.rules import RULES
+from weaveipam.allocation.seat import Seat
+from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.protocol.effects import Level, Report
+from weaveipam.protocol.messages import (
+    Accept,
+    Accepted,
+    CharterShare,
+    Closure,
+    Decided,
+    Declined,
+    Enrol,
+    Enrolled,
+    Header,
+    Objection,
+    Prepare,
+    Promise,
+    Step,
+    Tell,
+)
+from weaveipam.protocol.records import Record
+from weaveipam.protocol.requests import RollCallView
+from weaveipam.protocol.values import Birth
+
+Said: TypeAlias = (
+    Prepare | Promise | Declined | Accept | Accepted | Decided | CharterShare | Closure | Enrol | Enrolled
+)
+"""What members say to each other in a roll call."""
+
+CLOSURE_INTERVAL_S = 1.0
+"""Between two answers to those whose life is over."""
+
+
+class RollCall:
+    """One member's part in decisions; begins with `take`."""
+
+    def __init__(
+        self,
+        me: Peer,
+        settings: AllocationSettings,
+        neighbours: Neighbours,
+        holdings: Holdings,
+        rng: Random,
+    ) -> None:
+        self._me = me
+        self._settings = settings
+        self._holdings = holdings
+        self.seat = Seat(me, settings, holdings)
+        self.admission = Admission(settings, neighbours)
+        self.proposer = Proposer(self.seat, settings, neighbours, rng)
+        self.ended_by: Peer | None = None
+        """Who told this life that it is over; None while it is not."""
+        self._told_at = -math.inf
+        """When somebody whose life is over was last told so."""
+        self._promised_at = -math.inf
+
+    def take(self, birth: Birth, records: Sequence[Record], now: float) -> None:
+        """Belong to a cluster, as the disk remembers it."""
+        self.seat.take(birth, records)
+        self.proposer.begin(now)
+        if not self.seat.ledger.admitted:
+            self.admission.begin(now)
+
+    @property
+    def admitted(self) -> bool:
+        """Whether this member may own space."""
+        return self.seat.ledger.admitted
+
+    @property
+    def number(self) -> int:
+        """Decisions that are known to be complete."""
+        return self.seat.ledger.charter.number
+
+    @property
+    def wake_at(self) -> float:
+        """Seconds on the monotonic clock: when `wake` has something to do."""
+        return min(self.proposer.wake_at, self.admission.wake_at)
+
+    def wake(self, now: float) -> list[Step]:
+        """Ask to be admitted; ask those again who have not answered."""
+        return [*self.admission.wake(self.seat.ledger, now), *self.proposer.wake(now)]
+
+    def view(self) -> RollCallView:
+        """How far the decision has got that is wanted here."""
+        campaign = self.proposer.campaign
+        ledger = self.seat.ledger
+        return RollCallView(
+            number=ledger.charter.number,
+            busy=self.proposer.wanted is not None,
+            fenced=tuple(sorted(ledger.closed if campaign is None else campaign.fenced)),
+            awaited=() if campaign is None else tuple(sorted(one.name for one in campaign.awaited)),
+            agreed=campaign is not None and campaign.decree is not None,
+            detail=self.proposer.obstacles,
+            electors=ledger.charter.electors,
+        )
+
+    # What members say
+
+    def heard(self, header: Header, now: float) -> list[Step]:
+        """A packet came from a member; one whose life is over is told so."""
+        self.seat.hear(header.sender, now)
+        if not self._holdings.is_over(header.sender) or now < self._told_at + CLOSURE_INTERVAL_S:
+            return []
+        self._told_at = now
+        return [Tell(header.endpoint, Closure((header.sender,)))]
+
+    def receive(self, header: Header, told: Said, now: float) -> list[Step]:
+        """What a member says about decisions."""
+        match told:
+            case Prepare():
+                return self._prepare(header, told, now)
+            case Accept():
+                return self._accept(header, told, now)
+            case Promise():
+                return self.proposer.promised(header.sender, told, now)
+            case Accepted():
+                return self.proposer.accepted(header.sender, told, now)
+            case Declined():
+                return self.proposer.declined(header, told, now)
+            case Enrol():
+                return self._enrol(header, told, now)
+            case Enrolled():
+                return self._enrolled(header.sender, told)
+            case _:
+                return self._catch_up(header, told, now)
+
+    def brought_up_to_date(self, header: Header, number: int) -> list[Tell]:
+        """What to tell one who knows of so many decisions before anything else."""
+        if number >= self.number:
+            return []
+        return [Tell(header.endpoint, CharterShare(self.seat.ledger.charter), stream=True)]
+
+    def _catch_up(self, header: Header, told: Decided | CharterShare | Closure, now: float) -> list[Step]:
+        match told:
+            case Decided():
+                return self._hear_number(header, told.number, now)
+            case CharterShare():
+                return self._hear_charter(header, told, now)
+            case Closure():
+                return self._stop(header.sender, told.closed)
+
+    def _prepare(self, header: Header, asked: Prepare, now: float) -> list[Step]:
+        if RULES.stops(self._me, asked.fenced):
+            return self._stop(header.sender, asked.fenced)
+        steps: list[Step] = []
+        ledger = self.seat.ledger
+        if asked.number == ledger.accepted_number + 1 and ledger.vote is not None:
+            steps += self._complete(now)  # else nobody would call for the next one
+        after, declined = self.seat.ledger.promise(asked, self.seat.heard_lately(asked.fenced, now))
+        if declined is not None:
+            return [*steps, *self._decline(header, declined)]
+        self._promised_at = now
+        steps += self.seat.keep(after)
+        return [*steps, Tell(header.endpoint, answered(after, self.seat.known, asked, self.seat.weigh))]
+
+    def _accept(self, header: Header, asked: Accept, now: float) -> list[Step]:
+        if RULES.stops(self._me, asked.decree.victims):
+            return self._stop(header.sender, asked.decree.victims)
+        ledger = self.seat.ledger
+        accepted = Tell(header.endpoint, Accepted(asked.number, asked.ballot))
+        if ledger.vote is not None and (ledger.accepted_number, ledger.vote.ballot) == (
+            asked.number,
+            asked.ballot,
+        ):
+            return [accepted]
+        after, declined = ledger.accept(asked)
+        if declined is not None:
+            return self._decline(header, declined)
+        return [*self.seat.install(after, now), accepted]
+
+    def _decline(self, header: Header, declined: Declined) -> list[Step]:
+        steps: list[Step] = [Tell(header.endpoint, declined)]
+        if declined.why is Objection.DECIDED:
+            steps.append(self._charter_for(header))
+        return steps
+
+    def _enrol(self, header: Header, asked: Enrol, now: float) -> list[Step]:
+        ledger = self.seat.ledger
+        if asked.number < ledger.charter.number:
+            return [self._charter_for(header)]
+        if self._holdings.is_over(header.sender) or asked.number > ledger.charter.number:
+            return []
+        busy = ledger.promised is not None and now < self._promised_at + 2 * self._settings.inquiry_s
+        if busy and header.sender not in ledger.roster:
+            return []  # it asks again, and the ballot need not begin anew
+        after, enrolled = ledger.enrol(header.sender)
+        if not enrolled:
+            return []
+        return [*self.seat.keep(after), Tell(header.endpoint, Enrolled(asked.number))]
+
+    def _enrolled(self, elector: Peer, told: Enrolled) -> list[Step]:
+        ledger = self.seat.ledger
+        if ledger.admitted:
+            return []
+        self.admission.enrolled(elector, told, ledger)
+        if not RULES.admitted(ledger.electors, self.admission.enrolled_by):
+            return []
+        return [*self.seat.keep(ledger.admit()), Report(Level.INFO, "admitted")]
+
+    def _hear_number(self, header: Header, number: int, now: float) -> list[Step]:
+        ledger = self.seat.ledger
+        if number < ledger.charter.number:
+            return [self._charter_for(header)]
+        if number == ledger.accepted_number and ledger.vote is not None:
+            return self._complete(now)
+        if number > ledger.accepted_number:
+            return [Tell(header.endpoint, Decided(ledger.charter.number))]
+        return []
+
+    def _hear_charter(self, header: Header, told: CharterShare, now: float) -> list[Step]:
+        ledger, charter = self.seat.ledger, told.charter
+        if charter.number <= ledger.charter.number:
+            return []
+        if RULES.stops(self._me, {one.peer for one in charter.removed}):
+            return self._stop(header.sender, (self._me,))
+        if charter.number == ledger.accepted_number:
+            return self._complete(now)
+        if not ledger.admitted:
+            return [*self.seat.keep(ledger.adopt(charter))]
+        # All but the fenced accept every decision: it was made without this life, as that was over.
+        return self._stop(header.sender, (self._me,))
+
+    def _charter_for(self, header: Header) -> Tell:
+        return Tell(header.endpoint, CharterShare(self.seat.ledger.charter))
+
+    def _complete(self, now: float) -> list[Step]:
+        return [*self.seat.complete(), *self.proposer.completed(now)]
+
+    def _stop(self, sender: Peer, closed: Collection[Peer]) -> list[Step]:
+        if self._me in closed:
+            self.ended_by = sender
+        return []

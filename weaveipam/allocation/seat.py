@@ -1,0 +1,100 @@
+"""
+One member's seat in the roll call: its ledger, kept on disk and in step with its rings.
+
+Does not know who says what to whom.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+from ring.ring import Peer
+from weaveipam.allocation.campaign import Known
+from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.ledger import Ledger
+from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.protocol.codec import digest_key, run_digests
+from weaveipam.protocol.decisions import Statements
+from weaveipam.protocol.effects import Durability, Level, Persist, Report
+from weaveipam.protocol.messages import Publish, Step
+from weaveipam.protocol.records import Record, RecordKey
+from weaveipam.protocol.values import Birth
+
+HEARD_MAX = 20_000
+"""Lives whose last packet is remembered; several times the daemons of the largest cluster."""
+
+
+class Seat:
+    """What one member remembers of decisions, and what those in force here have done."""
+
+    def __init__(self, me: Peer, settings: AllocationSettings, holdings: Holdings) -> None:
+        self.me = me
+        self._settings = settings
+        self._holdings = holdings
+        self._key = b""
+        self.ledger = Ledger.begin(me, Birth(b"", (), ()))
+        self._heard: dict[Peer, float] = {}
+
+    def take(self, birth: Birth, records: Sequence[Record]) -> None:
+        """Belong to a cluster, as the disk remembers it."""
+        self._key = digest_key(birth)
+        self._follow(Ledger.restore(self.me, birth, records))
+
+    @property
+    def known(self) -> Known:
+        """All rings."""
+        return self._holdings.rings.all()
+
+    def keep(self, ledger: Ledger) -> list[Persist]:
+        """Go on with another ledger; to be on disk before anybody hears of it."""
+        put, delete = ledger.records_since(self.ledger)
+        self._follow(ledger)
+        return [Persist(tuple(put), tuple(delete), Durability.HOST)] if put or delete else []
+
+    def install(self, ledger: Ledger, now: float) -> list[Step]:
+        """Go on with a ledger that has just accepted a decree: in force with what it does to rings."""
+        assert ledger.vote is not None, "it has just been accepted"
+        records, forgotten = ledger.records_since(self.ledger)
+        put: list[Record] = [*records]
+        delete: list[RecordKey] = [*forgotten]
+        self._follow(ledger)
+        after: list[Step] = []
+        for said in ledger.vote.decree.statements:
+            change, rests = self._holdings.install(said, now)
+            put += rests
+            if change.persist is not None:
+                put += change.persist.put
+                delete += change.persist.delete
+            # Not passed on: who has not accepted the decree would not believe it, and all others have it.
+            after += [one for one in self._holdings.settle(change, now) if not isinstance(one, Publish)]
+        return [Persist(tuple(put), tuple(delete), Durability.HOST), *after]
+
+    def complete(self) -> list[Step]:
+        """What was accepted here is decided."""
+        vote = self.ledger.vote
+        assert vote is not None, "nothing is complete that was not accepted"
+        names = ",".join(one.name for one in vote.decree.victims)
+        steps = self.keep(self.ledger.complete())
+        fields = (("number", self.ledger.charter.number), ("removed", names))
+        return [*steps, Report(Level.INFO, "decided", fields)]
+
+    def weigh(self, said: Statements) -> int:
+        """The sum of the digests of some runs."""
+        return sum(map(run_digests(said.ring, self._key), said.runs))
+
+    def hear(self, sender: Peer, now: float) -> None:
+        """A packet came from a member."""
+        if len(self._heard) >= HEARD_MAX and sender not in self._heard:
+            del self._heard[next(iter(self._heard))]
+        self._heard[sender] = now
+
+    def heard_lately(self, fenced: Collection[Peer], now: float) -> list[Peer]:
+        """Who of some has spoken to this member within `heard_s`, sorted."""
+        since = now - self._settings.heard_s
+        return sorted(one for one in fenced if self._heard.get(one, -math.inf) > since)
+
+    def _follow(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        gone = frozenset(one.peer for one in ledger.charter.removed)
+        self._holdings.trust(ledger.closed, gone, ledger.accepted_number)

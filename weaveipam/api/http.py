@@ -32,6 +32,7 @@ from weaveipam.protocol.requests import (
     GetMembers,
     GetPools,
     GetRing,
+    GetRollCall,
     GetStatus,
     Pools,
     Reason,
@@ -93,6 +94,8 @@ def application(
             web.delete("/v1/allocations/{key:.+}", door.release),
             web.get("/v1/lookup/{subject:.+}", door.lookup),
             web.get("/v1/keyring", door.keyring),
+            web.get("/v1/decisions", door.decisions),
+            web.post("/v1/peers/{name}/remove", door.remove_peer),
             web.get("/healthz", door.healthz),
             web.get("/readyz", door.readyz),
             web.get("/metrics", door.metrics),
@@ -212,6 +215,17 @@ class _Door:
     async def keyring(self, request: web.Request) -> web.Response:
         _parameters(request)
         return _reply(await self._ask(GetKeyring()))
+
+    async def decisions(self, request: web.Request) -> web.Response:
+        _parameters(request)
+        return _reply(await self._ask(GetRollCall()))
+
+    async def remove_peer(self, request: web.Request) -> web.Response:
+        """Begin a removal, or show how far it has got."""
+        _parameters(request)
+        body = await request.read()
+        document = schema.parse_json(body) if body else {}
+        return _reply(await self._ask(schema.remove_request(request.match_info["name"], document)))
 
     async def healthz(self, _request: web.Request) -> web.Response:
         """Alive is who answers, ready or not."""

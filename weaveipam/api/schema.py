@@ -15,6 +15,7 @@ from weaveipam.protocol.requests import (
     Allocate,
     Lookup,
     Release,
+    RemovePeers,
     Want,
 )
 from weaveipam.protocol.values import DEFAULT_NETWORK
@@ -122,6 +123,28 @@ def key_id(document: object) -> str:
         InvalidError: names the field that is unknown, missing or of a wrong type.
     """
     return _text("id", _fields(document, ("id",), required=("id",))["id"], NAME_CHARACTERS_MAX)
+
+
+def remove_request(name: str, document: object) -> RemovePeers:
+    """
+    The request of `POST /v1/peers/{name}/remove`.
+
+    Raises:
+        InvalidError: names the field that is unknown or of a wrong type.
+    """
+    fields = _fields(document, ("also", "force", "survivors"), required=())
+    survivors = fields.get("survivors")
+    return RemovePeers(
+        tuple(sorted({_text("name", name, NAME_CHARACTERS_MAX), *_names("also", fields.get("also", []))})),
+        _boolean("force", fields.get("force", False)),
+        None if survivors is None else _names("survivors", survivors),
+    )
+
+
+def _names(field: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise InvalidError(f"{field}: expected a list of names")
+    return tuple(sorted({_text(field, one, NAME_CHARACTERS_MAX) for one in value}))
 
 
 def network_name(value: object) -> str:

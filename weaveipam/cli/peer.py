@@ -1,0 +1,110 @@
+"""
+The commands about other daemons: removing those that are gone for good.
+
+Does not know how the others are asked; the daemon does.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from weaveipam.cli.client import path_of
+from weaveipam.cli.common import Failure, ask, common
+from weaveipam.cli.output import Column, Table, emit
+
+POLL_S = 0.5
+"""Between two looks at how far a removal has got."""
+
+REMOVED_COLUMNS = (Column("name"), Column("incarnation"))
+
+RISK = """\
+--force goes on although members have heard from these daemons a moment ago.
+If one of them still runs, it and the daemons that take over its addresses may hand out the same
+address, until they hear of each other. Its pods keep addresses that others own then.
+"""
+
+
+@common()
+@click.group()
+def peer() -> None:
+    """The other daemons of the cluster."""
+
+
+@common(
+    "weaveipam peer remove node-7",
+    "weaveipam peer remove node-7 node-8 node-9",
+    "weaveipam peer remove node-1 node-2 --survivors node-3",
+    "weaveipam peer remove node-7 --timeout 0",
+)
+@peer.command("remove")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option(
+    "--survivors",
+    metavar="NAME,...",
+    help="Everybody else who is left; needed when most electors are to be removed.",
+)
+@click.option(
+    "--force", is_flag=True, help="Go on although one has been heard of lately; asks for the names again."
+)
+@click.option(
+    "--timeout",
+    type=float,
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="How long to wait for the end.",
+)
+def remove(*, names: tuple[str, ...], survivors: str | None, force: bool, timeout: float) -> None:
+    """
+    Take over the addresses of daemons that are gone for good.
+
+    Your word is the evidence that the daemons NAME and all that used their addresses are gone. Every other
+    member must answer; those that have not are named, and a member that cannot be reached is waited for, or
+    removed as well by naming it. A member that has heard from one of them a moment ago objects.
+
+    The removal goes on in the daemons when this command ends; repeat it to see how far it has got, or to
+    name more. Addresses that are taken over rest before they are handed out.
+    """
+    if force:
+        _typed_again(names)
+    body: dict[str, Any] = {"also": list(names[1:]), "force": force}
+    if survivors is not None:
+        body["survivors"] = [one for one in survivors.split(",") if one]
+    until = time.monotonic() + timeout
+    said = ""
+    while True:
+        view = ask("POST", path_of("v1", "peers", names[0], "remove"), body)
+        if {one["name"] for one in view["removed"]} >= set(names) and not _of_these(view["fenced"], names):
+            emit(view["removed"], Table(REMOVED_COLUMNS, view["removed"]))
+            return
+        said = _told(view, said)
+        if time.monotonic() >= until:
+            raise Failure(f"not removed yet: {said}; it goes on, repeat the command to see how far it is")
+        time.sleep(POLL_S)
+
+
+def _typed_again(names: Sequence[str]) -> None:
+    print(RISK, file=sys.stderr, end="")
+    typed = click.prompt("Type the names again to go on", err=True, default="", show_default=False)
+    if typed.split() != list(names):
+        raise Failure("the names typed are others; nothing was done")
+
+
+def _of_these(fenced: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
+    return any(one["name"] in names for one in fenced)
+
+
+def _told(view: Mapping[str, Any], before: str) -> str:
+    """Says how far it is, if that is news; the sentence."""
+    waits = f"waiting for {', '.join(view['awaited'])}" if view["awaited"] else "asking"
+    if view["agreed"]:
+        waits = f"all agree; {waits}"
+    sentence = f"{waits}; {view['detail']}" if view["detail"] else waits
+    if sentence != before:
+        print(f"weaveipam: {sentence}", file=sys.stderr)
+    return sentence

@@ -52,6 +52,10 @@ class Space:
         """The free intervals, sorted."""
         return tuple(map(Range, self._starts, self._stops))
 
+    def cooling_ranges(self) -> tuple[Range, ...]:
+        """What rests, as it was released, longest first."""
+        return tuple(what for _, what in self._cooling.values())
+
     def free_within(self, what: Range) -> int:
         """How many addresses of a range are free."""
         return sum(one.size for one in self._free_in(what))

@@ -67,9 +67,11 @@ from weaveipam.protocol.messages import (
 from weaveipam.protocol.records import Acquaintance, Born, Record
 from weaveipam.protocol.requests import (
     Allocate,
+    ChangePool,
     Collect,
     GetKeyring,
     GetRollCall,
+    Reason,
     Refusal,
     Release,
     RemovePeers,
@@ -136,6 +138,8 @@ class Node:
         self._allocator = Allocator(me, settings.allocation, self._gossip.members, rng)
         self._holdings = self._allocator.holdings
         self._rollcall = RollCall(me, settings.allocation, self._gossip.members, self._holdings, rng)
+        self._pools = self._holdings.pools
+        """As the allocator knows them."""
         self._exchange = Exchange(self._gossip, self._allocator, self._rollcall, rng)
         wish = Wish(
             endpoint=settings.endpoint, join=settings.join, seeds=settings.seeds, pools=settings.pools
@@ -185,7 +189,10 @@ class Node:
         born = next((one for one in held if isinstance(one, Born)), None)
         if born is not None:
             node._bind(born.birth, held, now)
-            node._restored = node._allocator.restore(born.birth, held, now)
+            ledger = node._rollcall.seat.ledger
+            node._restored = node._allocator.restore(born.birth, ledger.pools, held, now)
+            node._holdings.vacate(ledger.vacates)
+            node._pools = node._holdings.pools
             others = bool(node._formation.endpoints()) or len(born.birth.seeds) > 1
             node._sync_at = now
             node._serve_at = now + settings.allocation.sync_wait_s if others else now
@@ -235,6 +242,11 @@ class Node:
                 steps = [report, Reply(request_id, self._questions.answer(GetKeyring(), now))]
             case RemovePeers():
                 steps = self._remove(request_id, request, now)
+            case ChangePool() if self._birth is None:
+                steps = [Reply(request_id, Refusal(Reason.NOT_READY, self._formation.why()))]
+            case ChangePool():
+                steps = self._rollcall.proposer.change(request_id, request, now)
+                steps += self._follow_decisions(now)
             case _:
                 steps = [Reply(request_id, self._questions.answer(request, now))]
         return self._effects(steps)
@@ -251,6 +263,7 @@ class Node:
 
     def cancel(self, request_id: int, now: float) -> tuple[Effect, ...]:  # noqa: ARG002  # inputs carry the time
         """The client that asked has gone away."""
+        self._rollcall.proposer.changes.cancel(request_id)
         return self._effects(self._allocator.cancel(request_id))
 
     def wake(self, now: float) -> tuple[Effect, ...]:
@@ -266,7 +279,7 @@ class Node:
                 steps += self._serve_alone(now)
             steps += self._audit(now)
             steps += self._gossiped(self._gossip.wake(self._digest(), now))
-            steps += self._rollcall.wake(now)
+            steps += [*self._rollcall.wake(now), *self._follow_decisions(now)]
         steps += self._allocator.wake(now)
         return self._effects(steps)
 
@@ -318,12 +331,17 @@ class Node:
 
     def _hear_of_decisions(self, header: Header, said: Said, now: float) -> Sequence[Step]:
         steps = self._rollcall.receive(header, said, now)
-        return [*steps, *self._admit(now)]
+        return [*steps, *self._follow_decisions(now)]
 
-    def _admit(self, now: float) -> list[Step]:
-        if self._allocator.admitted or not self._rollcall.admitted:
-            return []
-        return self._allocator.admit(now)
+    def _follow_decisions(self, now: float) -> list[Step]:
+        """What the allocator makes of decisions that are in force since."""
+        steps: list[Step] = []
+        if self._pools is not self._holdings.pools:
+            self._pools = self._holdings.pools
+            steps += self._allocator.follow_pools(now)
+        if self._rollcall.admitted and not self._allocator.admitted:
+            steps += self._allocator.admit(now)
+        return steps
 
     def _hear_stranger(self, header: Header, message: Message, now: float) -> Sequence[Step]:
         """From a daemon of no cluster or another one, or while this one is in none."""

@@ -84,7 +84,7 @@ class World:
     def restored(self) -> Holdings:
         """What a daemon that starts now would have."""
         again = Holdings(ME, SETTINGS)
-        assert again.restore(BIRTH, tuple(self.disk.values()), self.now) == []
+        assert again.restore(BIRTH, BIRTH.pools, tuple(self.disk.values()), self.now) == []
         return again
 
 
@@ -183,17 +183,35 @@ def test_an_address_that_comes_back_in_use_is_not_free() -> None:
     assert set(range(1, SIZE)) - {at} == free
 
 
-@pytest.mark.parametrize(
-    "runs",
-    [
-        (Run(0, SIZE + 1, Token(0, 1), OTHER, OTHER),),
-        (Run(0, 4, Token(0, 1), OTHER, OTHER), Run(2, 6, Token(0, 1), OTHER, OTHER)),
-    ],
-)
-def test_statements_outside_the_pools_or_overlapping_are_refused(runs: tuple[Run, ...]) -> None:
+def test_statements_that_overlap_are_refused() -> None:
     """What no daemon of ours would say is no ring."""
+    runs = (Run(0, 4, Token(0, 1), OTHER, OTHER), Run(2, 6, Token(0, 1), OTHER, OTHER))
     assert World().holdings.checked(Ownership(V4, runs)) is None
-    assert World().holdings.checked(Ownership(RingId("other", Family.V4), runs)) is None
+
+
+def test_statements_outside_the_pools_are_left_out() -> None:
+    """Of addresses of no pool nothing is learned: who tells of them knows of other pools."""
+    runs = (Run(0, SIZE + 1, Token(0, 1), OTHER, OTHER),)
+    inside = (Run(0, SIZE, Token(0, 1), OTHER, OTHER),)
+    assert World().holdings.checked(Ownership(V4, runs)) == Ring.of(inside)
+    assert World().holdings.checked(Ownership(RingId("other", Family.V4), runs)) == Ring.of(())
+
+
+def test_decisions_that_are_unknown_are_not_believed() -> None:
+    """What a later decision has brought is learned once that decision is in force here."""
+    said = Ownership(V4, (Run(0, SIZE, Token(1, 0), OTHER, OTHER),))
+    holdings = World().holdings
+    assert holdings.checked(said) == Ring.of(())
+    holdings.trust(frozenset(), frozenset(), 1)
+    assert holdings.checked(said) == Ring.of(said.runs)
+
+
+def test_the_fenced_are_not_believed() -> None:
+    """Nothing new that somebody says is learned who is fenced, whoever passes it on."""
+    said = Ownership(V4, (Run(0, SIZE, Token(0, 1), ME, OTHER),))
+    holdings = World().holdings
+    holdings.trust(frozenset((OTHER,)), frozenset(), 0)
+    assert holdings.checked(said) == Ring.of(())
 
 
 def test_durable_allocations_and_ownership_reach_stable_storage() -> None:
@@ -223,7 +241,7 @@ def test_a_lease_whose_ranges_are_not_on_disk_yet_stays_leased() -> None:
     """Restored before its share of the birth is on disk, a node does not take what it has leased for free."""
     held = Allocation("k", "default", (Assigned("blue", Family.V4, Range(3, 4), 27, None),), durable=False)
     holdings = Holdings(ME, SETTINGS)
-    holdings.restore(BIRTH, [Leased(held)], 0.0)
+    holdings.restore(BIRTH, BIRTH.pools, [Leased(held)], 0.0)
     taken = [holdings.take(BLUE, 1, (), cooling=True) for _ in range(SIZE)]
 
     assert held == holdings.leases.at(V4, 3)

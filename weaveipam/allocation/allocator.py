@@ -47,7 +47,7 @@ from weaveipam.protocol.requests import (
     Released,
     Want,
 )
-from weaveipam.protocol.values import Allocation, Assigned, Birth, RingId
+from weaveipam.protocol.values import Allocation, Assigned, Birth, Pool, RingId
 
 REFILL_DOUBLINGS_MAX = 4
 
@@ -70,10 +70,12 @@ class Allocator:
         self._searches = Searches(settings, rng)
         self._refill: dict[Part, tuple[int, float]] = {}
 
-    def restore(self, birth: Birth, records: Sequence[Record], now: float) -> list[Step]:
+    def restore(
+        self, birth: Birth, pools: Iterable[Pool], records: Sequence[Record], now: float
+    ) -> list[Step]:
         """Take over what the disk remembers; grants that were under way are repeated."""
         self.giver.grants.restore((record for record in records if isinstance(record, Outgoing)), now)
-        return self.holdings.restore(birth, records, now)
+        return self.holdings.restore(birth, pools, records, now)
 
     def serve(self, now: float) -> list[Step]:
         """Answer allocations from now on."""
@@ -85,6 +87,25 @@ class Allocator:
         """Ask for space from now on."""
         self.admitted = True
         return [*self._retry(None, now), *self._refill_all(now)] if self.serving else []
+
+    def follow_pools(self, now: float) -> list[Step]:
+        """There are other pools: nothing is sought for those that are gone, and who waits may find some."""
+        stocks = self.holdings.pools.stocks
+        for search in self._searches:
+            if search.goal.part not in stocks:
+                self._searches.end(search.goal)
+        for by_part in (self._refill, self.giver.content):
+            for part in [one for one in by_part if one not in stocks]:
+                del by_part[part]
+        self.giver.arm(now)
+        steps: list[Step] = [*self.giver.grants.forget(self._of_no_pool)]
+        return [*steps, *self._retry(None, now), *self._refill_all(now)] if self.serving else steps
+
+    def _of_no_pool(self, grant: Outgoing) -> bool:
+        return not all(self.holdings.pools.covers(grant.ring, run.start, run.stop) for run in grant.runs)
+
+    def _to_the_removed(self, grant: Outgoing) -> bool:
+        return self.holdings.is_removed(grant.heir)
 
     # The clients' side
 
@@ -166,6 +187,8 @@ class Allocator:
         if theirs is None or any(run.owner != self._me for run in told.runs):
             # Meant for an earlier life: true, but not this one's to acknowledge.
             return self.learn(ownership, now)
+        if sum(run.stop - run.start for run in theirs) != sum(run.stop - run.start for run in told.runs):
+            return []  # not to be believed, or not yet: it comes again
         change = self.holdings.merge(told.ring, theirs)
         steps = [*persisted(change), Tell(header.endpoint, GrantAck(told.grant))]
         search = self._searches.of(told.request)
@@ -174,7 +197,8 @@ class Allocator:
         steps += self._settle(change, now)
         if search is not None:
             steps += self._retry(search.goal, now)
-            steps += self._refill_one(search.goal.part, now)
+            if search.goal.part in self.holdings.pools.stocks:
+                steps += self._refill_one(search.goal.part, now)
         return steps
 
     def acknowledged(self, header: Header, told: GrantAck) -> list[Step]:
@@ -220,7 +244,7 @@ class Allocator:
                 steps += self._refuse(
                     waiting, Reason.NOT_READY, why_late(waiting, ready=self.serving and self.admitted)
                 )
-        steps += self.giver.grants.forget(self.holdings.is_removed)
+        steps += self.giver.grants.forget(self._to_the_removed)
         steps += self.giver.grants.wake(self._neighbours, now)
         thawed = self.holdings.thaw(now)
         steps += thawed
@@ -250,6 +274,12 @@ class Allocator:
                 durable, persist = self.holdings.make_durable(held)
                 return [persist, *self._answer(waiting, durable)]
             return self._answer(waiting, held)
+        off = next((line for line in lines if not any(map(self.holdings.pools.enabled, line.parts))), None)
+        if off is not None:
+            names = ", ".join(part.pool for part in off.parts)
+            detail = f"pool {names} is disabled; weaveipam pool enable changes that"
+            return self._refuse(waiting, Reason.CONFLICT, detail)
+        lines = tuple(line.of(self.holdings.pools.enabled) for line in lines)
         taken: list[Assigned] = []
         for line in lines:
             what = self._take(line, waiting)

@@ -48,6 +48,11 @@ class Wanted:
     vacates: tuple[Span, ...] = ()
     """Addresses that are to belong to none."""
 
+    @property
+    def put_or_drop(self) -> bool:
+        """Whether pools are to change."""
+        return bool(self.put or self.drop)
+
 
 def concerning(known: Known, fenced: Collection[Peer], spans: Iterable[Span]) -> tuple[Statements, ...]:
     """
@@ -207,6 +212,10 @@ class Campaign:
             joined[ring] = union((*ranges, *joined.get(ring, ())))
         all_spans = tuple(Span(ring, joined[ring]) for ring in sorted(joined))
         return replace(self, spans=all_spans, asked=self.asked + 1, promised=frozenset(), differs=False)
+
+    def again(self) -> Campaign:
+        """The same ballot, to hear from all once more."""
+        return replace(self, asked=self.asked + 1, promised=frozenset(), differs=False, uses={})
 
     def decided(self, rings: Known, rules: Rules = RULES) -> Campaign:
         """

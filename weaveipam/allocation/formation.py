@@ -16,10 +16,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from random import Random
 
 from ring.ring import Peer
+from weaveipam.allocation.poolchange import clashes
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
 from weaveipam.protocol.messages import Header, Inquiry, Standing, Tell
 from weaveipam.protocol.records import Acquaintance
@@ -210,12 +210,4 @@ class Formation:
 
 def is_sound(birth: Birth) -> bool:
     """Whether a cluster can come of a birth that somebody told of: it has seeds, and disjoint pools."""
-    names = {pool.name for pool in birth.pools}
-    if not birth.seeds or len(names) < len(birth.pools) or not all(pool.ranges for pool in birth.pools):
-        return False
-    held = sorted(
-        (pool.network, one.family, one.range.start, one.range.stop)
-        for pool in birth.pools
-        for one in pool.ranges
-    )
-    return all(after[:2] != before[:2] or after[2] >= before[3] for before, after in pairwise(held))
+    return bool(birth.seeds) and not clashes(birth.pools)

@@ -75,9 +75,9 @@ class Grants:
         del self._parcels[grant]
         return [Persist((), (parcel.record.record_key,), Durability.PROCESS)]
 
-    def forget(self, is_over: Callable[[Peer], bool]) -> list[Persist]:
-        """Repeat nothing to those whose life is over: what they were given went to others with the rest."""
-        gone = [one for one in self._parcels.values() if is_over(one.record.heir)]
+    def forget(self, is_void: Callable[[Outgoing], bool]) -> list[Persist]:
+        """Repeat no more what a decision has made void: it gave the addresses to others, or to nobody."""
+        gone = [one for one in self._parcels.values() if is_void(one.record)]
         for parcel in gone:
             del self._parcels[parcel.record.grant]
         keys = tuple(parcel.record.record_key for parcel in gone)

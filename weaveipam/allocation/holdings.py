@@ -11,7 +11,7 @@ Does not know clients, donors or who is alive.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ring.address import Range, format_range, subtract, union
@@ -24,11 +24,11 @@ from weaveipam.allocation.rings import Change, Rings
 from weaveipam.allocation.rules import RULES
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.codec import digest_key
-from weaveipam.protocol.decisions import Statements
+from weaveipam.protocol.decisions import Span, Statements
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
-from weaveipam.protocol.messages import Ownership, Publish, Step
+from weaveipam.protocol.messages import Ownership, Publish, Step, Use
 from weaveipam.protocol.records import Frozen, Leased, Owned, Record, RecordKey, Resting
-from weaveipam.protocol.values import Allocation, Assigned, Birth, RingId
+from weaveipam.protocol.values import Allocation, Assigned, Birth, Pool, RingId
 
 EPOCH_MAX = 1 << 62
 """Above it nothing is believed: owners raise epochs one by one, and the next one must still have 64 bits."""
@@ -56,6 +56,8 @@ class Holdings:
         """Whose statements are not believed any more."""
         self._over: frozenset[Peer] = frozenset()
         """Whom nothing is given to."""
+        self._vacated: dict[RingId, tuple[Range, ...]] = {}
+        """Of which nothing is handed out, as a decision may take them away."""
         self._generation_max = 0
         """Of the last decision that is in force here."""
 
@@ -67,14 +69,16 @@ class Holdings:
         self.rings = Rings(self._me, digest_key(birth))
         return self._split(birth)
 
-    def restore(self, birth: Birth, records: Sequence[Record], now: float) -> list[Step]:
+    def restore(
+        self, birth: Birth, pools: Iterable[Pool], records: Sequence[Record], now: float
+    ) -> list[Step]:
         """
         Take over rings, leases and resting addresses as the disk remembers them.
 
         Where the ring says nothing the first split is made again, as a crash may have come before it.  That
         comes before the leases, which take their addresses out of what is free.
         """
-        self.pools = Pools(birth.pools, self._settings.cooldown_s)
+        self.pools = Pools(pools, self._settings.cooldown_s)
         self.rings = Rings(self._me, digest_key(birth))
         self.rings.restore(record for record in records if isinstance(record, Owned))
         for ring, run in self.rings.owned():
@@ -85,6 +89,7 @@ class Holdings:
         split = self._split(birth)
         for record in records:
             if isinstance(record, Leased):
+                self.leases.add(record.allocation)
                 self._lease_again(record.allocation)
         resting = [record for record in records if isinstance(record, Resting)]
         self._stale = tuple(one.record_key for one in resting if not self._rest_again(one, now))
@@ -110,7 +115,6 @@ class Holdings:
         return steps
 
     def _lease_again(self, allocation: Allocation) -> None:
-        self.leases.add(allocation)
         for one in allocation.addresses:
             ring = RingId(allocation.network, one.family)
             stock = self.pools.stocks.get(Part(one.pool, ring))
@@ -223,6 +227,57 @@ class Holdings:
         """
         self._closed, self._over, self._generation_max = closed, closed | gone, generation_max
 
+    def set_pools(
+        self, pools: Iterable[Pool], vacated: Sequence[Span], now: float
+    ) -> tuple[list[Record], list[RecordKey]]:
+        """
+        There are these pools from now on; what to put and what to delete, at once with the decision.
+
+        Args:
+            pools: By name.
+            vacated: Addresses of which nothing is handed out, as they are about to belong to none.
+            now: Seconds on the monotonic clock; what rests begins to rest anew.
+        """
+        rings = {*self.pools.rings()}
+        cooling = [
+            Resting(part.ring, one)
+            for part, stock in self.pools.stocks.items()
+            for one in stock.space.cooling_ranges()
+        ]
+        self.pools = Pools(pools, self._settings.cooldown_s)
+        put: list[Record] = []
+        delete: list[RecordKey] = []
+        for ring in sorted(rings.union(self.pools.rings())):
+            fresh, gone = self.rings.confine(ring, self.pools.whole(ring))
+            put += fresh
+            delete += gone
+        for ring, run in self.rings.owned():
+            self.pools.gain(ring, Range(run.start, run.stop))
+        for allocation in self.leases:
+            self._lease_again(allocation)
+        delete += [one.record_key for one in cooling if not self._rest_again(one, now)]
+        for ring, ranges in self._frozen.items():
+            for what in ranges:
+                self.pools.freeze(ring, what)
+        self.vacate(vacated)
+        return put, delete
+
+    def vacate(self, spans: Iterable[Span]) -> None:
+        """Hand out nothing of some addresses, as a decision may take them away; until other pools are set."""
+        self._vacated = {span.ring: span.ranges for span in spans}
+        for ring, ranges in self._vacated.items():
+            for what in ranges:
+                self.pools.freeze(ring, what)
+
+    def uses(self, spans: Iterable[Span]) -> Iterator[Use]:
+        """What keys hold here of some addresses."""
+        for span in spans:
+            for what in span.ranges:
+                for lease in self.leases.within(span.ring, what):
+                    for one in lease.addresses:
+                        if one.range.meet(what) and RingId(lease.network, one.family) == span.ring:
+                            yield Use(lease.key, span.ring, one.range)
+
     def is_over(self, peer: Peer) -> bool:
         """Whether a life is fenced or removed."""
         return peer in self._over
@@ -265,21 +320,28 @@ class Holdings:
         """
         Peers' runs as a ring, but for those that are not to be believed; None for what no daemon would say.
 
-        What is left out is no news: who is fenced has said nothing that a decision does not repeat.
+        What is left out is no news: who is fenced has said nothing that a decision does not repeat, and of
+        addresses of no pool, and by decisions unknown here, those speak who are ahead.
         """
         if self.rings.says(ownership):
             return self.rings[ownership.ring]
         if any(run.token.epoch > EPOCH_MAX for run in ownership.runs):
             return None
-        if any(not self.pools.covers(ownership.ring, run.start, run.stop) for run in ownership.runs):
-            return None
         try:
-            return Ring.of(run for run in ownership.runs if self._believes(run))
+            return Ring.of(self._believed(ownership))
         except ValueError:
             return None
 
-    def _believes(self, run: Run) -> bool:
-        return run.token.generation <= self._generation_max and not RULES.refuses(run, self._closed)
+    def _believed(self, ownership: Ownership) -> Iterator[Run]:
+        for run in ownership.runs:
+            if run.token.generation > self._generation_max or RULES.refuses(run, self._closed):
+                continue
+            if self.pools.covers(ownership.ring, run.start, run.stop):
+                yield run
+            else:
+                for one in self.pools.whole(ownership.ring):
+                    if one.start < run.stop and run.start < one.stop:
+                        yield run.clipped(one.start, one.stop)
 
     def merge(self, ring: RingId, theirs: Ring) -> Change:
         """Learn statements; stocks follow what this node gains and loses.  Next: put it on disk, settle."""
@@ -291,6 +353,8 @@ class Holdings:
         for gained in change.gained:
             self.pools.gain(ring, gained)
             self._return_home(ring, gained)
+            for closed in self._vacated.get(ring, ()):
+                self.pools.freeze(ring, closed)
         contested = [
             Range(one.mine.start, one.mine.stop)
             for one in change.conflicts

@@ -16,10 +16,10 @@ from typing import Self
 
 from ring.ring import Peer
 from weaveipam.allocation.rules import RULES, Rules
-from weaveipam.protocol.decisions import Ballot, Charter, Vote, first_charter
+from weaveipam.protocol.decisions import Ballot, Charter, Span, Vote, first_charter
 from weaveipam.protocol.messages import Accept, Declined, Objection, Prepare
 from weaveipam.protocol.records import Admitted, Chartered, OnRoster, Promised, Record, RecordKey, Voted
-from weaveipam.protocol.values import Birth
+from weaveipam.protocol.values import Birth, Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Ledger:
     """Who is fenced, though no decision that is complete has removed them."""
     enrolled: bool = False
     """Whether it has enrolled somebody since it promised."""
+    vacates: tuple[Span, ...] = ()
+    """Addresses of which it hands out none until then, as it has promised."""
     vote: Vote | None = None
     """What it has accepted as the next decision."""
 
@@ -60,8 +62,14 @@ class Ledger:
                     ledger = replace(ledger, admitted=True)
                 case OnRoster(peer):
                     roster.add(peer)
-                case Promised(ballot, closed, enrolled):
-                    ledger = replace(ledger, promised=ballot, closed=frozenset(closed), enrolled=enrolled)
+                case Promised(ballot, closed, enrolled, vacates):
+                    ledger = replace(
+                        ledger,
+                        promised=ballot,
+                        closed=frozenset(closed),
+                        enrolled=enrolled,
+                        vacates=vacates,
+                    )
                 case Voted(vote):
                     ledger = replace(ledger, vote=vote)
                 case _:
@@ -72,6 +80,11 @@ class Ledger:
     def accepted_number(self) -> int:
         """Of the last decision that is in force here; what later ones have said is not believed yet."""
         return self.charter.number + (self.vote is not None)
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """Those in force here."""
+        return (self.charter if self.vote is None else self.charter.after(self.vote.decree)).pools
 
     @property
     def electors(self) -> frozenset[Peer]:
@@ -104,7 +117,8 @@ class Ledger:
             )
         closed = self.closed.union(asked.fenced)
         enrolled = self.enrolled and asked.ballot == self.promised  # an answer may be late, and not count
-        return replace(self, promised=asked.ballot, closed=closed, enrolled=enrolled), None
+        after = replace(self, promised=asked.ballot, closed=closed, enrolled=enrolled, vacates=asked.vacates)
+        return after, None
 
     def accept(self, asked: Accept, rules: Rules = RULES) -> tuple[Ledger, Declined | None]:
         """Accept a decree, or say why not."""
@@ -135,6 +149,7 @@ class Ledger:
             promised=None,
             closed=self.closed.difference(decree.victims),
             enrolled=False,
+            vacates=(),
             vote=None,
         )
 
@@ -148,6 +163,7 @@ class Ledger:
             promised=None,
             closed=self.closed - removed,
             enrolled=False,
+            vacates=(),
             vote=None,
         )
 
@@ -180,7 +196,8 @@ class Ledger:
         if self.admitted and not before.admitted:
             put.append(Admitted(self.charter.number))
         promised, was = (
-            Promised(one.promised, tuple(sorted(one.closed)), one.enrolled) for one in (self, before)
+            Promised(one.promised, tuple(sorted(one.closed)), one.enrolled, one.vacates)
+            for one in (self, before)
         )
         if promised != was:
             put.append(promised)

@@ -6,7 +6,8 @@ Does not know what is free.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from ring.address import Family, Range, format_range
 from weaveipam.allocation.pools import Part, Pools
@@ -29,6 +30,10 @@ class Line:
     parts: tuple[Part, ...]
     within: tuple[Range, ...]
     size: int
+
+    def of(self, wanted: Callable[[Part], bool]) -> Line:
+        """The same, of those parts alone that are wanted."""
+        return replace(self, parts=tuple(part for part in self.parts if wanted(part)))
 
     @property
     def exact(self) -> bool:

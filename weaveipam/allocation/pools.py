@@ -100,6 +100,10 @@ class Pools:
         """The addresses that a ring must cover; sorted."""
         return tuple(entry.range for _, entry, _ in self._ranges.get(ring, []))
 
+    def whole(self, ring: RingId) -> tuple[Range, ...]:
+        """As `domain`, in as few ranges as can be."""
+        return self._whole.get(ring, ())
+
     def covers(self, ring: RingId, start: int, stop: int) -> bool:
         """Whether `[start, stop)` is wholly inside a ring's domain; asked of every run that a peer tells."""
         whole = self._whole.get(ring, ())
@@ -111,6 +115,10 @@ class Pools:
         ring = RingId(network, family)
         wanted = (Part(name, ring) for name in names or self.names(network))
         return tuple(part for part in wanted if part in self.stocks)
+
+    def enabled(self, part: Part) -> bool:
+        """Whether anything new is handed out of a part."""
+        return not self._pools[part.pool].disabled
 
     def part_at(self, ring: RingId, address: int) -> tuple[Part, PoolRange] | None:
         """Which pool an address belongs to, and which of its ranges; None for no pool's."""
@@ -156,7 +164,7 @@ class Pools:
         hints = [
             FreeHint(part.pool, part.ring.family, stock.space.free_count.bit_length())
             for part, stock in self.stocks.items()
-            if stock.space.free_count
+            if stock.space.free_count and self.enabled(part)
         ]
         left = HINTS_BYTES
         said: list[FreeHint] = []

@@ -11,12 +11,16 @@ from collections.abc import Collection
 from random import Random
 
 from ring.ring import Peer
-from weaveipam.allocation.campaign import Campaign, Wanted, answered
+from weaveipam.allocation.campaign import Campaign, Wanted
+from weaveipam.allocation.changes import CHANGES_MAX, Changes, in_use
 from weaveipam.allocation.donors import Neighbour, Neighbours
+from weaveipam.allocation.poolchange import wanted_for
 from weaveipam.allocation.seat import Seat
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.decisions import ELECTORS_MAX
+from weaveipam.protocol.effects import Reply
 from weaveipam.protocol.messages import Accepted, Decided, Declined, Header, Objection, Promise, Step, Tell
+from weaveipam.protocol.requests import ChangePool, Reason, Refusal
 
 REPEAT_DOUBLINGS_MAX = 3
 """Those who have not answered are asked again after `repeat_s`, doubled up to so many times."""
@@ -34,6 +38,8 @@ class Proposer:
         """What is to be decided; None: nothing."""
         self.campaign: Campaign | None = None
         """The ballot under way; None between two, too."""
+        self.changes = Changes()
+        """Of pools, that clients wait for."""
         self._more: frozenset[Peer] = frozenset()
         """Who is fenced besides, by those who objected."""
         self._round = 0
@@ -64,6 +70,47 @@ class Proposer:
         self.wanted = fresh
         return self._propose(now)
 
+    def change(self, request_id: int, change: ChangePool, now: float) -> list[Step]:
+        """Have a pool changed, after what is under way already; the reply comes when it is decided."""
+        ledger = self._seat.ledger
+        wanted = wanted_for(change, ledger.pools)
+        if isinstance(wanted, Refusal):
+            return [Reply(request_id, wanted)]
+        if len(self.changes) >= CHANGES_MAX:
+            detail = f"{CHANGES_MAX} changes of pools wait already; try again shortly"
+            return [Reply(request_id, Refusal(Reason.OVERLOADED, detail))]
+        self.changes.add(request_id, change, now)
+        if self.busy:
+            return self._answer_changes(now)
+        return [*self._answer_changes(now), *self._next(now)]
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is wanted that is not decided yet."""
+        return self.campaign is not None or self.wanted is not None or self._again_at < math.inf
+
+    def _answer_changes(self, now: float) -> list[Step]:
+        """Reply to those whose pool is as they wanted it, or cannot be any more, or who waited too long."""
+        return [*self.changes.answered(self._seat.ledger.pools, self._late, now)]
+
+    def _late(self) -> str | None:
+        """Why a change is not decided yet; None if it cannot be withdrawn any more."""
+        campaign = self.campaign
+        if campaign is None:
+            return self.obstacles or "others want something decided first"
+        if campaign.decree is not None:
+            return None
+        used = in_use(campaign.uses)
+        awaited = ", ".join(sorted(one.name for one in campaign.awaited))
+        return used or (f"waiting for {awaited}" if awaited else self.obstacles)
+
+    def _next(self, now: float) -> list[Step]:
+        """Begin with what is wanted first, if anything is."""
+        if self.wanted is None and not self.changes:
+            self._again_at = math.inf
+            return []
+        return self._propose(now)
+
     def _unaffirmed(self) -> str:
         campaign = self.campaign
         return campaign.unaffirmed() if campaign is not None and campaign.agreed() else ""
@@ -80,7 +127,7 @@ class Proposer:
         """Begin a ballot, above all that this member has heard of."""
         ledger = self._seat.ledger
         self._round = max(self._round, 0 if ledger.promised is None else ledger.promised.round) + 1
-        wanted = self.wanted or Wanted()
+        wanted = self.wanted or self.changes.wanted(ledger.pools)
         self.campaign = Campaign.begin(ledger, self._seat.known, wanted, self._round, self._more)
         return self._ask_all(now)
 
@@ -95,9 +142,8 @@ class Proposer:
             return self._later(now)
         self._objections.pop(self._seat.me, None)
         self._tries, self._again_at = 0, now + self._settings.repeat_s
-        steps = self._seat.keep(ledger)
-        own = answered(ledger, self._seat.known, asked, self._seat.weigh)
-        self.campaign = self.campaign.heard(self._seat.me, own)
+        steps = self._seat.keep(ledger, now)
+        self.campaign = self.campaign.heard(self._seat.me, self._seat.answer(asked))
         return [*steps, *self._ask(self.campaign.awaited), *self._go_on(now)]
 
     def _ask(self, members: Collection[Peer]) -> list[Tell]:
@@ -130,6 +176,8 @@ class Proposer:
         if wider is not None:
             self.campaign = wider
             return self._ask_all(now)
+        if campaign.uses:
+            return self._in_use(now)
         campaign = campaign.decided(self._seat.known)
         ledger, declined = self._seat.ledger.accept(campaign.accept(self._seat.me))
         if declined is not None:
@@ -138,6 +186,20 @@ class Proposer:
         self._tries, self._again_at = 0, now + self._settings.repeat_s
         steps = self._seat.install(ledger, now)
         return [*steps, *self._ask(self.campaign.awaited), *self._close(now)]
+
+    def _in_use(self, now: float) -> list[Step]:
+        """Addresses that are to be given up are in use: wait for their users, or give the change up."""
+        assert self.campaign is not None, "somebody told of uses"
+        if self.changes.drains:
+            self._again_at = now + self._settings.repeat_s * 2**REPEAT_DOUBLINGS_MAX
+            return []
+        refused = self.changes.refuse_first(Refusal(Reason.IN_USE, in_use(self.campaign.uses)))
+        return [*refused, *self._withdraw(now)]
+
+    def _withdraw(self, now: float) -> list[Step]:
+        """Call for something else, as who has promised to hand nothing out of some addresses keeps to it."""
+        self.wanted = self.wanted or Wanted()
+        return self._propose(now)
 
     def accepted(self, sender: Peer, told: Accepted, now: float) -> list[Step]:
         """A member has accepted."""
@@ -151,7 +213,7 @@ class Proposer:
         campaign = self.campaign
         if campaign is None or not campaign.complete():
             return []
-        steps = [*self._seat.complete(), *self.completed(now)]
+        steps = [*self._seat.complete(now), *self.completed(now)]
         decided = Decided(self._seat.ledger.charter.number)
         return [*steps, *(Tell(member.endpoint, decided) for member in self._reached(campaign.needed))]
 
@@ -176,7 +238,8 @@ class Proposer:
     def _later(self, now: float) -> list[Step]:
         """Begin another ballot after a while drawn at random, so that two proposers do not go on for ever."""
         self.campaign = None
-        self.wanted = self.wanted or Wanted()
+        if not self.changes:
+            self.wanted = self.wanted or Wanted()
         self._again_at = now + self._settings.repeat_s * self._rng.uniform(1, 8)
         return []
 
@@ -189,30 +252,44 @@ class Proposer:
         self._objections = {}
         if self.wanted is not None and self.wanted.victims <= removed and not ledger.closed:
             self.wanted = None
-        self._again_at = now + self._settings.repeat_s * self._rng.random() if self.wanted else math.inf
-        return []
+        steps = self._answer_changes(now)
+        more = self.wanted is not None or bool(self.changes)
+        self._again_at = now + self._settings.repeat_s * self._rng.random() if more else math.inf
+        return steps
 
     # Time
 
     @property
     def wake_at(self) -> float:
         """Seconds on the monotonic clock: when `wake` has something to do."""
-        return min(self._again_at, self._look_at)
+        return min(self._again_at, self._look_at, self.changes.wake_at)
 
     def wake(self, now: float) -> list[Step]:
         """Ask again those who have not answered; see whether something is to be decided."""
         steps: list[Step] = []
+        if self.changes.wake_at <= now:
+            steps += self._give_late_ones_up(now)
         if self._again_at <= now:
             self._again_at = math.inf
-            if self.campaign is not None:
+            if self.campaign is None:
+                steps += self._next(now)
+            elif self.campaign.uses and not self.campaign.awaited:
+                self.campaign = self.campaign.again()
+                steps += self._ask_all(now)
+            else:
                 self._tries = min(self._tries + 1, REPEAT_DOUBLINGS_MAX)
                 self._again_at = now + self._settings.repeat_s * 2**self._tries
                 steps += self._ask(self.campaign.awaited)
-            elif self.wanted is not None:
-                steps += self._propose(now)
         if self._look_at <= now:
             self._look_at = now + self._settings.rollcall_s * self._rng.uniform(1, 2)
             steps += self._look(now)
+        return steps
+
+    def _give_late_ones_up(self, now: float) -> list[Step]:
+        first, campaign = self.changes.first, self.campaign
+        steps = self._answer_changes(now)
+        if self.changes.first != first and campaign is not None and campaign.wanted.put_or_drop:
+            steps += self._withdraw(now)
         return steps
 
     def _look(self, now: float) -> list[Step]:
@@ -222,9 +299,9 @@ class Proposer:
         Only where everybody seems to be there: else it would wait, and hold up those who want to join.
         """
         ledger = self._seat.ledger
-        unfinished = bool(ledger.closed) or ledger.vote is not None
+        unfinished = bool(ledger.closed or ledger.vacates) or ledger.vote is not None
         waited, self._waited = self._waited, unfinished
-        if self.wanted is not None or self._seat.me not in ledger.electors:
+        if self.busy or self._seat.me not in ledger.electors:
             return []
         there = {self._seat.me, *(one.peer for one in self._neighbours.alive())}
         living = ledger.roster - ledger.closed

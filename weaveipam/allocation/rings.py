@@ -15,7 +15,7 @@ from ring.ring import EMPTY, TOTALS, Peer, Ring, Run, Weight
 from weaveipam.protocol.codec import run_digests
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Ownership, RingShare
-from weaveipam.protocol.records import Owned
+from weaveipam.protocol.records import Owned, RecordKey
 from weaveipam.protocol.values import RingId
 
 
@@ -142,6 +142,27 @@ class Rings:
             Durability.HOST if gained or lost else Durability.PROCESS,
         )
         return Change(ring, merged.won, gained, lost, merged.conflicts, persist)
+
+    def confine(self, ring: RingId, domain: Sequence[Range]) -> tuple[list[Owned], list[RecordKey]]:
+        """
+        Forget what is said of addresses that belong to no pool any more; what to put and what to delete.
+
+        Args:
+            ring: Which.
+            domain: Its addresses from now on; sorted, disjoint.
+        """
+        before = self[ring]
+        after = Ring.of(run for one in domain for run in before.within(one))
+        if after == before:
+            return [], []
+        gone = sorted(set(before).difference(after))
+        fresh = sorted(set(after).difference(before))
+        self._rings[ring] = after
+        self._count(ring, gone, fresh)
+        self.moves[ring] = self.moves.get(ring, 0) + 1
+        kept = {run.start for run in fresh}
+        delete = [Owned(ring, run).record_key for run in gone if run.start not in kept]
+        return [Owned(ring, run) for run in fresh], delete
 
     def tables(self) -> list[tuple[RingId, RingTable]]:
         """Every ring that anything is known of, as a table to compare; by ring id."""

@@ -15,7 +15,6 @@ from typing import TypeAlias
 
 from ring.ring import Peer
 from weaveipam.allocation.admission import Admission
-from weaveipam.allocation.campaign import answered
 from weaveipam.allocation.donors import Neighbours
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.proposer import Proposer
@@ -107,7 +106,7 @@ class RollCall:
         ledger = self.seat.ledger
         return RollCallView(
             number=ledger.charter.number,
-            busy=self.proposer.wanted is not None,
+            busy=self.proposer.busy,
             fenced=tuple(sorted(ledger.closed if campaign is None else campaign.fenced)),
             awaited=() if campaign is None else tuple(sorted(one.name for one in campaign.awaited)),
             agreed=campaign is not None and campaign.decree is not None,
@@ -141,7 +140,7 @@ class RollCall:
             case Enrol():
                 return self._enrol(header, told, now)
             case Enrolled():
-                return self._enrolled(header.sender, told)
+                return self._enrolled(header.sender, told, now)
             case _:
                 return self._catch_up(header, told, now)
 
@@ -171,8 +170,8 @@ class RollCall:
         if declined is not None:
             return [*steps, *self._decline(header, declined)]
         self._promised_at = now
-        steps += self.seat.keep(after)
-        return [*steps, Tell(header.endpoint, answered(after, self.seat.known, asked, self.seat.weigh))]
+        steps += self.seat.keep(after, now)
+        return [*steps, Tell(header.endpoint, self.seat.answer(asked))]
 
     def _accept(self, header: Header, asked: Accept, now: float) -> list[Step]:
         if RULES.stops(self._me, asked.decree.victims):
@@ -207,16 +206,16 @@ class RollCall:
         after, enrolled = ledger.enrol(header.sender)
         if not enrolled:
             return []
-        return [*self.seat.keep(after), Tell(header.endpoint, Enrolled(asked.number))]
+        return [*self.seat.keep(after, now), Tell(header.endpoint, Enrolled(asked.number))]
 
-    def _enrolled(self, elector: Peer, told: Enrolled) -> list[Step]:
+    def _enrolled(self, elector: Peer, told: Enrolled, now: float) -> list[Step]:
         ledger = self.seat.ledger
         if ledger.admitted:
             return []
         self.admission.enrolled(elector, told, ledger)
         if not RULES.admitted(ledger.electors, self.admission.enrolled_by):
             return []
-        return [*self.seat.keep(ledger.admit()), Report(Level.INFO, "admitted")]
+        return [*self.seat.keep(ledger.admit(), now), Report(Level.INFO, "admitted")]
 
     def _hear_number(self, header: Header, number: int, now: float) -> list[Step]:
         ledger = self.seat.ledger
@@ -237,7 +236,7 @@ class RollCall:
         if charter.number == ledger.accepted_number:
             return self._complete(now)
         if not ledger.admitted:
-            return [*self.seat.keep(ledger.adopt(charter))]
+            return [*self.seat.keep(ledger.adopt(charter), now)]
         # All but the fenced accept every decision: it was made without this life, as that was over.
         return self._stop(header.sender, (self._me,))
 
@@ -245,7 +244,7 @@ class RollCall:
         return Tell(header.endpoint, CharterShare(self.seat.ledger.charter))
 
     def _complete(self, now: float) -> list[Step]:
-        return [*self.seat.complete(), *self.proposer.completed(now)]
+        return [*self.seat.complete(now), *self.proposer.completed(now)]
 
     def _stop(self, sender: Peer, closed: Collection[Peer]) -> list[Step]:
         if self._me in closed:

@@ -10,14 +10,14 @@ import math
 from collections.abc import Collection, Sequence
 
 from ring.ring import Peer
-from weaveipam.allocation.campaign import Known
+from weaveipam.allocation.campaign import Known, answered
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.ledger import Ledger
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.codec import digest_key, run_digests
 from weaveipam.protocol.decisions import Statements
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
-from weaveipam.protocol.messages import Publish, Step
+from weaveipam.protocol.messages import Prepare, Promise, Publish, Step
 from weaveipam.protocol.records import Record, RecordKey
 from weaveipam.protocol.values import Birth
 
@@ -46,19 +46,15 @@ class Seat:
         """All rings."""
         return self._holdings.rings.all()
 
-    def keep(self, ledger: Ledger) -> list[Persist]:
+    def keep(self, ledger: Ledger, now: float) -> list[Persist]:
         """Go on with another ledger; to be on disk before anybody hears of it."""
-        put, delete = ledger.records_since(self.ledger)
-        self._follow(ledger)
+        put, delete = self._go_on_with(ledger, now)
         return [Persist(tuple(put), tuple(delete), Durability.HOST)] if put or delete else []
 
     def install(self, ledger: Ledger, now: float) -> list[Step]:
         """Go on with a ledger that has just accepted a decree: in force with what it does to rings."""
         assert ledger.vote is not None, "it has just been accepted"
-        records, forgotten = ledger.records_since(self.ledger)
-        put: list[Record] = [*records]
-        delete: list[RecordKey] = [*forgotten]
-        self._follow(ledger)
+        put, delete = self._go_on_with(ledger, now)
         after: list[Step] = []
         for said in ledger.vote.decree.statements:
             change, rests = self._holdings.install(said, now)
@@ -70,12 +66,12 @@ class Seat:
             after += [one for one in self._holdings.settle(change, now) if not isinstance(one, Publish)]
         return [Persist(tuple(put), tuple(delete), Durability.HOST), *after]
 
-    def complete(self) -> list[Step]:
+    def complete(self, now: float) -> list[Step]:
         """What was accepted here is decided."""
         vote = self.ledger.vote
         assert vote is not None, "nothing is complete that was not accepted"
         names = ",".join(one.name for one in vote.decree.victims)
-        steps = self.keep(self.ledger.complete())
+        steps = self.keep(self.ledger.complete(), now)
         fields = (("number", self.ledger.charter.number), ("removed", names))
         return [*steps, Report(Level.INFO, "decided", fields)]
 
@@ -93,6 +89,21 @@ class Seat:
         """Who of some has spoken to this member within `heard_s`, sorted."""
         since = now - self._settings.heard_s
         return sorted(one for one in fenced if self._heard.get(one, -math.inf) > since)
+
+    def answer(self, asked: Prepare) -> Promise:
+        """What this member says, which has promised."""
+        uses = self._holdings.uses(asked.vacates)
+        return answered(self.ledger, self.known, asked, self.weigh, uses)
+
+    def _go_on_with(self, ledger: Ledger, now: float) -> tuple[list[Record], list[RecordKey]]:
+        before = self.ledger
+        put, delete = ledger.records_since(before)
+        self._follow(ledger)
+        if (ledger.pools, ledger.vacates) != (before.pools, before.vacates):
+            more, gone = self._holdings.set_pools(ledger.pools, ledger.vacates, now)
+            put += more
+            delete += gone
+        return put, delete
 
     def _follow(self, ledger: Ledger) -> None:
         self.ledger = ledger

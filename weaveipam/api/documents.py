@@ -22,6 +22,7 @@ from weaveipam.protocol.requests import (
     Keyring,
     Members,
     MemberView,
+    PoolChanged,
     Pools,
     PoolUse,
     Reason,
@@ -31,7 +32,7 @@ from weaveipam.protocol.requests import (
     RollCallView,
     Status,
 )
-from weaveipam.protocol.values import Allocation, Assigned
+from weaveipam.protocol.values import Allocation, Assigned, Pool
 
 Document: TypeAlias = dict[str, Any] | list[Any]
 """What `json.dumps` takes."""
@@ -52,7 +53,7 @@ PROBLEMS: Final[Mapping[Reason, tuple[int, str]]] = MappingProxyType(
 """HTTP status and title of each reason; every reason is here."""
 
 
-def answer_document(answer: Answer) -> Document:  # noqa: C901 - a case for each answer
+def answer_document(answer: Answer) -> Document:  # noqa: C901, PLR0912 - a case for each answer
     """The document of any answer; a refusal's is its problem document."""
     match answer:
         case Refusal():
@@ -75,6 +76,8 @@ def answer_document(answer: Answer) -> Document:  # noqa: C901 - a case for each
             return [_allocation(one) for one in allocations]
         case Keyring(keys):
             return [{"id": one.id, "used": one.used, "members": list(one.members)} for one in keys]
+        case PoolChanged(pool):
+            return {"pool": None if pool is None else _pool_of(pool)}
         case RollCallView():
             return _roll_call(answer)
         case _:
@@ -189,15 +192,22 @@ def _run(answer: RingView, run: Run) -> dict[str, Any]:
     }
 
 
-def _pool(use: PoolUse) -> dict[str, Any]:
-    ranges = use.pool.ranges
+def _pool_of(pool: Pool) -> dict[str, Any]:
+    ranges = pool.ranges
     gateways = dict.fromkeys((one.family, one.gateway) for one in ranges if one.gateway is not None)
     return {
-        "name": use.pool.name,
-        "network": use.pool.network,
+        "name": pool.name,
+        "network": pool.network,
         "ranges": [format_range(one.family, one.range) for one in ranges],
         "excluded": [format_range(one.family, hole) for one in ranges for hole in one.excluded],
         "gateways": [format_address(family, gateway) for family, gateway in gateways],
+        "disabled": pool.disabled,
+    }
+
+
+def _pool(use: PoolUse) -> dict[str, Any]:
+    return {
+        **_pool_of(use.pool),
         "size": use.size,
         "owned": use.owned,
         "used": use.used,

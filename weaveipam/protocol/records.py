@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from ring.address import Range
 from ring.ring import Peer, Run
-from weaveipam.protocol.decisions import Ballot, Charter, Vote
+from weaveipam.protocol.decisions import Ballot, Charter, Span, Vote
 from weaveipam.protocol.values import Allocation, Birth, Endpoint, RingId
 
 
@@ -172,6 +172,8 @@ class Promised:
     """Sorted."""
     enrolled: bool
     """Whether it has enrolled somebody since."""
+    vacates: tuple[Span, ...] = ()
+    """Addresses of which it hands out none until that decision."""
 
     @property
     def record_key(self) -> RecordKey:

@@ -136,12 +136,31 @@ class GetRollCall:
     """Whose removal is asked about."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChangePool:
+    """
+    Create, change or delete a pool; answered by `PoolChanged`, once all members have agreed.
+
+    Asking for what is so already is no error.
+    """
+
+    name: str
+    base: Pool | None
+    """What the pool is, as far as the asker knows; None: there is none.  Another one is a conflict."""
+    wanted: Pool | None
+    """What it shall be; None: no pool."""
+    drain: bool = False
+    """Whether to wait for addresses that are in use, and are to belong to no pool; else that is refused."""
+    wait_s: float = 8.0
+    """How long all this may take; then it is withdrawn, if it can be."""
+
+
 Question: TypeAlias = (
     Lookup | GetStatus | GetMembers | GetRing | GetPools | GetAllocations | GetKeyring | GetRollCall
 )
 """What is only asked: nothing changes."""
 
-Request: TypeAlias = Allocate | Release | Collect | SetKeyring | RemovePeers | Question
+Request: TypeAlias = Allocate | Release | Collect | SetKeyring | RemovePeers | ChangePool | Question
 
 
 class Reason(StrEnum):
@@ -329,8 +348,17 @@ class RollCallView:
     """Of the names asked about, those lives that were removed; sorted."""
 
 
+@dataclass(frozen=True, slots=True)
+class PoolChanged:
+    """Answers `ChangePool`."""
+
+    pool: Pool | None
+    """What it is now; None: there is none of that name."""
+
+
 Answer: TypeAlias = (
     Refusal
+    | PoolChanged
     | RollCallView
     | Allocated
     | Released

@@ -65,6 +65,8 @@ class Pool:
     network: str
     ranges: tuple[PoolRange, ...]
     """At least one; sorted by family and start, disjoint."""
+    disabled: bool = False
+    """Whether nothing new is handed out of it; what it has handed out stays."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,189 @@
+"""Pools are created, changed and deleted while a cluster runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ring.address import Family
+from ring.invariants import violations
+from ring.ring import Ring
+from weaveipam.protocol.requests import (
+    Allocate,
+    ChangePool,
+    GetPools,
+    PoolChanged,
+    Pools,
+    Reason,
+    Refusal,
+    Release,
+    Want,
+)
+from weaveipam.protocol.values import Pool, RingId
+
+RING = RingId("default", Family.V4)
+
+
+@pytest.fixture
+def three(cluster: Callable[..., Any], make_pool: Callable[..., Any]) -> Any:
+    """Three seeds that share 256 addresses of pool p."""
+    it = cluster()
+    pools = (make_pool("p", "10.0.0.0/24"),)
+    for name in "abc":
+        it.add(name, seeds="a,b,c", join="a,b,c", pools=pools)
+    it.run(5)
+    return it
+
+
+def pools_at(it: Any, name: str) -> tuple[Pool, ...]:
+    """The pools that a daemon knows."""
+    answer = it.answer(name, GetPools())
+    assert isinstance(answer, Pools)
+    return tuple(use.pool for use in answer.pools)
+
+
+def whole(it: Any, name: str) -> list[str]:
+    """What is wrong with a daemon's ring."""
+    domain = [one.range for pool in pools_at(it, name) for one in pool.ranges]
+    return violations(Ring.of(it.ring(name, RING).runs), sorted(domain))
+
+
+def test_a_new_pool_is_everybodys(three: Any, make_pool: Callable[..., Any]) -> None:
+    """A pool made at one member is known at all, and all of them get addresses of it."""
+    it = three
+    fresh = make_pool("q", "10.9.0.0/26")
+    assert PoolChanged(fresh) == it.answer("a", ChangePool("q", None, fresh))
+    it.run(3)
+    for name in "abc":
+        assert fresh in pools_at(it, name)
+        held = it.allocate(name, f"k{name}", Allocate(f"k{name}", wants=(Want(pools=("q",)),)))
+        assert "q" == held.addresses[0].pool
+        assert [] == whole(it, name)
+    assert PoolChanged(fresh) == it.answer("b", ChangePool("q", None, fresh)), "asked again it is done"
+
+
+def test_a_pool_grows_and_shrinks(three: Any, make_pool: Callable[..., Any]) -> None:
+    """What is added can be handed out, and what is taken away belongs to nobody."""
+    it = three
+    before, more, less = (make_pool("p", f"10.0.0.0/{length}") for length in (24, 23, 25))
+    assert PoolChanged(more) == it.answer("b", ChangePool("p", before, more))
+    it.run(3)
+    assert all([] == whole(it, name) for name in "abc")
+    assert PoolChanged(less) == it.answer("c", ChangePool("p", more, less))
+    it.run(3)
+    assert all([] == whole(it, name) for name in "abc")
+    keys = [it.allocate("a", f"k{index}") for index in range(128)]
+    assert 128 == len({one.addresses[0].range for one in keys})
+
+
+def test_addresses_in_use_are_not_taken_away(three: Any, make_pool: Callable[..., Any]) -> None:
+    """A pool with addresses in use is not deleted, the users are named, and it goes on handing out."""
+    it = three
+    held = make_pool("p", "10.0.0.0/24")
+    it.allocate("b", "web")
+    refusal = it.answer("a", ChangePool("p", held, None))
+    assert isinstance(refusal, Refusal)
+    assert Reason.IN_USE is refusal.reason
+    assert "at b by web" in refusal.detail
+    it.run(5)
+    it.allocate("c", "more")
+
+
+def test_a_drained_pool_goes_once_it_is_empty(three: Any, make_pool: Callable[..., Any]) -> None:
+    """Who drains a pool waits for its users, and nothing more is handed out meanwhile."""
+    it = three
+    held = make_pool("p", "10.0.0.0/24")
+    it.allocate("b", "web")
+    number = it.ask("a", ChangePool("p", held, None, drain=True, wait_s=60), wait_s=3)
+    refused = it.answer("c", Allocate("late", wait_s=1))
+    assert isinstance(refused, Refusal)
+    assert number not in it.answers
+    it.answer("b", Release("web"))
+    it.run(5)
+    assert PoolChanged(None) == it.answers[number]
+    assert () == pools_at(it, "a") == pools_at(it, "c")
+
+
+def test_of_two_contradictory_changes_one_is_made(three: Any, make_pool: Callable[..., Any]) -> None:
+    """Two members that make different pools of one name end with the same one, and the loser is told."""
+    it = three
+    one, other = make_pool("q", "10.8.0.0/24"), make_pool("q", "10.9.0.0/24")
+    numbers = [it.ask("a", ChangePool("q", None, one)), it.ask("b", ChangePool("q", None, other))]
+    it.run(12)
+    answers = [it.answers[number] for number in numbers]
+    (won,) = [answer for answer in answers if isinstance(answer, PoolChanged)]
+    (lost,) = [answer for answer in answers if isinstance(answer, Refusal)]
+    assert Reason.CONFLICT is lost.reason
+    for name in "abc":
+        assert won.pool in pools_at(it, name)
+        assert 2 == len(pools_at(it, name))
+
+
+def test_a_change_needs_everybody(three: Any, make_pool: Callable[..., Any]) -> None:
+    """While a member is away a change waits for it, and is then withdrawn with its name."""
+    it = three
+    it.cut = {"c"}
+    fresh = make_pool("q", "10.9.0.0/26")
+    refusal = it.answer("a", ChangePool("q", None, fresh, wait_s=3))
+    assert isinstance(refusal, Refusal)
+    assert Reason.NOT_READY is refusal.reason
+    assert "waiting for c" in refusal.detail
+    it.cut = set()
+    it.run(20)
+    assert all(fresh not in pools_at(it, name) for name in "abc")
+    assert PoolChanged(fresh) == it.answer("a", ChangePool("q", None, fresh))
+
+
+def test_a_disabled_pool_hands_nothing_out(three: Any, make_pool: Callable[..., Any]) -> None:
+    """Who has an address keeps it, nobody gets one, until the pool is enabled again."""
+    it = three
+    held = make_pool("p", "10.0.0.0/24")
+    before = it.allocate("a", "web")
+    off = replace(held, disabled=True)
+    it.answer("b", ChangePool("p", held, off))
+    it.run(2)
+    assert before == it.allocate("a", "web")
+    refusal = it.answer("c", Allocate("k"))
+    assert isinstance(refusal, Refusal)
+    assert "pool p is disabled" in refusal.detail
+    it.answer("b", ChangePool("p", off, held))
+    it.run(2)
+    it.allocate("c", "k")
+
+
+def test_pools_survive_restarts(three: Any, make_pool: Callable[..., Any]) -> None:
+    """All daemons that restart at once have the pools that they had, and what was allocated of them."""
+    it = three
+    fresh = make_pool("q", "10.9.0.0/26")
+    it.answer("a", ChangePool("q", None, fresh))
+    held = it.allocate("c", "k", Allocate("k", wants=(Want(pools=("q",)),)))
+    for name in "abc":
+        it.crash(name)
+    for name in "abc":
+        it.start(name)
+    it.run(10)
+    assert all(fresh in pools_at(it, name) and [] == whole(it, name) for name in "abc")
+    assert held == it.allocate("c", "k", Allocate("k", wants=(Want(pools=("q",)),)))
+
+
+def test_newcomers_know_the_pools_there_are(three: Any, make_pool: Callable[..., Any]) -> None:
+    """Who joins later has the pools of today, not those of the birth."""
+    it = three
+    fresh = make_pool("q", "10.9.0.0/26")
+    it.answer("a", ChangePool("q", None, fresh))
+    it.answer("a", ChangePool("p", make_pool("p", "10.0.0.0/24"), None))
+    it.add("d", join="a")
+    it.run(8)
+    assert (fresh,) == pools_at(it, "d")
+    it.allocate("d", "k")
+    assert [] == whole(it, "d")
+
+
+def test_pools_that_overlap_are_refused(three: Any, make_pool: Callable[..., Any]) -> None:
+    """Two pools never share an address, and the refusal names what they would share."""
+    refusal = three.answer("a", ChangePool("q", None, make_pool("q", "10.0.0.128/25")))
+    assert isinstance(refusal, Refusal)
+    assert "10.0.0.128/25" in refusal.detail

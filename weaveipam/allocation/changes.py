@@ -1,0 +1,113 @@
+"""
+Clients that wait for changes of pools: first come, first decided.
+
+Does not know how anything is decided.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ring.address import format_range
+from ring.ring import Peer
+from weaveipam.allocation.campaign import Wanted
+from weaveipam.allocation.poolchange import wanted_for
+from weaveipam.protocol.effects import Reply
+from weaveipam.protocol.messages import Use
+from weaveipam.protocol.requests import ChangePool, PoolChanged, Reason, Refusal
+from weaveipam.protocol.values import Pool
+
+CHANGES_MAX = 64
+"""Changes that may wait; the next is refused."""
+USES_SHOWN = 5
+"""Of addresses in use that a refusal names."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    request_id: int
+    change: ChangePool
+    deadline: float
+
+
+class Changes:
+    """The changes that are wanted, in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self._asked: list[_Asked] = []
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    @property
+    def first(self) -> int | None:
+        """The number of the request that comes first."""
+        return self._asked[0].request_id if self._asked else None
+
+    @property
+    def drains(self) -> bool:
+        """Whether the first one waits for addresses that are in use."""
+        return bool(self._asked) and self._asked[0].change.drain
+
+    @property
+    def wake_at(self) -> float:
+        """The earliest deadline, in seconds on the monotonic clock."""
+        return min((one.deadline for one in self._asked), default=math.inf)
+
+    def add(self, request_id: int, change: ChangePool, now: float) -> None:
+        """Let a client wait."""
+        self._asked.append(_Asked(request_id, change, now + max(0.0, change.wait_s)))
+
+    def cancel(self, request_id: int) -> None:
+        """The client has gone; what is wanted nobody waits for is not wanted."""
+        self._asked = [one for one in self._asked if one.request_id != request_id]
+
+    def wanted(self, pools: Sequence[Pool]) -> Wanted:
+        """What to decide for the first one; nothing in particular if there is none."""
+        wanted = wanted_for(self._asked[0].change, pools) if self._asked else None
+        return wanted if isinstance(wanted, Wanted) else Wanted()
+
+    def answered(self, pools: Sequence[Pool], late: Callable[[], str | None], now: float) -> list[Reply]:
+        """
+        Reply to all whose change is made, or cannot be, or was waited for long enough.
+
+        Args:
+            pools: Those in force.
+            late: Why a change is not made yet; None if it is too late to withdraw it.
+            now: Seconds on the monotonic clock.
+        """
+        replies, kept = [], []
+        for one in self._asked:
+            wanted = wanted_for(one.change, pools)
+            if wanted is None:
+                held = next((pool for pool in pools if pool.name == one.change.name), None)
+                replies.append(Reply(one.request_id, PoolChanged(held)))
+            elif isinstance(wanted, Refusal):
+                replies.append(Reply(one.request_id, wanted))
+            elif one.deadline <= now and (why := late()) is not None:
+                detail = f"not done: {why}; all members must agree, so bring them back or remove them"
+                replies.append(Reply(one.request_id, Refusal(Reason.NOT_READY, detail)))
+            else:
+                kept.append(one)
+        self._asked = kept
+        return replies
+
+    def refuse_first(self, why: Refusal) -> list[Reply]:
+        """The first one cannot be."""
+        asked = self._asked.pop(0) if self._asked else None
+        return [] if asked is None else [Reply(asked.request_id, why)]
+
+
+def in_use(uses: Mapping[Peer, Iterable[Use]]) -> str:
+    """Which addresses are in use where, in a sentence; empty if none is."""
+    said = [
+        f"{format_range(use.ring.family, use.range)} at {member.name} by {use.key}"
+        for member in sorted(uses)
+        for use in uses[member]
+    ]
+    if not said:
+        return ""
+    more = f" and {len(said) - USES_SHOWN} more" if len(said) > USES_SHOWN else ""
+    return f"still in use: {', '.join(said[:USES_SHOWN])}{more}; release them, or wait with --drain"

@@ -78,6 +78,7 @@ POOL_DOCUMENT = {
     "ranges": ["10.0.0.0/24", "100::-100::2"],
     "excluded": ["10.0.0.0/31"],
     "gateways": ["10.0.0.1"],
+    "disabled": False,
     "size": 257,
     "owned": 100,
     "used": 7,

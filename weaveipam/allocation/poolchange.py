@@ -24,13 +24,16 @@ def clashes(pools: Collection[Pool]) -> list[str]:
     held = sorted(
         (RingId(pool.network, one.family), one.range, pool.name) for pool in pools for one in pool.ranges
     )
-    for before, after in pairwise(held):
-        if before[0] == after[0] and before[1].stop > after[1].start:
-            both = before[1].meet(after[1])
-            assert both is not None, "they overlap"
-            text = format_range(before[0].family, both)
-            found.append(f"pool {after[2]} overlaps pool {before[2]}: both have {text}")
-    return found
+    both: dict[tuple[str, str], str] = {}
+    for index, (ring, one, name) in enumerate(held):
+        for other_ring, other, other_name in held[index + 1 :]:
+            if other_ring != ring or other.start >= one.stop:
+                break
+            texts = [format_range(ring.family, each) for each in (one, other)]
+            both[name, other_name] = (
+                f"pools {name} ({texts[0]}) and {other_name} ({texts[1]}) overlap in network {ring.network}"
+            )
+    return [*found, *both.values()]
 
 
 def wanted_for(change: ChangePool, pools: Sequence[Pool]) -> Wanted | Refusal | None:

@@ -319,7 +319,7 @@ def _sentence(member: Peer, told: Declined) -> str:
     named = ", ".join(one.name for one in told.closed)
     match told.why:
         case Objection.HEARD:
-            return f"{member.name} has heard from {named} just now; if it is gone for good use --force"
+            return f"{member.name} has heard from {named} just now, and is asked again until it has not"
         case Objection.CLOSED:
             return f"{member.name} knows that {named} is to be removed too"
         case Objection.BALLOT:

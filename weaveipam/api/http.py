@@ -8,9 +8,7 @@ Does not know who answers, nor which sockets it is served on.
 from __future__ import annotations
 
 import asyncio
-import functools
 import hmac
-import json
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterable
@@ -22,6 +20,8 @@ from aiohttp.http_exceptions import BadHttpMessage
 from ring.address import Family
 from weaveipam.api import schema
 from weaveipam.api.documents import answer_document, problem
+from weaveipam.api.pools import routes as pool_routes
+from weaveipam.api.replies import as_json, parameters, problem_reply, reply
 from weaveipam.api.schema import InvalidError
 from weaveipam.daemon.keyring import Keeper
 from weaveipam.daemon.metrics import CONTENT_TYPE
@@ -52,12 +52,8 @@ BODY_BYTES_MAX = 1 << 20
 """Of a request; the largest allocation with all its labels takes a tenth of it."""
 SHUTDOWN_S = 2.0
 """Seconds that requests under way get when the daemon stops."""
-RETRY_AFTER_S = 1
-"""Told to clients with a 503: forming, syncing and overload pass in about that time."""
 
 _PUBLIC = ("/healthz", "/readyz", "/metrics")
-_PROBLEM_JSON = "application/problem+json"
-_json = functools.partial(web.json_response, dumps=functools.partial(json.dumps, sort_keys=True))
 
 
 def application(
@@ -101,6 +97,7 @@ def application(
             web.get("/metrics", door.metrics),
         ]
     )
+    api.add_routes(pool_routes(ask))
     if keeper is not None:
         keys = _Keys(keeper)
         api.add_routes(
@@ -156,25 +153,25 @@ class _Door:
         self._metrics = metrics
 
     async def status(self, request: web.Request) -> web.Response:
-        _parameters(request)
-        return _reply(await self._ask(GetStatus()))
+        parameters(request)
+        return reply(await self._ask(GetStatus()))
 
     async def members(self, request: web.Request) -> web.Response:
-        _parameters(request)
-        return _reply(await self._ask(GetMembers()))
+        parameters(request)
+        return reply(await self._ask(GetMembers()))
 
     async def pools(self, request: web.Request) -> web.Response:
-        _parameters(request)
-        return _reply(await self._ask(GetPools()))
+        parameters(request)
+        return reply(await self._ask(GetPools()))
 
     async def ring(self, request: web.Request) -> web.Response:
         """The runs of every ring that network and family leave over."""
-        asked = _parameters(request, "network", "family")
+        asked = parameters(request, "network", "family")
         family = schema.family_of(asked.get("family"))
         network = None if "network" not in asked else schema.network_name(asked["network"])
         pools = await self._ask(GetPools())
         if not isinstance(pools, Pools):
-            return _reply(pools)
+            return reply(pools)
         rings = {
             RingId(use.pool.network, each.family)
             for use in pools.pools
@@ -188,56 +185,54 @@ class _Door:
         for ring in sorted(rings):
             answer = await self._ask(GetRing(ring))
             if isinstance(answer, Refusal):
-                return _reply(answer)
+                return reply(answer)
             runs += answer_document(answer)
-        return _json(runs)
+        return as_json(runs)
 
     async def allocations(self, request: web.Request) -> web.Response:
-        pool = schema.pool_name(_parameters(request, "pool").get("pool"))
-        return _reply(await self._ask(GetAllocations(pool)))
+        pool = schema.pool_name(parameters(request, "pool").get("pool"))
+        return reply(await self._ask(GetAllocations(pool)))
 
     async def allocate(self, request: web.Request) -> web.Response:
-        _parameters(request)
+        parameters(request)
         wanted = schema.allocate_request(schema.parse_json(await request.read()))
-        return _reply(await self._ask(wanted))
+        return reply(await self._ask(wanted))
 
     async def release(self, request: web.Request) -> web.Response:
-        asked = _parameters(request, "address", "network")
+        asked = parameters(request, "address", "network")
         key = request.match_info.get("key")
-        return _reply(
-            await self._ask(schema.release_request(key, asked.get("address"), asked.get("network")))
-        )
+        return reply(await self._ask(schema.release_request(key, asked.get("address"), asked.get("network"))))
 
     async def lookup(self, request: web.Request) -> web.Response:
-        network = _parameters(request, "network").get("network")
-        return _reply(await self._ask(schema.lookup_request(request.match_info["subject"], network)))
+        network = parameters(request, "network").get("network")
+        return reply(await self._ask(schema.lookup_request(request.match_info["subject"], network)))
 
     async def keyring(self, request: web.Request) -> web.Response:
-        _parameters(request)
-        return _reply(await self._ask(GetKeyring()))
+        parameters(request)
+        return reply(await self._ask(GetKeyring()))
 
     async def decisions(self, request: web.Request) -> web.Response:
-        _parameters(request)
-        return _reply(await self._ask(GetRollCall()))
+        parameters(request)
+        return reply(await self._ask(GetRollCall()))
 
     async def remove_peer(self, request: web.Request) -> web.Response:
         """Begin a removal, or show how far it has got."""
-        _parameters(request)
+        parameters(request)
         body = await request.read()
         document = schema.parse_json(body) if body else {}
-        return _reply(await self._ask(schema.remove_request(request.match_info["name"], document)))
+        return reply(await self._ask(schema.remove_request(request.match_info["name"], document)))
 
     async def healthz(self, _request: web.Request) -> web.Response:
         """Alive is who answers, ready or not."""
         await self._ask(GetStatus())
-        return _json({"status": "ok"})
+        return as_json({"status": "ok"})
 
     async def readyz(self, _request: web.Request) -> web.Response:
         status = await self._ask(GetStatus())
         assert isinstance(status, Status), "this question is never refused"
         if status.ready:
-            return _json({"ready": True, "state": status.state})
-        return _reply(Refusal(Reason.NOT_READY, f"{status.state}: {status.why_not_ready}"))
+            return as_json({"ready": True, "state": status.state})
+        return reply(Refusal(Reason.NOT_READY, f"{status.state}: {status.why_not_ready}"))
 
     async def metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=await self._metrics(), headers={"Content-Type": CONTENT_TYPE})
@@ -250,49 +245,20 @@ class _Keys:
         self._keeper = keeper
 
     async def add(self, request: web.Request) -> web.Response:
-        _parameters(request)
-        return _reply(await self._keeper.add(schema.key_line(schema.parse_json(await request.read()))))
+        parameters(request)
+        return reply(await self._keeper.add(schema.key_line(schema.parse_json(await request.read()))))
 
     async def use(self, request: web.Request) -> web.Response:
-        _parameters(request)
-        return _reply(await self._keeper.use(schema.key_id(schema.parse_json(await request.read()))))
+        parameters(request)
+        return reply(await self._keeper.use(schema.key_id(schema.parse_json(await request.read()))))
 
     async def remove(self, request: web.Request) -> web.Response:
-        _parameters(request)
-        return _reply(await self._keeper.remove(request.match_info["id"]))
+        parameters(request)
+        return reply(await self._keeper.remove(request.match_info["id"]))
 
     async def reload(self, request: web.Request) -> web.Response:
-        _parameters(request)
-        return _reply(await self._keeper.reload())
-
-
-def _reply(answer: Answer) -> web.Response:
-    document = answer_document(answer)
-    if isinstance(answer, Refusal):
-        assert isinstance(document, dict)
-        return _problem(document)
-    return _json(document)
-
-
-def _problem(document: dict[str, object], headers: dict[str, str] | None = None) -> web.Response:
-    status = document["status"]
-    assert isinstance(status, int)
-    if status == web.HTTPServiceUnavailable.status_code:
-        headers = {"Retry-After": str(RETRY_AFTER_S)}
-    return _json(document, status=status, headers=headers, content_type=_PROBLEM_JSON)
-
-
-def _parameters(request: web.Request, *known: str) -> dict[str, str]:
-    """The parameters in the URL; each is one of those known, and is given once."""
-    asked: dict[str, str] = {}
-    for name, value in request.query.items():
-        if name not in known:
-            there_are = f"there are {', '.join(known)}" if known else "there is none here"
-            raise InvalidError(f"{name}: unknown parameter; {there_are}")
-        if name in asked:
-            raise InvalidError(f"{name}: given twice")
-        asked[name] = value
-    return asked
+        parameters(request)
+        return reply(await self._keeper.reload())
 
 
 @web.middleware
@@ -303,16 +269,16 @@ async def _problems(
     try:
         return await handler(request)
     except InvalidError as error:
-        return _problem(problem(Refusal(Reason.INVALID, str(error))))
+        return problem_reply(problem(Refusal(Reason.INVALID, str(error))))
     except web.RequestPayloadError as error:
-        return _problem(problem(Refusal(Reason.INVALID, f"the body cannot be read: {error}")))
+        return problem_reply(problem(Refusal(Reason.INVALID, f"the body cannot be read: {error}")))
     except web.HTTPException as error:
-        return _problem(_of_http(request, error), _allowed(error))
+        return problem_reply(_of_http(request, error), _allowed(error))
     except Exception as error:  # noqa: BLE001 - ours, whatever it is: the log gets it, the client a sentence
         context = {"message": f"{request.method} {request.path} failed", "exception": error}
         asyncio.get_running_loop().call_exception_handler(context)
         detail = "the daemon failed to answer; its log says why"
-        return _problem({"type": "internal", "title": "Internal error", "status": 500, "detail": detail})
+        return problem_reply({"type": "internal", "title": "Internal error", "status": 500, "detail": detail})
 
 
 def _of_http(request: web.Request, error: web.HTTPException) -> dict[str, object]:
@@ -342,6 +308,6 @@ def _authorization(token: str | None, public: bool) -> Callable[..., Awaitable[w
             return await handler(request)
         detail = "this address needs the header Authorization: Bearer TOKEN; the unix socket needs none"
         document = {"type": "unauthorized", "title": "Unauthorized", "status": 401, "detail": detail}
-        return _problem(document, {"WWW-Authenticate": "Bearer"})
+        return problem_reply(document, {"WWW-Authenticate": "Bearer"})
 
     return check

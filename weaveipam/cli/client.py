@@ -39,7 +39,7 @@ class Client:
         """The client for the socket that was said, else that of the environment, else the default one."""
         return cls(said or environ.get("WEAVEIPAM_SOCKET") or DEFAULT_SOCKET)
 
-    def ask(self, method: str, target: str, body: object = None) -> Any:
+    def ask(self, method: str, target: str, body: object = None, waits_s: float = 0.0) -> Any:
         """
         The answer, JSON decoded.
 
@@ -47,12 +47,13 @@ class Client:
             method: Of HTTP.
             target: Path and query, quoted.
             body: Sent as JSON; None: none is sent.
+            waits_s: How long the daemon may wait by itself, besides `TIMEOUT_S`.
 
         Raises:
             RefusedError: the daemon said no.
             UnreachableError: there is no daemon, or none that speaks sense.
         """
-        connection = _UnixConnection(self._path)
+        connection = _UnixConnection(self._path, TIMEOUT_S + waits_s)
         try:
             payload = None if body is None else json.dumps(body).encode()
             headers = {} if body is None else {"Content-Type": "application/json"}
@@ -88,11 +89,11 @@ def path_of(*parts: str) -> str:
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_S)
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(TIMEOUT_S)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(os.fsencode(self._path))

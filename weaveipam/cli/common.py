@@ -100,9 +100,9 @@ def output_format() -> str:
     return _said(_FORMAT) or FORMATS[0]
 
 
-def ask(method: str, target: str, body: object = None) -> Any:
+def ask(method: str, target: str, body: object = None, waits_s: float = 0.0) -> Any:
     """
-    The daemon's answer, JSON decoded.
+    The daemon's answer, JSON decoded; `waits_s`: how long it was asked to wait before it answers.
 
     Raises:
         Failure: it refused, or could not be reached.
@@ -111,7 +111,7 @@ def ask(method: str, target: str, body: object = None) -> Any:
     from weaveipam.cli.client import Client, RefusedError, UnreachableError  # noqa: PLC0415 - see above
 
     try:
-        return Client.of(said_socket(), os.environ).ask(method, target, body)
+        return Client.of(said_socket(), os.environ).ask(method, target, body, waits_s)
     except RefusedError as error:
         raise Failure(str(error)) from None
     except UnreachableError as error:

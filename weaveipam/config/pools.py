@@ -22,6 +22,7 @@ from ring.address import (
     subtract,
     union,
 )
+from weaveipam.allocation.poolchange import clashes
 from weaveipam.config.options import check_keys
 from weaveipam.protocol.values import DEFAULT_NETWORK, Pool, PoolRange
 
@@ -56,7 +57,7 @@ def parse_pools(where: str, tables: Sequence[Mapping[str, Any]], problems: list[
         if pool.name in pools:
             problems.append(f"{place}: there are two pools of that name")
         pools[pool.name] = pool
-    problems += [f"{where}: {sentence}" for sentence in _overlaps(pools.values())]
+    problems += [f"{where}: {sentence}" for sentence in clashes(tuple(pools.values()))]
     return tuple(pools[name] for name in sorted(pools))
 
 
@@ -190,23 +191,6 @@ def _without(
 def _excluding(one: PoolRange, holes: Iterable[Range], gateway: int | None) -> PoolRange:
     clipped = (both for hole in holes if (both := one.range.meet(hole)))
     return PoolRange(one.family, one.range, one.prefix_length, gateway, union((*one.excluded, *clipped)))
-
-
-def _overlaps(pools: Iterable[Pool]) -> list[str]:
-    """One sentence for each two pools of one network that share addresses."""
-    ranges = [(pool.network, one.family, one.range, pool.name) for pool in pools for one in pool.ranges]
-    ranges.sort()
-    sentences = {}
-    for index, (network, family, one, name) in enumerate(ranges):
-        for other_network, other_family, other, other_name in ranges[index + 1 :]:
-            if (other_network, other_family) != (network, family) or other.start >= one.stop:
-                break
-            if other_name != name:
-                sentences[name, other_name] = (
-                    f"pools {name} ({format_range(family, one)}) and {other_name} "
-                    f"({format_range(family, other)}) overlap in network {network}"
-                )
-    return list(sentences.values())
 
 
 def _text(one: PoolRange) -> str:

@@ -1,0 +1,119 @@
+"""
+The HTTP door to changes of pools.
+
+Does not know how the members of a cluster agree on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from weaveipam.api import schema
+from weaveipam.api.replies import parameters, reply
+from weaveipam.api.schema import InvalidError
+from weaveipam.config.pools import parse_pool
+from weaveipam.protocol.requests import Answer, ChangePool, GetPools, Pools, Reason, Refusal, Request
+from weaveipam.protocol.values import Pool
+
+WAIT_S = 8.0
+"""How long a change waits for all members if the request does not say."""
+WAIT_S_MAX = 86_400.0
+
+
+def routes(ask: Callable[[Request], Awaitable[Answer]]) -> list[web.RouteDef]:
+    """The paths below `/v1/pools` that change something."""
+    door = _Door(ask)
+    return [
+        web.post("/v1/pools", door.create),
+        web.put("/v1/pools/{name}", door.change),
+        web.delete("/v1/pools/{name}", door.delete),
+        web.post("/v1/pools/{name}/disable", door.disable),
+        web.post("/v1/pools/{name}/enable", door.enable),
+    ]
+
+
+class _Door:
+    def __init__(self, ask: Callable[[Request], Awaitable[Answer]]) -> None:
+        self._ask = ask
+
+    async def create(self, request: web.Request) -> web.Response:
+        """A new pool; the same again is no error."""
+        wait_s, _ = _waiting(request)
+        pool = _pool(schema.parse_json(await request.read()))
+        return reply(await self._ask(ChangePool(pool.name, None, pool, wait_s=wait_s)))
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Other ranges, gateways and exclusions for a pool that there is."""
+        wait_s, drain = _waiting(request)
+        name = request.match_info["name"]
+        document = schema.parse_json(await request.read())
+        if not isinstance(document, dict):
+            raise InvalidError("the body: expected an object")
+        held = await self._held(name)
+        if held is None:
+            return _unknown(name)
+        wanted = _pool({"network": held.network, **document, "name": name})
+        return await self._changed(held, replace(wanted, disabled=held.disabled), wait_s, drain=drain)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """No such pool any more; if there is none that is no error."""
+        wait_s, drain = _waiting(request)
+        name = request.match_info["name"]
+        held = await self._held(name)
+        return reply(await self._ask(ChangePool(name, held, None, drain, wait_s)))
+
+    async def disable(self, request: web.Request) -> web.Response:
+        """Nothing more is handed out of it."""
+        return await self._switch(request, disabled=True)
+
+    async def enable(self, request: web.Request) -> web.Response:
+        """Addresses are handed out of it again."""
+        return await self._switch(request, disabled=False)
+
+    async def _switch(self, request: web.Request, *, disabled: bool) -> web.Response:
+        wait_s, _ = _waiting(request)
+        name = request.match_info["name"]
+        held = await self._held(name)
+        if held is None:
+            return _unknown(name)
+        return await self._changed(held, replace(held, disabled=disabled), wait_s)
+
+    async def _changed(self, held: Pool, wanted: Pool, wait_s: float, *, drain: bool = False) -> web.Response:
+        return reply(await self._ask(ChangePool(held.name, held, wanted, drain, wait_s)))
+
+    async def _held(self, name: str) -> Pool | None:
+        answer = await self._ask(GetPools())
+        assert isinstance(answer, Pools), "this question is never refused"
+        return next((use.pool for use in answer.pools if use.pool.name == name), None)
+
+
+def _pool(document: Any) -> Pool:
+    if not isinstance(document, dict):
+        raise InvalidError("the body: expected an object")
+    try:
+        return parse_pool({name: value for name, value in document.items() if value is not None})
+    except ValueError as error:
+        raise InvalidError("; ".join(str(error).splitlines())) from None
+
+
+def _unknown(name: str) -> web.Response:
+    return reply(Refusal(Reason.NO_SUCH_POOL, f"there is no pool {name}"))
+
+
+def _waiting(request: web.Request) -> tuple[float, bool]:
+    """How long to wait, and whether for addresses in use as well."""
+    asked = parameters(request, "wait", "drain")
+    drain = asked.get("drain", "false")
+    if drain not in {"true", "false"}:
+        raise InvalidError("drain: expected true or false")
+    try:
+        wait_s = float(asked.get("wait", WAIT_S))
+    except ValueError:
+        raise InvalidError("wait: expected a number of seconds") from None
+    if not 0 <= wait_s <= WAIT_S_MAX:
+        raise InvalidError(f"wait: expected 0 to {WAIT_S_MAX:g} seconds")
+    return wait_s, drain == "true"

@@ -106,6 +106,11 @@ class Disk:
             self.counters["torn"] += 1
         return Opened(records, "", torn)
 
+    def read(self) -> tuple[Record, ...]:
+        """All records, for the process that has the store open."""
+        assert self._open, "a process reads what it has open"
+        return self._read()
+
     def begin(self, persists: Sequence[Persist]) -> float:
         """
         Begin to make all of it true in one commit, in order, as durable as the strongest asks for.

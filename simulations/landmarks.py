@@ -26,6 +26,7 @@ LANDMARKS: Mapping[str, str] = {
     "restart-with-grant": "a daemon started with a grant that nobody had acknowledged",
     "restart-with-resting": "a daemon started with addresses that rest",
     "second-life": "a daemon lost its disk and came back as another life",
+    "next-life": "a daemon found that it must not go on as who it was, and became another life",
     "storage-error": "a disk refused, and the daemon ended",
     "torn": "part of a commit was found at the end of a log, and discarded",
     "lost-commits": "commits that had not been synced went with the power",

@@ -30,7 +30,8 @@ from weaveipam.daemon.driver import StateMachine
 from weaveipam.errors import StorageError
 from weaveipam.gossip.seal import SESSION_BYTES
 from weaveipam.node import Node, Settings
-from weaveipam.protocol.effects import Durability, Effect, Persist, Reply, Report, Send
+from weaveipam.protocol.effects import Durability, Effect, Persist, Reply, Report, Restart, Send
+from weaveipam.protocol.keyring import KeyRing
 from weaveipam.protocol.records import Identity, Outgoing, Owned, Record, Resting
 from weaveipam.protocol.requests import Answer, Request
 from weaveipam.protocol.values import Endpoint
@@ -175,19 +176,33 @@ class Machine:
                 return
             self.lives_count += 1
             self.reports["second-life"] += self.lives_count > 1
-        self.life = held
         self.reports["restart-with-grant"] += any(isinstance(one, Outgoing) for one in opened.records)
         self.reports["restart-with-resting"] += any(isinstance(one, Resting) for one in opened.records)
         self._starts += 1
         self._trace.note(self.name, "start", f"{held} {len(opened.records)} {opened.damage}")
         self._local = self.clock.read()
-        rng = Random(f"{self.seed}/{self._starts}")
         self._port = self._network.attach(self.name, self.settings.endpoint, self.deliver)
-        session = Random(f"{self.seed}/{self._starts}/session").randbytes(SESSION_BYTES)
-        settings = replace(self.settings, session=session)
-        self.node = self._call(self._restore, held, settings, rng, opened.records, self._local)
-        self._due = self.node.wake_at
+        self._make_node(held, opened.records, self.settings.keyring)
         self._pump()
+
+    def _make_node(self, life: Peer, records: Sequence[Record], keyring: KeyRing) -> None:
+        self.life = life
+        rng = Random(f"{self.seed}/{self._starts}")
+        session = Random(f"{self.seed}/{self._starts}/session").randbytes(SESSION_BYTES)
+        settings = replace(self.settings, session=session, keyring=keyring)
+        self.node = self._call(self._restore, life, settings, rng, records, self._local)
+        self._due = self.node.wake_at
+
+    def _restart(self, effect: Restart) -> None:
+        """The node of the next life takes the place of the last; the process goes on."""
+        records = self.disk.read()
+        life = next(one.peer for one in records if isinstance(one, Identity))
+        self._starts += 1
+        self._armed = math.inf
+        self._trace.note(self.name, "restart", f"{life} {len(records)}")
+        self.lives_count += 1
+        self._make_node(life, records, effect.keyring)
+        self.on_ownership(self)
 
     def kill(self, how: str = "killed") -> None:
         """`kill -9`; nothing if the daemon does not run."""
@@ -302,17 +317,25 @@ class Machine:
         self._arm()
 
     def _feed(self, now: float) -> Sequence[Effect]:
-        """The effects of one batch: requests, then packets, then the timer; just one input if stepwise."""
+        """
+        The effects of one batch: requests, then packets, then the timer; just one input if stepwise.
+
+        What comes after the end of a node's life waits for the next one.
+        """
         node = self.node
         assert node is not None
         effects: list[Effect] = []
         for _ in range(min(len(self._requests), 1 if self.stepwise else REQUESTS_MAX)):
             effects += self._feed_request(node, now)
+            if _ends(effects):
+                return effects
         packets_max = PACKETS_MAX if not self.stepwise else int(not effects)
         for _ in range(min(len(self._packets), packets_max)):
             packet, source = self._packets.popleft()
             self._trace.note(self.name, "receive", packet)
             effects += self._call(node.receive, packet, source, now)
+            if _ends(effects):
+                return effects
         self._due = node.wake_at
         if self._due <= now and not (self.stepwise and effects):
             self._guard(now)
@@ -433,6 +456,8 @@ class Machine:
                 self._wrote([effect])
             case Reply():
                 self._reply(effect)
+            case Restart():
+                self._restart(effect)
             case Report():
                 self._trace.note(self.name, "report", (effect.event, effect.fields))
                 self.reports[effect.event] += 1
@@ -488,3 +513,8 @@ class Machine:
         if self.clock.when(due) <= self._timeline.now:
             self._local = max(self._local, due)
         self._pump()
+
+
+def _ends(effects: Sequence[Effect]) -> bool:
+    """Whether the node that wants these is to be made anew."""
+    return bool(effects) and type(effects[-1]) is Restart

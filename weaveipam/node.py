@@ -18,6 +18,7 @@ from random import Random
 from typing import TypeAlias
 
 from ring.ring import Peer
+from weaveipam.allocation import nextlife
 from weaveipam.allocation.allocator import Allocator
 from weaveipam.allocation.formation import ACQUAINTANCES_MAX, Formation, Wish, is_sound
 from weaveipam.allocation.rollcall import RollCall, Said
@@ -37,6 +38,7 @@ from weaveipam.protocol.effects import (
     Persist,
     Reply,
     Report,
+    Restart,
 )
 from weaveipam.protocol.keyring import UNSEALED, KeyRing
 from weaveipam.protocol.messages import (
@@ -91,6 +93,9 @@ REJOIN_S = 5.0
 """Seconds between two attempts of a node to reach those it was told of or has met, and does not see."""
 FOREIGN_REPORT_INTERVAL_S = 60.0
 """Seconds between two reports of packets of other clusters: operators need one, not one a packet."""
+
+NEXT_LIFE = "this daemon begins its next life; ask again in a moment"
+"""What clients are told meanwhile."""
 
 MakeGossip: TypeAlias = Callable[..., Gossip]
 """As `Gossip` itself; another one lets the same node be measured with another way to spread."""
@@ -509,6 +514,25 @@ class Node:
         detail = "statements in memory are not what they were; what members know will be compared with them"
         return [Report(Level.ERROR, "memory-damaged", (("detail", detail),))]
 
+    # Ending
+
+    def _begin_next_life(self, why: str, *lives: Peer) -> list[Step]:
+        """
+        End this life and begin one that owns nothing, as what this one knows of itself may not be so.
+
+        Args:
+            why: One sentence, for the operator.
+            lives: Others of this name that are known; the next one comes after all of them.
+        """
+        life = nextlife.successor((self.me, *lives), self._rng)
+        fields = (("was", str(self.me)), ("life", str(life)), ("why", why))
+        return [
+            *self._allocator.refuse_all(NEXT_LIFE),
+            nextlife.become(life, self._allocator.of_this_life()),
+            Report(Level.ERROR, "next-life", fields),
+            Restart(self._guard.ring),
+        ]
+
     # Effects
 
     def _digest(self) -> Digest:
@@ -528,6 +552,8 @@ class Node:
                 match step:
                     case Publish():
                         effects += self._gossip.push(step.ownership)
+                    case Restart():
+                        return (*effects, step)  # whatever else this life wanted
                     case Persist() | Reply() | Report():
                         effects.append(step)
         return tuple(effects)

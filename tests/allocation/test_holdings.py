@@ -116,6 +116,37 @@ def test_the_disk_remembers_everything(todo: list[tuple[int, int, int]]) -> None
     assert resting(holdings) == resting(again)
 
 
+@given(actions)
+def test_another_life_has_nothing_but_leases(todo: list[tuple[int, int, int]]) -> None:
+    """After any life another one owns, rests and freezes nothing, and keeps all leases as foreign ones."""
+    world = World()
+    for action in todo:
+        world.act(*action)
+    world.persist([Persist((), world.holdings.of_this_life(), Durability.HOST)])
+    again = Holdings(Peer("me", 2), SETTINGS)
+    assert again.restore(BIRTH, tuple(world.disk.values()), world.now) == []
+    stock = again.pools.stocks[BLUE]
+
+    assert {"Owned", "Leased"}.issuperset(key.kind for key in world.disk)
+    assert list(world.holdings.leases) == list(again.leases)
+    assert (0, 0, 0) == (stock.owned, stock.space.free_count, stock.space.cooling_count)
+    assert again.give_back(again.leases, world.now) or not world.holdings.leases
+    assert (0, 0) == (stock.used, stock.space.cooling_count)
+
+
+def test_another_life_forgets_what_is_frozen() -> None:
+    """What two owned with one token is nothing to a life that owns nothing."""
+    world = World()
+    for start in (4, 6):  # overlapping, so that what is frozen is not what the records say one by one
+        clash = Ring.of([Run(start, start + 4, Token(0, 0), OTHER, OTHER)])
+        change = world.holdings.merge(V4, clash)
+        world.persist([change.persist, *world.holdings.settle(change, 1.0)])
+    frozen = {key for key in world.disk if key.kind == "Frozen"}
+
+    assert len(frozen) > 1
+    assert frozen == set(world.holdings.of_this_life())
+
+
 def contested() -> tuple[World, list[object]]:
     """A leased address that somebody else claims with the very token of its owner."""
     world = World()

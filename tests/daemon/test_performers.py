@@ -24,7 +24,18 @@ from simulations.trace import Trace
 from weaveipam.daemon.driver import PACKETS_PER_BATCH_MAX, REQUESTS_PER_BATCH_MAX, Driver
 from weaveipam.errors import StorageError
 from weaveipam.node import Settings
-from weaveipam.protocol.effects import Channel, Durability, Effect, Level, Persist, Reply, Report, Send
+from weaveipam.protocol.effects import (
+    Channel,
+    Durability,
+    Effect,
+    Level,
+    Persist,
+    Reply,
+    Report,
+    Restart,
+    Send,
+)
+from weaveipam.protocol.keyring import UNSEALED
 from weaveipam.protocol.records import Acquaintance, Identity
 from weaveipam.protocol.requests import Answer, Pools, Reason, Refusal, Release
 from weaveipam.protocol.values import Endpoint
@@ -87,6 +98,11 @@ class Script:
         self.wake_at = math.inf
         return self.on_wake()
 
+    def again(self, *_: object) -> Script:
+        """The node of a life, which is noted as such; this one."""
+        self.log.append("life")
+        return self
+
     def _note(self, line: str, now: float) -> None:
         self.log.append(line)
         self.times.append(now)
@@ -140,7 +156,7 @@ class DriverPerformer:
         self.answers: dict[int, list[Answer | None]] = {}
         self._asking: dict[int, asyncio.Task[Answer]] = {}
         self._refuses = False
-        self._driver = Driver(self.script, self, self, self._told)
+        self._driver = Driver(self.script, self, self, self._told, rebuild=self.script.again)
         self._running: asyncio.Task[None] | None = None
 
     def write(self, persists: Sequence[Persist]) -> None:
@@ -256,12 +272,13 @@ class MachinePerformer:
         self._peer = network.attach("peer", PEER, lambda _packet, _source: None)
         trace = _Trace(self._timeline, self.script.log)
         self._machine = Machine(
-            "me", Settings(endpoint=HERE), self._timeline, network, trace, "1", lambda *_: self.script
+            "me", Settings(endpoint=HERE), self._timeline, network, trace, "1", self.script.again
         )
         self._machine.stepwise = stepwise
         self._machine.disk = _Disk(self.script.log)
         self._machine.start()
         self._machine.pause()
+        self.script.log.clear()
 
     def now(self) -> float:
         """As `Performer.now`."""
@@ -499,6 +516,28 @@ async def test_time_never_goes_back(performer: Performer) -> None:
 
     assert len(performer.script.times) == 40
     assert sorted(performer.script.times) == performer.script.times
+
+
+async def test_a_node_is_made_anew(performer: Performer) -> None:
+    """
+    A node that ends its life is made anew once all that it wanted is done, and before its next input.
+
+    What came together with the end is for the next node, and so are later inputs.
+    """
+    end = (persist("end", Durability.HOST), send("last"), REPORT, Restart(UNSEALED))
+    performer.script.on_packet = lambda text: end if text == "end" else (send(text),)
+    performer.script.on_request = lambda number: end if number == 1 else (Reply(number, ANSWER),)
+    await performer.ask()
+    number = await performer.ask()
+    performer.deliver("a", "end", "b")
+    performer.start()
+    await performer.finish()
+
+    ended = ["write end", "send last", "report told", "life"]
+    first, second = ["request 1", *ended], ["request 2", "packet a", "packet end"]
+    log = [one for one in performer.script.log if one != "send a"]  # which comes sooner if nothing is batched
+    assert log == [*first, *second, *ended, "packet b", "send b"]
+    assert performer.answers[number] == [ANSWER]
 
 
 @pytest.mark.parametrize("durability", list(Durability))

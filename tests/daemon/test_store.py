@@ -65,6 +65,9 @@ class Journal(Protocol):
     def write(self, persists: list[Persist]) -> None:
         """As `Store.write`."""
 
+    def read(self) -> tuple[Record, ...]:
+        """As `Store.read`."""
+
     def close(self) -> None:
         """As `Store.close`."""
 
@@ -168,6 +171,16 @@ class TestEveryStore:
         disk.die()
 
         assert disk.open()[1] == RECORDS[1:]
+
+    def test_is_read_while_it_is_open(self, disk: Disk) -> None:
+        """Reading shows what the process itself has written so far, with either durability, and no more."""
+        store, _ = disk.open()
+        store.write([put(RECORDS[0])])
+        store.write([put(RECORDS[1], durability=Durability.PROCESS)])
+        assert store.read() == RECORDS[:2]
+        store.write([put(*RECORDS)])
+
+        assert store.read() == RECORDS
 
     def test_order_of_one_write(self, disk: Disk) -> None:
         """In one write the last word on a key counts; in one `Persist` putting comes after deleting."""

@@ -16,9 +16,9 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import Node, Settings
 from weaveipam.protocol import codec
-from weaveipam.protocol.effects import Channel, Effect, Persist, Reply, Report, Send
+from weaveipam.protocol.effects import Channel, Effect, Persist, Reply, Report, Restart, Send
 from weaveipam.protocol.keyring import UNSEALED, KeyRing
-from weaveipam.protocol.records import RecordKey
+from weaveipam.protocol.records import Identity, RecordKey
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
@@ -98,6 +98,7 @@ class Cluster:
         """Start (again) from what the disk holds."""
         host = self.hosts[name]
         records = [codec.decode_record(data) for data in host.disk.values()]
+        host.peer = next((one.peer for one in records if isinstance(one, Identity)), host.peer)
         self._starts += 1
         settings = replace(host.settings, session=self._starts.to_bytes(8, "little"))
         host.node = Node.restore(host.peer, settings, Random(self.rng.random()), records, self.now)
@@ -202,6 +203,8 @@ class Cluster:
                     self.answers[effect.request_id] = effect.answer
                 case Report():
                     self.reports.append((name, effect))
+                case Restart():
+                    self.start(name)
                 case Send():
                     self._send(name, effect)
 

@@ -36,7 +36,7 @@ from weaveipam.protocol.messages import (
     Step,
     Tell,
 )
-from weaveipam.protocol.records import Outgoing, Record
+from weaveipam.protocol.records import Outgoing, Record, RecordKey
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
@@ -106,6 +106,10 @@ class Allocator:
 
     def _to_the_removed(self, grant: Outgoing) -> bool:
         return self.holdings.is_removed(grant.heir)
+
+    def of_this_life(self) -> tuple[RecordKey, ...]:
+        """The records that mean nothing to another life of this daemon."""
+        return (*self.holdings.of_this_life(), *self.giver.grants.keys())
 
     # The clients' side
 
@@ -358,6 +362,11 @@ class Allocator:
     def _refuse(self, waiting: Waiting, reason: Reason, detail: str) -> list[Step]:
         self.pending.drop(waiting.request_id)
         return [Reply(waiting.request_id, Refusal(reason, detail))]
+
+    def refuse_all(self, detail: str) -> list[Step]:
+        """Nobody waits any longer: this node will answer nothing more."""
+        refused = [self._refuse(one, Reason.NOT_READY, detail) for one in self.pending]
+        return [step for steps in refused for step in steps]
 
     def _retry(self, goal: Goal | None, now: float) -> list[Step]:
         """Try the waiting requests again: those that wait for a goal, or all."""

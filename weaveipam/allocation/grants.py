@@ -16,7 +16,7 @@ from weaveipam.allocation.donors import Neighbours
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Grant, Tell
-from weaveipam.protocol.records import Outgoing
+from weaveipam.protocol.records import Outgoing, RecordKey
 from weaveipam.protocol.values import RingId
 
 REPEAT_DOUBLINGS_MAX = 5
@@ -54,6 +54,10 @@ class Grants:
         """Take over what the disk remembers; all of it is repeated at once."""
         for record in records:
             self._parcels[record.grant] = _Parcel(record, UNASKED, 0, now)
+
+    def keys(self) -> tuple[RecordKey, ...]:
+        """Of their records."""
+        return tuple(one.record.record_key for one in self._parcels.values())
 
     def add(self, record: Outgoing, request: int, now: float) -> None:
         """A grant that is about to be persisted and sent for the first time."""

@@ -50,6 +50,8 @@ class Holdings:
         self._untidy: dict[tuple[RingId, Range], float] = {}
         self._foreign: dict[tuple[str, str], Allocation] = {}
         self._frozen: dict[RingId, tuple[Range, ...]] = {}
+        self._contests: dict[RecordKey, None] = {}
+        """Of what is frozen."""
         self._resting: set[RecordKey] = set()
         self._stale: tuple[RecordKey, ...] = ()
         self._closed: frozenset[Peer] = frozenset()
@@ -103,6 +105,10 @@ class Holdings:
         """Delete the records that nothing came of when they were restored."""
         stale, self._stale = self._stale, ()
         return [Persist((), stale, Durability.PROCESS)] if stale else []
+
+    def of_this_life(self) -> tuple[RecordKey, ...]:
+        """The records, but for leases, that mean nothing to another life: what rests, and what is frozen."""
+        return (*sorted(self._resting), *self._stale, *self._contests)
 
     def _split(self, birth: Birth) -> list[Step]:
         steps: list[Step] = []
@@ -377,6 +383,7 @@ class Holdings:
 
     def _freeze(self, ring: RingId, what: Range) -> None:
         self.pools.freeze(ring, what)
+        self._contests[Frozen(ring, what).record_key] = None
         self._frozen[ring] = union((*self._frozen.get(ring, ()), what))
 
     def give_away(self, ring: RingId, what: Range, heir: Peer) -> Change:

@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -24,6 +24,7 @@ from cni.plugin import Plugin
 from cni.server import CniServer
 from cni.spool import Spool
 from ring.ring import Peer
+from weaveipam.allocation.nextlife import LIFE_RANDOM_BITS
 from weaveipam.api.http import application, serve
 from weaveipam.cli.sockets import listen_tcp, listen_unix, reachable, unlink_unix
 from weaveipam.config.config import Config
@@ -37,10 +38,10 @@ from weaveipam.daemon.store import Opened, Store
 from weaveipam.daemon.transport import Transport
 from weaveipam.errors import ConfigError, WeaveipamError
 from weaveipam.gossip.seal import SESSION_BYTES
-from weaveipam.node import Node
-from weaveipam.protocol.effects import Durability, Level, Persist, Report
+from weaveipam.node import Node, Settings
+from weaveipam.protocol.effects import Durability, Level, Persist, Report, Restart
 from weaveipam.protocol.keyring import PLAIN, UNSEALED, KeyRing
-from weaveipam.protocol.records import Identity
+from weaveipam.protocol.records import Identity, Record
 
 STORE_NAME = "weaveipam.db"
 SPOOL_NAME = "spool"
@@ -48,8 +49,6 @@ SPOOL_NAME = "spool"
 TOKEN_NAME = "http.token"  # noqa: S105 - of the file
 READY_EVENT = "ready"
 """What the node reports when it begins to serve."""
-INCARNATION_RANDOM_BITS = 20
-"""Below the milliseconds of an incarnation: two lives of one name that begin in the same one still differ."""
 
 
 def run(config: Config) -> None:
@@ -99,12 +98,16 @@ async def _run(config: Config, reporter: Reporter) -> None:
         transport = await Transport.open(config.bind, inbox.deliver)
         stack.push_async_callback(transport.close)
         endpoint = config.advertise or reachable(transport.bound, config.join)
-        rng = Random(secrets.randbits(256))
-        settings = replace(
-            config.settings(endpoint), keyring=ring, session=secrets.token_bytes(SESSION_BYTES)
-        )
-        node = Node.restore(me, settings, rng, opened.records, loop.time())
-        driver = Driver(node, opened.store, transport, _announcing(reporter, notifier), inbox)
+        settings = config.settings(endpoint)
+
+        def rebuild(restart: Restart) -> Node:
+            records = opened.store.read()
+            life = _identity_in(records)
+            assert life is not None, "whoever ends a life has written the next one"
+            return _node(life, settings, restart.keyring, records, loop.time())
+
+        node = _node(me, settings, ring, opened.records, loop.time())
+        driver = Driver(node, opened.store, transport, _announcing(reporter, notifier), inbox, rebuild)
         reporter(Report(Level.INFO, "starting", (("life", str(me)), ("endpoint", str(endpoint)))))
         _warn_of_open_packets(ring, reporter)
         metrics = Metrics(driver.ask, Sources(driver, transport, reporter))
@@ -123,6 +126,12 @@ async def _run(config: Config, reporter: Reporter) -> None:
         await _finish(driver, driving)
     reporter.flush()
     _raise_fault(driving.exception(), reporter)
+
+
+def _node(me: Peer, settings: Settings, ring: KeyRing, records: Sequence[Record], now: float) -> Node:
+    """The node that a store remembers, with a session that nobody had before, as every start needs one."""
+    settings = replace(settings, keyring=ring, session=secrets.token_bytes(SESSION_BYTES))
+    return Node.restore(me, settings, Random(secrets.randbits(256)), records, now)
 
 
 def _raise_fault(error: BaseException | None, reporter: Reporter) -> None:
@@ -196,11 +205,11 @@ def _identity(config: Config, opened: Opened, reporter: Reporter) -> Peer:
         )
         fields = (("kept", str(opened.set_aside)), ("detail", detail))
         reporter(Report(Level.ERROR, "store-set-aside", fields))
-    held = next((record.peer for record in opened.records if isinstance(record, Identity)), None)
+    held = _identity_in(opened.records)
     if held is None:
         milliseconds = time.time_ns() // 1_000_000
-        drawn = secrets.randbits(INCARNATION_RANDOM_BITS)
-        held = Peer(config.name, milliseconds << INCARNATION_RANDOM_BITS | drawn)
+        drawn = secrets.randbits(LIFE_RANDOM_BITS)
+        held = Peer(config.name, milliseconds << LIFE_RANDOM_BITS | drawn)
         opened.store.write([Persist((Identity(held),), (), Durability.HOST)])
         level = Level.INFO if opened.set_aside is None else Level.ERROR
         detail = "there was no store: this daemon begins a new life, with nothing"
@@ -214,6 +223,11 @@ def _identity(config: Config, opened: Opened, reporter: Reporter) -> Peer:
             f"say --name {held.name}, or give this one a --data-dir of its own"
         )
     return held
+
+
+def _identity_in(records: Sequence[Record]) -> Peer | None:
+    """Who a store says this daemon is; None if it is new."""
+    return next((record.peer for record in records if isinstance(record, Identity)), None)
 
 
 def _token(path: Path) -> str:

@@ -24,6 +24,7 @@ from weaveipam.protocol.effects import (
     Persist,
     Reply,
     Report,
+    Restart,
     Send,
 )
 from weaveipam.protocol.requests import Answer, Reason, Refusal, Request
@@ -172,8 +173,22 @@ class Driver:
         transport: Outbound,
         report: Callable[[Report], None],
         inbox: Inbox | None = None,
+        rebuild: Callable[[Restart], StateMachine] | None = None,
     ) -> None:
+        """
+        Nothing runs yet.
+
+        Args:
+            node: What to drive.
+            store: Where what it wants remembered is written.
+            transport: By which it sends.
+            report: Told what it reports.
+            inbox: Packets that wait for it.
+            rebuild: Makes the node that the store now remembers; called in another thread, while nothing is
+                written.  None: the node never asks for that.
+        """
         self._node = node
+        self._rebuild = rebuild
         self._store = store
         self._transport = transport
         self._report = report
@@ -282,10 +297,23 @@ class Driver:
         if persists:
             await self._commit(persists)
         self._perform(effects)
+        if _ends(effects):
+            await self._restart(effects[-1])
         self._arm_timer()
 
+    async def _restart(self, last: Effect) -> None:
+        """Go on with the node of the next life."""
+        assert isinstance(last, Restart)
+        assert self._rebuild is not None, "this node was not to ask for another one"
+        loop = asyncio.get_running_loop()
+        self._node = await loop.run_in_executor(self._executor, self._rebuild, last)
+
     def _feed(self, now: float) -> list[Effect]:
-        """The effects of one batch of inputs: requests, then packets, then the timer if it is due."""
+        """
+        The effects of one batch of inputs: requests, then packets, then the timer if it is due.
+
+        What comes after the end of a node's life waits for the next one.
+        """
         node, counts = self._node, self._counts
         effects: list[Effect] = []
         for _ in range(min(len(self._requests), REQUESTS_PER_BATCH_MAX)):
@@ -297,9 +325,13 @@ class Driver:
                 waiting.handed = True
                 counts["inputs.request"] += 1
                 effects += node.request(request_id, request, now)
+            if _ends(effects):
+                return effects
         for packet, source in self._inbox.take(PACKETS_PER_BATCH_MAX):
             counts["inputs.packet"] += 1
             effects += node.receive(packet, source, now)
+            if _ends(effects):
+                return effects
         if node.wake_at <= now:
             self.timer_lag_s = now - node.wake_at
             counts["inputs.wake"] += 1
@@ -330,8 +362,8 @@ class Driver:
                         waiting.future.set_result(effect.answer)
                 case Report():
                     self._report(effect)
-                case Persist():
-                    pass  # committed before the first of the others
+                case Persist() | Restart():
+                    pass  # committed before the first of the others; to come after the last of them
                 case _:
                     assert_never(effect)
 
@@ -354,3 +386,8 @@ class Driver:
             if not waiting.future.done():
                 waiting.future.set_result(Refusal(Reason.NOT_READY, f"{why} before it could answer"))
         self._waiting.clear()
+
+
+def _ends(effects: Sequence[Effect]) -> bool:
+    """Whether the node that wants these is to be made anew."""
+    return bool(effects) and type(effects[-1]) is Restart

@@ -156,6 +156,20 @@ class Store:
                 self._connection.rollback()
             raise _storage_error("write to", self._path, error) from error
 
+    def read(self) -> tuple[Record, ...]:
+        """
+        All that it holds now, in the order of the keys.
+
+        Raises:
+            StorageError: it cannot be read, or it is damaged; says what to do.
+
+        Cost: as of `open`.
+        """
+        try:
+            return _read(self._connection)
+        except (sqlite3.Error, _DamagedError) as error:
+            raise _storage_error("read", self._path, error) from error
+
     def close(self) -> None:
         """Everything into the one file, on stable storage, and no use of the store afterwards."""
         self._connection.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
+from weaveipam.protocol.keyring import KeyRing
 from weaveipam.protocol.records import Record, RecordKey
 from weaveipam.protocol.requests import Answer
 from weaveipam.protocol.values import Endpoint
@@ -80,7 +81,19 @@ class Report:
     fields: tuple[tuple[str, str | int], ...] = ()
 
 
-Effect: TypeAlias = Send | Persist | Reply | Report
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """
+    Make the node anew from what the disk holds, which is another identity: always the last effect of a node.
+
+    Nothing is put to it any more; sockets and inputs that wait are for the next one, as is its session.
+    """
+
+    keyring: KeyRing
+    """The keys of the node so far, which may be others than those that it was started with."""
+
+
+Effect: TypeAlias = Send | Persist | Reply | Report | Restart
 
 DATAGRAM_BYTES_MAX = 1400
 """Payload bytes of a datagram, below the MTU of any path that users run (memberlist uses the same)."""

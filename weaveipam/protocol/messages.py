@@ -13,7 +13,7 @@ from typing import TypeAlias
 from ring.address import Family, Range
 from ring.ring import Peer, Run
 from weaveipam.protocol.decisions import Ballot, Charter, Decree, Span, Statements, Vote
-from weaveipam.protocol.effects import Persist, Reply, Report
+from weaveipam.protocol.effects import Persist, Reply, Report, Restart
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, RingId
 
 PRINT_BYTES = 6
@@ -462,5 +462,5 @@ class Publish:
     ownership: Ownership
 
 
-Step: TypeAlias = Persist | Reply | Report | Tell | Publish
+Step: TypeAlias = Persist | Reply | Report | Restart | Tell | Publish
 """What a machine inside a node may ask for; the node turns steps into effects, in order."""

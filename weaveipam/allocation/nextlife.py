@@ -1,0 +1,45 @@
+"""
+The next life of a daemon that must not go on as who it is.
+
+It was removed, its disk went back in time, or it is a copy of a daemon that runs: what it owns by its disk
+may be somebody else's by now.  It then owns nothing, under a new identity, and keeps all that is not tied to
+the old one: the birth, the rings as they are shared by all, and its leases, whose addresses it leaves to
+their users although they are not its own any more.
+
+Does not know why a daemon begins another life, nor who performs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+
+from ring.ring import Peer
+from weaveipam.protocol.effects import Durability, Persist
+from weaveipam.protocol.records import Identity, RecordKey
+
+LIFE_RANDOM_BITS = 20
+"""Below the milliseconds of an incarnation: two lives of one name that begin in the same one still differ."""
+
+
+def successor(lives: Iterable[Peer], rng: Random) -> Peer:
+    """
+    A life of the same daemon after all of these, at least one, by no clock: that may have gone back too.
+
+    A millisecond later than the latest, and as many random bits as any incarnation has: two copies of one
+    disk may do this at once.
+    """
+    latest = max(lives)
+    return Peer(latest.name, latest.incarnation + (1 << LIFE_RANDOM_BITS) + rng.getrandbits(LIFE_RANDOM_BITS))
+
+
+def become(life: Peer, forgotten: Iterable[RecordKey]) -> Persist:
+    """
+    What makes a disk that of another life, all at once: from then on there is no way back.
+
+    Args:
+        life: Which one.
+        forgotten: Records that are tied to the life so far: its grants on their way, what rests or is frozen
+            of its addresses.
+    """
+    return Persist((Identity(life),), tuple(forgotten), Durability.HOST)

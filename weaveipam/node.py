@@ -44,10 +44,13 @@ from weaveipam.protocol.keyring import UNSEALED, KeyRing
 from weaveipam.protocol.messages import (
     UNFORMED,
     Ack,
+    End,
     Grant,
     GrantAck,
     Header,
     Inquiry,
+    Mark,
+    Marked,
     MemberShare,
     Message,
     Nack,
@@ -162,6 +165,8 @@ class Node:
         self._sync_pause_s = settings.allocation.inquiry_s
         """Until some are asked again; longer each time, as a long answer may be on its way."""
         self._serve_at = math.inf
+        self._synced_at = math.inf
+        """When a member had told all that it knew."""
         self._audit_at = now + AUDIT_S
         self._foreign_count = 0
         """Packets of other clusters that no report has told of."""
@@ -280,6 +285,7 @@ class Node:
             steps += self._try_to_form(now)
         else:
             steps += self._join_again(now)
+            steps += self._serve_if_known(now)
             if not self._allocator.serving and self._serve_at <= now:
                 steps += self._serve_alone(now)
             steps += self._audit(now)
@@ -313,13 +319,25 @@ class Node:
                 return self._exchange.receive(header, message, now)
             case Synced():
                 synced = self._exchange.answers(message) and not self._allocator.serving
-                return self._serve(now) if synced else ()
+                return self._synced(now) if synced else ()
+            case Mark():
+                return self._hear_mark(header, message)
+            case Marked():
+                serving = self._allocator.serving
+                steps = [*self._allocator.marks.marked(header, message, serving=serving)]
+                return steps or self._serve_if_known(now)
             case SpaceRequest() | Grant() | GrantAck() | SpaceRefusal():
                 return self._hear_of_space(header, message, now)
             case Inquiry() | Standing():
                 return ()
             case _:
                 return self._hear_of_decisions(header, message, now)
+
+    def _hear_mark(self, header: Header, mark: Mark) -> Sequence[Step]:
+        later = self._formation.earlier(header.sender)
+        if later is None or later < header.sender:
+            return self._allocator.marks.note(header, mark)
+        return [Tell(header.endpoint, Marked(later, 0))] if later.name != self.me.name else ()
 
     def _hear_of_space(
         self, header: Header, message: SpaceRequest | Grant | GrantAck | SpaceRefusal, now: float
@@ -470,6 +488,24 @@ class Node:
         self._gossip.bind(codec.digest_key(birth))
         self._formation.settle()
 
+    def _synced(self, now: float) -> Sequence[Step]:
+        """A newcomer serves; any other daemon makes sure first that its disk is not older than it was."""
+        if self._exchange.newcomer:
+            return self._serve(now)
+        if self._synced_at == math.inf:
+            self._synced_at = now
+            self._sync_pause_s = self._settings.allocation.inquiry_s
+            self._sync_at = now + self._sync_pause_s
+        return self._serve_if_known(now) or self._allocator.marks.ask()
+
+    def _serve_if_known(self, now: float) -> list[Step]:
+        """Serve once the witnesses have answered, or some of them, and the others had the time to."""
+        marks = self._allocator.marks
+        late = self._synced_at + self._settings.allocation.donor_timeout_s <= now
+        if self._allocator.serving or self._synced_at == math.inf:
+            return []
+        return self._serve(now) if marks.known or (late and marks.partly_known) else []
+
     def _serve(self, now: float) -> list[Step]:
         self._exchange.newcomer = False
         return [Report(Level.INFO, "ready"), *self._allocator.serve(now)]
@@ -477,7 +513,8 @@ class Node:
     def _serve_alone(self, now: float) -> list[Step]:
         steps = self._serve(now)
         if self._formation.endpoints():
-            detail = "no member answered; serving from what this daemon owned when it stopped"
+            who = "member" if self._synced_at == math.inf else "witness of its mark"
+            detail = f"no {who} answered; serving from what this daemon owned when it stopped"
             steps.insert(0, Report(Level.WARNING, "serving-alone", (("detail", detail),)))
         return steps
 
@@ -495,6 +532,8 @@ class Node:
         if self._allocator.serving and members.alive_count:
             missed = self._formation.missing_from(members.endpoints())
             return [Tell(self._rng.choice(missed), members.me.rumour())] if missed else []
+        if self._synced_at < math.inf and not self._allocator.serving:
+            return [*self._allocator.marks.ask()]
         heard = [one.endpoint for one in members.alive()]
         known = heard or self._formation.endpoints()
         count = min(len(known), SYNC_PEERS if heard else self._sync_peers)
@@ -513,25 +552,6 @@ class Node:
             return []
         detail = "statements in memory are not what they were; what members know will be compared with them"
         return [Report(Level.ERROR, "memory-damaged", (("detail", detail),))]
-
-    # Ending
-
-    def _begin_next_life(self, why: str, *lives: Peer) -> list[Step]:
-        """
-        End this life and begin one that owns nothing, as what this one knows of itself may not be so.
-
-        Args:
-            why: One sentence, for the operator.
-            lives: Others of this name that are known; the next one comes after all of them.
-        """
-        life = nextlife.successor((self.me, *lives), self._rng)
-        fields = (("was", str(self.me)), ("life", str(life)), ("why", why))
-        return [
-            *self._allocator.refuse_all(NEXT_LIFE),
-            nextlife.become(life, self._allocator.of_this_life()),
-            Report(Level.ERROR, "next-life", fields),
-            Restart(self._guard.ring),
-        ]
 
     # Effects
 
@@ -552,11 +572,23 @@ class Node:
                 match step:
                     case Publish():
                         effects += self._gossip.push(step.ownership)
-                    case Restart():
-                        return (*effects, step)  # whatever else this life wanted
+                    case End():
+                        return (*effects, *self._next_life(step))
                     case Persist() | Reply() | Report():
                         effects.append(step)
         return tuple(effects)
+
+    def _next_life(self, end: End) -> tuple[Effect, ...]:
+        """One begins that owns nothing, as what this one knows of itself may not be so."""
+        lives = (self.me,) if end.later is None else (self.me, end.later)
+        life = nextlife.successor(lives, self._rng)
+        fields = (("was", str(self.me)), ("life", str(life)), ("why", end.why))
+        return (
+            *self._allocator.refuse_all(NEXT_LIFE),
+            nextlife.become(life, (*self._allocator.of_this_life(), *self._rollcall.of_this_life())),
+            Report(Level.ERROR, "next-life", fields),
+            Restart(self._guard.ring),
+        )
 
 
 def _told(step: Step) -> tuple[Endpoint, bool] | None:

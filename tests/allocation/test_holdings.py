@@ -124,7 +124,7 @@ def test_another_life_has_nothing_but_leases(todo: list[tuple[int, int, int]]) -
         world.act(*action)
     world.persist([Persist((), world.holdings.of_this_life(), Durability.HOST)])
     again = Holdings(Peer("me", 2), SETTINGS)
-    assert again.restore(BIRTH, tuple(world.disk.values()), world.now) == []
+    assert again.restore(BIRTH, BIRTH.pools, tuple(world.disk.values()), world.now) == []
     stock = again.pools.stocks[BLUE]
 
     assert {"Owned", "Leased"}.issuperset(key.kind for key in world.disk)

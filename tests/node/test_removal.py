@@ -11,6 +11,7 @@ from ring.address import Family
 from weaveipam.protocol.requests import (
     Allocate,
     GetRollCall,
+    Lookup,
     Refusal,
     Release,
     RemovePeers,
@@ -197,3 +198,22 @@ def test_electors_are_chosen_as_a_cluster_grows(cluster: Callable[..., Any], mak
     it.run(30)
     assert 3 == len(it.answer("a", GetRollCall()).electors)
     assert 1 == it.answer("d", GetRollCall()).number
+
+
+def test_who_was_removed_comes_back_as_another_life(three: Any) -> None:
+    """A removed daemon that was only cut off owns nothing when it is back, and serves as another life."""
+    it = three
+    held = it.allocate("c", "mine")
+    it.cut = {"c"}
+    it.run(5)
+    assert ["c"] == [one.name for one in removed(it, "a", "c").removed]
+    it.allocate("c", "cut off, it still serves")
+    it.cut = set()
+    it.run(15)
+    assert "next-life" in it.events("c")
+    assert it.status("c").peer.incarnation > 1
+    assert held == it.answer("c", Lookup(key="mine")).allocation
+    given = [it.allocate(name, f"{name}{index}") for name in "abc" for index in range(60)]
+    addresses = {one.addresses[0].range for one in given}
+    assert 180 == len(addresses)
+    assert {"a", "b", "c"} == owners(it, "a") == owners(it, "c")

@@ -18,6 +18,7 @@ from weaveipam.allocation.donors import Goal, Neighbour, Neighbours, Search, Sea
 from weaveipam.allocation.explain import why_late, why_none
 from weaveipam.allocation.giving import Giver, persisted
 from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.marks import Marks
 from weaveipam.allocation.orders import Line, resolve, satisfies
 from weaveipam.allocation.pending import Pending, Waiting
 from weaveipam.allocation.pools import Part
@@ -25,6 +26,7 @@ from weaveipam.allocation.rings import Change
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Level, Reply, Report
 from weaveipam.protocol.messages import (
+    End,
     FreeHint,
     Grant,
     GrantAck,
@@ -36,7 +38,7 @@ from weaveipam.protocol.messages import (
     Step,
     Tell,
 )
-from weaveipam.protocol.records import Outgoing, Record, RecordKey
+from weaveipam.protocol.records import Noted, Outgoing, Record, RecordKey
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
@@ -63,6 +65,7 @@ class Allocator:
         self.holdings = Holdings(me, settings)
         self.pending = Pending()
         self.giver = Giver(me, settings, neighbours, rng, self.holdings)
+        self.marks = Marks(me, settings, neighbours)
         self.serving = False
         """Whether allocations are answered; before, they wait."""
         self.admitted = False
@@ -75,6 +78,7 @@ class Allocator:
     ) -> list[Step]:
         """Take over what the disk remembers; grants that were under way are repeated."""
         self.giver.grants.restore((record for record in records if isinstance(record, Outgoing)), now)
+        self.marks.restore((record for record in records if isinstance(record, Noted)), now)
         return self.holdings.restore(birth, pools, records, now)
 
     def serve(self, now: float) -> list[Step]:
@@ -109,7 +113,7 @@ class Allocator:
 
     def of_this_life(self) -> tuple[RecordKey, ...]:
         """The records that mean nothing to another life of this daemon."""
-        return (*self.holdings.of_this_life(), *self.giver.grants.keys())
+        return (*self.holdings.of_this_life(), *self.giver.grants.keys(), *self.marks.of_this_life())
 
     # The clients' side
 
@@ -169,6 +173,10 @@ class Allocator:
         if theirs is None:
             return [Report(Level.WARNING, "bad-statement", (("ring", str(ownership.ring)),))]
         change = self.holdings.merge(ownership.ring, theirs)
+        unknown = self.holdings.forgotten(change)
+        if unknown is not None:
+            text = format_range(ownership.ring.family, Range(unknown.start, unknown.stop))
+            return [End(f"members know what this daemon once said of {text}, and its own store does not")]
         return [*persisted(change), *self._settle(change, now)]
 
     def _settle(self, change: Change, now: float) -> list[Step]:
@@ -228,6 +236,7 @@ class Allocator:
         """Seconds on the monotonic clock: when `wake` has something to do."""
         # One list: this is asked after every packet.
         due = [self.pending.wake_at, self._searches.wake_at, self.giver.grants.wake_at, self.holdings.thaw_at]
+        due.append(self.marks.wake_at)
         due += [at for _, at in self._refill.values()]
         if self.serving:  # else it would be due for ever
             due += (self.holdings.tidy_at, self.giver.drift_at)
@@ -259,6 +268,7 @@ class Allocator:
             steps += self._refill_all(now)
             steps += self.holdings.tidy(now)
             steps += self.giver.drift(now, busy=bool(self.pending or self._searches))
+            steps += self.marks.wake(now)
         return steps
 
     # Allocating
@@ -276,6 +286,7 @@ class Allocator:
                 return self._refuse(waiting, Reason.CONFLICT, detail)
             if request.durable and not held.durable:
                 durable, persist = self.holdings.make_durable(held)
+                self.marks.gave(now)
                 return [persist, *self._answer(waiting, durable)]
             return self._answer(waiting, held)
         off = next((line for line in lines if not any(map(self.holdings.pools.enabled, line.parts))), None)
@@ -310,6 +321,7 @@ class Allocator:
         request = waiting.request
         allocation = Allocation(request.key, request.network, addresses, request.durable, request.labels)
         self.giver.put_off(now)
+        self.marks.gave(now)
         steps: list[Step] = [self.holdings.lease(allocation)]
         steps += self._answer(waiting, allocation)
         for one in addresses:
@@ -363,10 +375,9 @@ class Allocator:
         self.pending.drop(waiting.request_id)
         return [Reply(waiting.request_id, Refusal(reason, detail))]
 
-    def refuse_all(self, detail: str) -> list[Step]:
+    def refuse_all(self, detail: str) -> list[Reply]:
         """Nobody waits any longer: this node will answer nothing more."""
-        refused = [self._refuse(one, Reason.NOT_READY, detail) for one in self.pending]
-        return [step for steps in refused for step in steps]
+        return [Reply(one.request_id, Refusal(Reason.NOT_READY, detail)) for one in self.pending]
 
     def _retry(self, goal: Goal | None, now: float) -> list[Step]:
         """Try the waiting requests again: those that wait for a goal, or all."""

@@ -208,6 +208,13 @@ class Ledger:
                 delete.append(Voted(before.vote).record_key)
         return put, delete
 
+    def of_this_life(self) -> tuple[RecordKey, ...]:
+        """The records that another life of the same daemon must not find."""
+        keys = [OnRoster(one).record_key for one in sorted(self.roster)]
+        vote = () if self.vote is None else (Voted(self.vote).record_key,)
+        promised = Promised(None, (), enrolled=False).record_key
+        return (*keys, *vote, promised, Admitted(0).record_key)
+
     def _wrong_number(self, number: int, ballot: Ballot) -> Declined | None:
         if number == self.charter.number + 1:
             return None

@@ -29,6 +29,7 @@ from weaveipam.protocol.messages import (
     Closure,
     Decided,
     Declined,
+    End,
     Enrol,
     Enrolled,
     Header,
@@ -38,7 +39,7 @@ from weaveipam.protocol.messages import (
     Step,
     Tell,
 )
-from weaveipam.protocol.records import Record
+from weaveipam.protocol.records import Record, RecordKey
 from weaveipam.protocol.requests import RollCallView
 from weaveipam.protocol.values import Birth
 
@@ -68,8 +69,6 @@ class RollCall:
         self.seat = Seat(me, settings, holdings)
         self.admission = Admission(settings, neighbours)
         self.proposer = Proposer(self.seat, settings, neighbours, rng)
-        self.ended_by: Peer | None = None
-        """Who told this life that it is over; None while it is not."""
         self._told_at = -math.inf
         """When somebody whose life is over was last told so."""
         self._promised_at = -math.inf
@@ -80,6 +79,10 @@ class RollCall:
         self.proposer.begin(now)
         if not self.seat.ledger.admitted:
             self.admission.begin(now)
+
+    def of_this_life(self) -> tuple[RecordKey, ...]:
+        """The records that mean nothing to another life of this daemon."""
+        return self.seat.ledger.of_this_life()
 
     @property
     def admitted(self) -> bool:
@@ -247,6 +250,7 @@ class RollCall:
         return [*self.seat.complete(now), *self.proposer.completed(now)]
 
     def _stop(self, sender: Peer, closed: Collection[Peer]) -> list[Step]:
-        if self._me in closed:
-            self.ended_by = sender
-        return []
+        """This life is over, if it is among those that are said to be."""
+        if self._me not in closed:
+            return []
+        return [End(f"it was removed from the cluster, says {sender.name}; what it owned is owned by others")]

@@ -22,6 +22,8 @@ class AllocationSettings:
     """
     sync_wait_s: float = 5.0
     """How long a restarted daemon waits for a member to sync with before it serves alone."""
+    mark_s: float = 1.0
+    """How long after it gave something to a client a daemon has some members remember that it did."""
     donor_timeout_s: float = 0.5
     """How long one donor may take to answer before the next is asked; well above a round trip."""
     donor_tries: int = 3
@@ -74,6 +76,7 @@ class AllocationSettings:
             ),
             "test": replace(
                 quick,
+                mark_s=0.3,
                 repeat_s=0.1,
                 inquiry_s=0.1,
                 coalesce_s=0.3,

@@ -104,6 +104,8 @@ _MESSAGES: Mapping[int, type] = {
     57: messages.Decided,
     58: messages.CharterShare,
     59: messages.Closure,
+    30: messages.Mark,
+    31: messages.Marked,
 }
 """Tags of messages; never reused for something else."""
 
@@ -121,6 +123,7 @@ _RECORDS: Mapping[int, type] = {
     52: records.OnRoster,
     53: records.Promised,
     54: records.Voted,
+    30: records.Noted,
 }
 """Tags of records; never reused for something else."""
 

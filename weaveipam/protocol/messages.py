@@ -13,7 +13,7 @@ from typing import TypeAlias
 from ring.address import Family, Range
 from ring.ring import Peer, Run
 from weaveipam.protocol.decisions import Ballot, Charter, Decree, Span, Statements, Vote
-from weaveipam.protocol.effects import Persist, Reply, Report, Restart
+from weaveipam.protocol.effects import Persist, Reply, Report
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, RingId
 
 PRINT_BYTES = 6
@@ -177,6 +177,26 @@ class Synced:
 
     asked: int
     """As there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """
+    How often the sender's life has noted that it gave something to a client since; answered with `Marked`.
+
+    Some members remember it, so that a life whose disk goes back in time can be told so.
+    """
+
+    mark: int
+    """On the sender's stable storage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """The highest mark of a life that its sender remembers."""
+
+    life: Peer
+    mark: int
 
 
 class Need(IntEnum):
@@ -426,6 +446,8 @@ Message: TypeAlias = (
     | MemberShare
     | Sync
     | Synced
+    | Mark
+    | Marked
     | SpaceRequest
     | Grant
     | GrantAck
@@ -462,5 +484,15 @@ class Publish:
     ownership: Ownership
 
 
-Step: TypeAlias = Persist | Reply | Report | Restart | Tell | Publish
+@dataclass(frozen=True, slots=True)
+class End:
+    """A machine's wish that this life ends and the next one begins; nothing that comes after it is done."""
+
+    why: str
+    """One sentence, for the operator."""
+    later: Peer | None = None
+    """Another life of this daemon that is known; the next one comes after it too."""
+
+
+Step: TypeAlias = Persist | Reply | Report | Tell | Publish | End
 """What a machine inside a node may ask for; the node turns steps into effects, in order."""

@@ -193,6 +193,19 @@ class Voted:
         return RecordKey("Voted", "")
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The highest mark of a life that is known here, of this one too; see `weaveipam.allocation.marks`."""
+
+    peer: Peer
+    mark: int
+
+    @property
+    def record_key(self) -> RecordKey:
+        """One for each name."""
+        return RecordKey("Noted", self.peer.name)
+
+
 Record: TypeAlias = (
     Identity
     | Born
@@ -202,9 +215,11 @@ Record: TypeAlias = (
     | Resting
     | Outgoing
     | Frozen
+    | Noted
     | Chartered
     | Admitted
     | OnRoster
     | Promised
     | Voted
 )
+"""Anything of which a disk holds some."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
 from weaveipam.errors import OtherReleaseError, PeerError, StorageError
-from weaveipam.protocol import codec, fields, messages, records
+from weaveipam.protocol import codec, decisions, fields, messages, records
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, STREAM_BYTES_MAX
 from weaveipam.protocol.messages import FreeHint, Header, Message, Need, Refused
 from weaveipam.protocol.records import Record
@@ -132,6 +132,14 @@ SPACE_REQUEST = FAMILY.flatmap(
         st.sampled_from(Need),
     )
 )
+BALLOT = st.builds(decisions.Ballot, U64, U64, PEER)
+STATEMENTS = FAMILY.flatmap(lambda f: st.builds(decisions.Statements, ring(f), runs(f)))
+SPAN = FAMILY.flatmap(lambda f: st.builds(decisions.Span, ring(f), some(span(f))))
+DECREE = st.builds(decisions.Decree, some(PEER), some(STATEMENTS), some(PEER), some(POOL), some(TEXT))
+VOTE = st.builds(decisions.Vote, BALLOT, DECREE)
+REMOVAL = st.builds(decisions.Removal, U64, PEER)
+CHARTER = st.builds(decisions.Charter, U64, some(PEER), some(POOL), some(REMOVAL))
+USE = FAMILY.flatmap(lambda f: st.builds(messages.Use, TEXT, ring(f), span(f)))
 
 MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.Ping: st.builds(messages.Ping, U64, PEER, U64, some(HINT), st.booleans()),
@@ -153,7 +161,7 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.MemberShare: st.builds(
         messages.MemberShare, st.integers(0, 9), st.integers(10, 1 << 64 - 1), st.booleans(), some(RUMOUR)
     ),
-    messages.Sync: st.builds(messages.Sync, U64, some(OUTLINE)),
+    messages.Sync: st.builds(messages.Sync, U64, some(OUTLINE), U64),
     messages.Synced: st.builds(messages.Synced, U64),
     messages.SpaceRequest: SPACE_REQUEST,
     messages.Grant: FAMILY.flatmap(lambda f: st.builds(messages.Grant, U64, U64, ring(f), runs(f))),
@@ -163,6 +171,30 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.Standing: st.builds(
         messages.Standing, PEER, st.none() | BIRTH, some(TEXT), st.none() | PEER, st.booleans()
     ),
+    messages.Enrol: st.builds(messages.Enrol, U64),
+    messages.Enrolled: st.builds(messages.Enrolled, U64),
+    messages.Prepare: st.builds(
+        messages.Prepare, U64, BALLOT, some(PEER), U64, some(SPAN), U64, st.booleans(), some(SPAN)
+    ),
+    messages.Promise: st.builds(
+        messages.Promise,
+        U64,
+        BALLOT,
+        U64,
+        st.booleans(),
+        some(STATEMENTS),
+        st.none() | VOTE,
+        some(PEER),
+        some(USE),
+    ),
+    messages.Declined: st.builds(
+        messages.Declined, U64, BALLOT, st.sampled_from(messages.Objection), st.none() | BALLOT, some(PEER)
+    ),
+    messages.Accept: st.builds(messages.Accept, U64, BALLOT, DECREE, some(PEER)),
+    messages.Accepted: st.builds(messages.Accepted, U64, BALLOT),
+    messages.Decided: st.builds(messages.Decided, U64),
+    messages.CharterShare: st.builds(messages.CharterShare, CHARTER),
+    messages.Closure: st.builds(messages.Closure, some(PEER)),
 }
 RECORDS: dict[type, st.SearchStrategy[Record]] = {
     records.Identity: st.builds(records.Identity, PEER),
@@ -173,6 +205,11 @@ RECORDS: dict[type, st.SearchStrategy[Record]] = {
     records.Resting: FAMILY.flatmap(lambda f: st.builds(records.Resting, ring(f), span(f))),
     records.Frozen: FAMILY.flatmap(lambda f: st.builds(records.Frozen, ring(f), span(f))),
     records.Outgoing: FAMILY.flatmap(lambda f: st.builds(records.Outgoing, U64, PEER, ring(f), runs(f))),
+    records.Chartered: st.builds(records.Chartered, CHARTER),
+    records.Admitted: st.builds(records.Admitted, U64),
+    records.OnRoster: st.builds(records.OnRoster, PEER),
+    records.Promised: st.builds(records.Promised, st.none() | BALLOT, some(PEER), st.booleans()),
+    records.Voted: st.builds(records.Voted, VOTE),
 }
 ANY_MESSAGE = st.one_of(*MESSAGES.values())
 ANY_RECORD = st.one_of(*RECORDS.values())

@@ -215,7 +215,8 @@ class Proposer:
             return []
         steps = [*self._seat.complete(now), *self.completed(now)]
         decided = Decided(self._seat.ledger.charter.number)
-        return [*steps, *(Tell(member.endpoint, decided) for member in self._reached(campaign.needed))]
+        others = self._reached(campaign.needed - {self._seat.me})
+        return [*steps, *(Tell(member.endpoint, decided) for member in others)]
 
     def declined(self, header: Header, told: Declined, now: float) -> list[Step]:
         """A member does not take part."""

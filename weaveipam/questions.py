@@ -93,7 +93,8 @@ class Questions:
         """
         The lives that are meant by some names, but for those that were removed already.
 
-        Of a daemon that is there in a later life the earlier ones are meant.
+        Of a daemon that is there in a later life the earlier ones are meant: also when all of those are removed
+        already, as it came back when the same removal was asked for a moment ago.
         """
         if not self.cluster_id:
             return Refusal(Reason.NOT_READY, self._formation.why())
@@ -105,8 +106,8 @@ class Questions:
                 return Refusal(
                     Reason.INVALID, f"{name} is this daemon; let it leave, or ask another one to remove it"
                 )
-            its = sorted(one for one in lives if one.name == name)
-            if not its and not any(one.name == name for one in removed):
+            its = sorted(one for one in lives.union(removed) if one.name == name)
+            if not its:
                 known = ", ".join(sorted({one.name for one in lives} - {self._me.name})) or "none"
                 return Refusal(Reason.NOT_FOUND, f"there is no member {name}; there are: {known}")
             member = self._gossip.members.get(name)

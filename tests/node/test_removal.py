@@ -74,6 +74,39 @@ def test_nobody_is_removed_who_was_heard_just_now(three: Any) -> None:
     assert "c" in owners(it, "a")
 
 
+def test_a_mistaken_removal_lapses(three: Any) -> None:
+    """Who was there when an operator erred is not removed when it restarts, long after nobody insisted."""
+    it = three
+    it.answer("a", RemovePeers(("c",)))
+    it.run(10)
+    assert not it.answer("a", GetRollCall()).busy
+    it.crash("c")
+    it.run(20)
+    assert "c" in owners(it, "a")
+    it.start("c")
+    it.run(5)
+    assert 0 == it.answer("a", GetRollCall()).number
+
+
+def test_asking_once_more_does_not_remove_who_came_back(three: Any) -> None:
+    """A removed daemon that is back in another life is not removed again when the same request is repeated."""
+    it = three
+    it.lose_disk("c")
+    it.run(5)
+    removed(it, "a", "c")
+    it.start("c")
+    it.run(5)
+    view = it.answer("a", RemovePeers(("c",)))
+
+    assert (["c"], False) == ([one.name for one in view.removed], view.busy)
+    it.crash("c")
+    it.run(10)
+    assert 1 == len(it.answer("a", GetRollCall(("c",))).removed)
+    it.answer("a", RemovePeers(("c",)))
+    it.run(5)
+    assert 2 == len(it.answer("a", GetRollCall(("c",))).removed), "as it was said of this life too"
+
+
 def test_a_removal_waits_for_everybody(three: Any) -> None:
     """Who cannot answer is waited for and named; once it is back the removal is done."""
     it = three

@@ -24,6 +24,8 @@ from weaveipam.protocol.requests import ChangePool, Reason, Refusal
 
 REPEAT_DOUBLINGS_MAX = 3
 """Those who have not answered are asked again after `repeat_s`, doubled up to so many times."""
+LAPSE = 2.0
+"""Times `heard_s` until a wish lapses that was not repeated, and that this member itself objects to."""
 
 
 class Proposer:
@@ -50,6 +52,8 @@ class Proposer:
         self._look_at = math.inf
         self._waited = False
         """Whether at the last look something was unfinished already."""
+        self._repeated_at = -math.inf
+        """When an operator last said who is to be removed."""
 
     def begin(self, now: float) -> None:
         """Look after what others leave unfinished from now on."""
@@ -58,7 +62,13 @@ class Proposer:
     def remove(
         self, victims: Collection[Peer], survivors: frozenset[str] | None, now: float, *, forced: bool
     ) -> list[Step]:
-        """Have some lives removed, besides those that are being removed already."""
+        """
+        Have some lives removed, besides those that are being removed already.
+
+        While one of them seems to be there nothing begins, unless it is forced, and the wish lapses if it is not
+        repeated: who errs has not ordered the removal of a daemon that restarts a week later.
+        """
+        self._repeated_at = now
         wanted = self.wanted or Wanted()
         fresh = Wanted(
             victims=wanted.victims.union(victims),
@@ -135,16 +145,25 @@ class Proposer:
         """Promise oneself, and then ask everybody."""
         assert self.campaign is not None, "there is something to ask"
         asked = self.campaign.prepare(self._seat.weigh)
-        lately = self._seat.heard_lately(self.campaign.fenced, now)
-        ledger, declined = self._seat.ledger.promise(asked, lately)
+        ledger, declined = self._seat.ledger.promise(asked, self._seem_there(now))
         if declined is not None:
             self._objections = {self._seat.me: _sentence(self._seat.me, declined)}
+            if now > self._repeated_at + LAPSE * self._settings.heard_s:
+                self.wanted = self.campaign = None
+                return []
             return self._later(now)
         self._objections.pop(self._seat.me, None)
         self._tries, self._again_at = 0, now + self._settings.repeat_s
         steps = self._seat.keep(ledger, now)
         self.campaign = self.campaign.heard(self._seat.me, self._seat.answer(asked))
         return [*steps, *self._ask(self.campaign.awaited), *self._go_on(now)]
+
+    def _seem_there(self, now: float) -> list[Peer]:
+        """Who of the fenced was heard here lately; of those that an operator named, by others too."""
+        assert self.campaign is not None, "somebody is fenced in a ballot"
+        named = self.campaign.wanted.victims - self._seat.ledger.closed
+        seen = {one.peer for one in self._reached(named) if one.present}
+        return sorted(seen.union(self._seat.heard_lately(self.campaign.fenced, now)))
 
     def _ask(self, members: Collection[Peer]) -> list[Tell]:
         campaign = self.campaign

@@ -105,12 +105,13 @@ class RollCall:
 
     def view(self) -> RollCallView:
         """How far the decision has got that is wanted here."""
-        campaign = self.proposer.campaign
+        campaign, wanted = self.proposer.campaign, self.proposer.wanted
         ledger = self.seat.ledger
+        fenced = ledger.closed if campaign is None else campaign.fenced
         return RollCallView(
             number=ledger.charter.number,
             busy=self.proposer.busy,
-            fenced=tuple(sorted(ledger.closed if campaign is None else campaign.fenced)),
+            fenced=tuple(sorted(fenced if wanted is None else fenced | wanted.victims)),
             awaited=() if campaign is None else tuple(sorted(one.name for one in campaign.awaited)),
             agreed=campaign is not None and campaign.decree is not None,
             detail=self.proposer.obstacles,

@@ -93,8 +93,8 @@ class Questions:
         """
         The lives that are meant by some names, but for those that were removed already.
 
-        Of a daemon that is there in a later life the earlier ones are meant: also when all of those are removed
-        already, as it came back when the same removal was asked for a moment ago.
+        Of a daemon that is there in a later life the earlier ones are meant, also when all of those are
+        removed already: it may have come back after the same removal was asked for a moment ago.
         """
         if not self.cluster_id:
             return Refusal(Reason.NOT_READY, self._formation.why())

@@ -36,9 +36,7 @@ from weaveipam.protocol.values import Birth, Endpoint, Pool, PoolRange, RingId
 
 ME, B, C, DEAD, NEW = (Peer(name, 1) for name in ("a", "b", "c", "dead", "new"))
 RING = RingId("default", Family.V4)
-BIRTH = Birth(
-    bytes(16), (ME, B, C, DEAD), (Pool("p", "default", (PoolRange(Family.V4, Range(0, 64), 26),)),)
-)
+BIRTH = Birth(bytes(16), (ME, B, C, DEAD), (Pool("p", "default", (PoolRange(Family.V4, Range(0, 64), 26),)),))
 SETTINGS = AllocationSettings(inquiry_s=1.0, heard_s=5.0)
 BALLOT = Ballot(1, 1, B)
 PREPARE = Prepare(1, BALLOT, (DEAD,), 1, (), 0)

@@ -24,6 +24,7 @@ from weaveipam.protocol.requests import (
     Refusal,
     Released,
     RingView,
+    RollCallView,
     Status,
 )
 from weaveipam.protocol.values import Allocation, Assigned, Endpoint, MemberState, Pool, PoolRange, RingId
@@ -141,6 +142,28 @@ ANSWERS: list[tuple[Answer, object]] = [
             "conflicts": ["a sentence"],
             "version": "0.1.0",
             "sealed": True,
+        },
+    ),
+    (
+        RollCallView(
+            number=3,
+            busy=True,
+            fenced=(PEER,),
+            awaited=("n2",),
+            agreed=False,
+            detail="a sentence",
+            electors=(Peer("n2", 1),),
+            removed=(Peer("n1", 1),),
+        ),
+        {
+            "decisions": 3,
+            "busy": True,
+            "fenced": [{"name": "n1", "incarnation": "00000000000000ab"}],
+            "awaited": ["n2"],
+            "agreed": False,
+            "detail": "a sentence",
+            "electors": [{"name": "n2", "incarnation": "0000000000000001"}],
+            "removed": [{"name": "n1", "incarnation": "0000000000000001"}],
         },
     ),
     (

@@ -29,6 +29,7 @@ from weaveipam.protocol.requests import (
     GetMembers,
     GetPools,
     GetRing,
+    GetRollCall,
     GetStatus,
     Keyring,
     Lookup,
@@ -39,8 +40,10 @@ from weaveipam.protocol.requests import (
     Refusal,
     Release,
     Released,
+    RemovePeers,
     Request,
     RingView,
+    RollCallView,
     Status,
 )
 from weaveipam.protocol.values import Allocation, Assigned, Pool, PoolRange, RingId
@@ -95,6 +98,8 @@ class Daemon:
                 return Allocations(())
             case GetKeyring():
                 return Keyring(())
+            case RemovePeers() | GetRollCall():
+                return RollCallView(1, False, (), (), False, "", (PEER,))
         why = "" if self.ready else "waiting for seeds"
         return Status(
             PEER, self.ready, "ready" if self.ready else "forming", why, "", 1, 1, (), 0, 0, (), "0"
@@ -155,6 +160,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
         ("/v1/allocations", GetAllocations()),
         ("/v1/allocations?pool=p", GetAllocations("p")),
         ("/v1/keyring", GetKeyring()),
+        ("/v1/decisions", GetRollCall()),
         ("/v1/lookup/k", Lookup(key="k")),
         ("/v1/lookup/fd00%3A%3A1?network=b", Lookup(address=parse_address("fd00::1"), network="b")),
     ],
@@ -200,6 +206,25 @@ async def test_any_key_can_be_released_and_looked_up(door: Door, key: str) -> No
     await door.get(f"/v1/lookup/{quote(key, safe='')}")
 
     assert [Release(key=key), Lookup(key=key)] == door.daemon.asked
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "request_"),
+    [
+        ("/v1/peers/n7/remove", b"", RemovePeers(("n7",))),
+        ("/v1/peers/n7/remove", b'{"also": ["n8"], "force": true}', RemovePeers(("n7", "n8"), forced=True)),
+        ("/v1/peers/a%2Fb%20c/remove", b"{}", RemovePeers(("a/b c",))),
+    ],
+)
+async def test_a_removal_reaches_the_daemon(
+    door: Door, path: str, body: bytes, request_: RemovePeers
+) -> None:
+    """Whatever letters a name has, it is removed with those in the body; the answer is how far that is."""
+    async with door.client.post(_url(path), data=body) as response:
+        assert response.status == 200
+        assert (await response.json())["decisions"] == 1
+
+    assert [request_] == door.daemon.asked
 
 
 async def test_an_address_can_be_released(door: Door) -> None:

@@ -16,6 +16,7 @@ from weaveipam.protocol.requests import (
     Allocate,
     Lookup,
     Release,
+    RemovePeers,
     Want,
 )
 
@@ -163,6 +164,43 @@ def test_a_lookup_is_for_an_address_if_it_reads_as_one() -> None:
     assert Lookup(address=parse_address("10.0.0.1")) == schema.lookup_request("10.0.0.1", None)
     assert Lookup(address=parse_address("fd00::1"), network="b") == schema.lookup_request("fd00::1", "b")
     assert Lookup(key="cni/net/1/eth0") == schema.lookup_request("cni/net/1/eth0", None)
+
+
+@pytest.mark.parametrize(
+    ("document", "request_"),
+    [
+        ({}, RemovePeers(("n7",))),
+        ({"also": ["n8", "n2", "n7"], "force": True}, RemovePeers(("n2", "n7", "n8"), forced=True)),
+        ({"survivors": ["b", "a"]}, RemovePeers(("n7",), survivors=("a", "b"))),
+        ({"survivors": []}, RemovePeers(("n7",), survivors=())),
+        ({"survivors": None}, RemovePeers(("n7",))),
+    ],
+    ids=repr,
+)
+def test_a_removal_is_read_as_documented(document: object, request_: RemovePeers) -> None:
+    """The name in the path and those in the body are removed together; nobody survives by being left out."""
+    assert request_ == schema.remove_request("n7", document)
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        ([], "object"),
+        ({"names": ["n8"]}, '"names": unknown'),
+        ({"also": "n8"}, "also: "),
+        ({"also": [8]}, "also: "),
+        ({"also": [""]}, "also: "),
+        ({"force": 1}, "force: "),
+        ({"survivors": "a,b"}, "survivors: "),
+    ],
+    ids=repr,
+)
+def test_a_wrong_removal_is_refused_by_field(document: object, named: str) -> None:
+    """What cannot be meant is refused, and the field is named."""
+    with pytest.raises(InvalidError) as refused:
+        schema.remove_request("n7", document)
+
+    assert named in str(refused.value)
 
 
 def test_a_release_names_one_thing() -> None:

@@ -32,6 +32,7 @@ MODULE_LINES_MAX = 600
 
 TESTED_THROUGH = {
     "weaveipam.allocation.allocator": "tests/node/test_node.py",
+    "weaveipam.allocation.giving": "tests/node/test_drift.py",
     "weaveipam.allocation.views": "tests/node/test_node.py",
     "weaveipam.cli.change": "tests/cli/test_agent.py",
     "weaveipam.cli.cni": "tests/architecture/test_deploy.py",
@@ -42,6 +43,7 @@ TESTED_THROUGH = {
     "weaveipam.cli.keyring": "tests/e2e/test_sealing.py",
     "weaveipam.cli.show": "tests/cli/test_agent.py",
     "weaveipam.protocol.fields": "tests/protocol/test_codec.py",
+    "weaveipam.questions": "tests/node/test_node.py",
 }
 """Modules that no test imports, with the test that drives them through their users; often as a process."""
 

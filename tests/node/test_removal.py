@@ -89,7 +89,7 @@ def test_a_mistaken_removal_lapses(three: Any) -> None:
 
 
 def test_asking_once_more_does_not_remove_who_came_back(three: Any) -> None:
-    """A removed daemon that is back in another life is not removed again when the same request is repeated."""
+    """A removed daemon that is back in another life is not removed again when that is asked for again."""
     it = three
     it.lose_disk("c")
     it.run(5)

@@ -65,8 +65,8 @@ class Proposer:
         """
         Have some lives removed, besides those that are being removed already.
 
-        While one of them seems to be there nothing begins, unless it is forced, and the wish lapses if it is not
-        repeated: who errs has not ordered the removal of a daemon that restarts a week later.
+        While one of them seems to be there nothing begins, unless it is forced, and the wish lapses if it is
+        not repeated: who errs has not ordered the removal of a daemon that restarts a week later.
         """
         self._repeated_at = now
         wanted = self.wanted or Wanted()

@@ -32,7 +32,7 @@ address, until they hear of each other. Its pods keep addresses that others own 
 @common()
 @click.group()
 def peer() -> None:
-    """The other daemons of the cluster."""
+    """Remove daemons that are gone for good."""
 
 
 @common(

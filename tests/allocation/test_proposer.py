@@ -240,7 +240,7 @@ def test_unfinished_business_is_finished_by_the_first_elector() -> None:
     """Who is first among the electors goes on with what it has promised to another one that is gone."""
     desk = Desk()
     promised, _ = desk.seat.ledger.promise(Prepare(1, Ballot(1, 1, DEAD), (DEAD,), 1, (), 0), ())
-    desk.seat.keep(promised)
+    desk.seat.keep(promised, 0.0)
     asked: dict[str, object] = {}
     now = 0.0
     while not asked and now < 10 * SETTINGS.rollcall_s:

@@ -30,7 +30,7 @@ class Member:
         self.disk = {} if disk is None else disk
         self.holdings = Holdings(ME, SETTINGS)
         records = tuple(self.disk.values())
-        self.perform(self.holdings.restore(BIRTH, records, 0.0))
+        self.perform(self.holdings.restore(BIRTH, BIRTH.pools, records, 0.0))
         self.seat = Seat(ME, SETTINGS, self.holdings)
         self.seat.take(BIRTH, records)
 
@@ -47,7 +47,7 @@ class Member:
         (dead,) = [run for run in self.holdings.rings[RING] if run.owner == DEAD]
         said = Statements(RING, (Run(dead.start, dead.stop, Token(1, 0), ME, ME),))
         promised, _ = self.seat.ledger.promise(Prepare(1, BALLOT, (DEAD,), 1, (), 0), ())
-        self.perform(self.seat.keep(promised))
+        self.perform(self.seat.keep(promised, now))
         accepted, declined = self.seat.ledger.accept(Accept(1, BALLOT, Decree((DEAD,), (said,), (ME,)), ()))
         assert declined is None
         steps = self.seat.install(accepted, now)
@@ -98,7 +98,7 @@ def test_a_decision_is_reported_once_it_is_complete() -> None:
     it = Member()
     it.accept()
     assert not it.holdings.is_removed(DEAD)
-    steps = it.seat.complete()
+    steps = it.seat.complete(0.0)
     it.perform(steps)
 
     (report,) = [one for one in steps if isinstance(one, Report)]

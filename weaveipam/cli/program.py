@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "keyring": ("weaveipam.cli.keyring:keyring", "The keys that packets between daemons are sealed with."),
     "lookup": ("weaveipam.cli.show:lookup", "Who has a key or an address."),
     "members": ("weaveipam.cli.show:members", "The daemons of the cluster, as this one sees them."),
-    "peer": ("weaveipam.cli.peer:peer", "The other daemons of the cluster."),
+    "peer": ("weaveipam.cli.peer:peer", "Remove daemons that are gone for good."),
     "pool": ("weaveipam.cli.pool:pool", "Create, change and delete pools."),
     "pools": ("weaveipam.cli.show:pools", "The pools, and how full they are."),
     "release": ("weaveipam.cli.change:release", "Give back what a key or an address holds."),

@@ -34,6 +34,8 @@ TESTED_THROUGH = {
     "weaveipam.allocation.allocator": "tests/node/test_node.py",
     "weaveipam.allocation.giving": "tests/node/test_drift.py",
     "weaveipam.allocation.views": "tests/node/test_node.py",
+    "weaveipam.api.pools": "tests/cli/test_pool.py",
+    "weaveipam.api.replies": "tests/api/test_http.py",
     "weaveipam.cli.change": "tests/cli/test_agent.py",
     "weaveipam.cli.cni": "tests/architecture/test_deploy.py",
     "weaveipam.cli.common": "tests/cli/test_program.py",

@@ -1,0 +1,84 @@
+"""Clients that wait for changes of pools."""
+
+from __future__ import annotations
+
+from ring.address import Family, Range
+from ring.ring import Peer
+from weaveipam.allocation.campaign import Wanted
+from weaveipam.allocation.changes import USES_SHOWN, Changes, in_use
+from weaveipam.protocol.effects import Reply
+from weaveipam.protocol.messages import Use
+from weaveipam.protocol.requests import ChangePool, PoolChanged, Reason, Refusal
+from weaveipam.protocol.values import Pool, PoolRange, RingId
+
+P, Q = (
+    Pool(name, "default", (PoolRange(Family.V4, Range(at, at + 9), 24),))
+    for name, at in (("p", 0), ("q", 50))
+)
+NEW_Q = ChangePool("q", None, Q, wait_s=5)
+
+
+def why() -> str:
+    """What a change waits for."""
+    return "waiting for c"
+
+
+def test_a_change_that_is_made_is_answered() -> None:
+    """With the pool as it is then; whoever waits for the same hears it too."""
+    changes = Changes()
+    changes.add(1, NEW_Q, 0.0)
+    changes.add(2, NEW_Q, 0.0)
+    assert [] == changes.answered([P], why, 1.0)
+    assert [Reply(1, PoolChanged(Q)), Reply(2, PoolChanged(Q))] == changes.answered([P, Q], why, 1.0)
+    assert 0 == len(changes)
+
+
+def test_a_change_that_cannot_be_any_more_is_refused() -> None:
+    """Somebody else has made another pool of that name."""
+    changes = Changes()
+    changes.add(1, NEW_Q, 0.0)
+    other = Pool("q", "default", (PoolRange(Family.V4, Range(70, 79), 24),))
+    (reply,) = changes.answered([P, other], why, 1.0)
+    assert isinstance(reply.answer, Refusal)
+    assert Reason.CONFLICT is reply.answer.reason
+
+
+def test_a_late_change_is_withdrawn_with_what_it_waits_for() -> None:
+    """Unless it is too late for that."""
+    changes = Changes()
+    changes.add(1, NEW_Q, 0.0)
+    assert 5.0 == changes.wake_at
+    assert [] == changes.answered([P], lambda: None, 6.0)
+    (reply,) = changes.answered([P], why, 6.0)
+    assert isinstance(reply.answer, Refusal)
+    assert "waiting for c" in reply.answer.detail
+
+
+def test_the_first_is_decided_first() -> None:
+    """And what nobody waits for is not wanted."""
+    changes = Changes()
+    assert Wanted() == changes.wanted([P])
+    changes.add(1, NEW_Q, 0.0)
+    changes.add(2, ChangePool("p", P, None), 0.0)
+    assert (Q,) == changes.wanted([P]).put
+    changes.cancel(1)
+    assert ("p",) == changes.wanted([P]).drop
+    assert 2 == changes.first
+
+
+def test_a_refusal_ends_the_first() -> None:
+    """The others go on waiting."""
+    changes = Changes()
+    refusal = Refusal(Reason.IN_USE, "no")
+    assert [] == changes.refuse_first(refusal)
+    changes.add(1, NEW_Q, 0.0)
+    assert [Reply(1, refusal)] == changes.refuse_first(refusal)
+
+
+def test_uses_are_named_but_not_all() -> None:
+    """Some are enough to see what kind of users there are."""
+    uses = {Peer("a", 1): [Use(f"k{at}", RingId("default", Family.V4), Range(at, at + 1)) for at in range(9)]}
+    sentence = in_use(uses)
+    assert "0.0.0.0 at a by k0" in sentence
+    assert f"and {9 - USES_SHOWN} more" in sentence
+    assert "" == in_use({})

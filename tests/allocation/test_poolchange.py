@@ -1,0 +1,104 @@
+"""Which addresses a change of pools brings, and which it takes away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ring.address import Family, Range
+from weaveipam.allocation.campaign import Wanted
+from weaveipam.allocation.poolchange import clashes, wanted_for
+from weaveipam.protocol.decisions import Span
+from weaveipam.protocol.requests import ChangePool, Reason, Refusal
+from weaveipam.protocol.values import Pool, PoolRange, RingId
+
+RING = RingId("default", Family.V4)
+
+
+def pool(name: str, *ranges: tuple[int, int], network: str = "default", hole: Range | None = None) -> Pool:
+    """A pool of some ranges of one ring."""
+    excluded = () if hole is None else (hole,)
+    parts = (PoolRange(Family.V4, Range(*one), 24, excluded=excluded) for one in ranges)
+    return Pool(name, network, tuple(parts))
+
+
+P = pool("p", (0, 100))
+
+
+def wanted(change: ChangePool, *pools: Pool) -> Wanted:
+    """What is to be decided; anything else fails the test."""
+    found = wanted_for(change, pools)
+    assert isinstance(found, Wanted)
+    return found
+
+
+def refusal(change: ChangePool, *pools: Pool) -> Refusal:
+    """Why a change cannot be; anything else fails the test."""
+    found = wanted_for(change, pools)
+    assert isinstance(found, Refusal)
+    return found
+
+
+def test_a_new_pool_founds_its_addresses() -> None:
+    """All that no pool has had is founded, and nothing is taken away."""
+    q = pool("q", (200, 300))
+    assert Wanted(put=(q,), founds=(Span(RING, (Range(200, 300),)),)) == wanted(ChangePool("q", None, q), P)
+
+
+def test_a_deleted_pool_vacates_its_addresses() -> None:
+    """Nothing of it may be in use then."""
+    assert Wanted(drop=("p",), vacates=(Span(RING, (Range(0, 100),)),)) == wanted(ChangePool("p", P, None), P)
+
+
+def test_a_pool_that_moves_founds_and_vacates() -> None:
+    """What it keeps is neither."""
+    moved = pool("p", (50, 150))
+    found = wanted(ChangePool("p", P, moved), P)
+    assert (Span(RING, (Range(100, 150),)),) == found.founds
+    assert (Span(RING, (Range(0, 50),)),) == found.vacates
+
+
+def test_addresses_that_another_pool_takes_on_are_neither() -> None:
+    """A pool may be born of addresses that are another's only once they are not."""
+    taken = pool("q", (0, 100))
+    assert Reason.CONFLICT is refusal(ChangePool("q", None, taken), P).reason
+
+
+def test_what_is_set_aside_must_not_be_in_use() -> None:
+    """An exclusion that is new vacates its addresses, although they stay the pool's."""
+    aside = pool("p", (0, 100), hole=Range(10, 20))
+    found = wanted(ChangePool("p", P, aside), P)
+    assert ((), (Span(RING, (Range(10, 20),)),)) == (found.founds, found.vacates)
+    assert () == wanted(ChangePool("p", aside, P), aside).vacates
+
+
+def test_what_is_so_already_needs_no_decision() -> None:
+    """Whatever the asker thought that the pool was."""
+    assert wanted_for(ChangePool("p", None, P), [P]) is None
+    assert wanted_for(ChangePool("q", None, None), [P]) is None
+
+
+@pytest.mark.parametrize(
+    ("base", "there"), [(None, P), (P, replace(P, disabled=True)), (P, None)], ids=["there", "other", "gone"]
+)
+def test_who_knew_something_else_is_told(base: Pool | None, there: Pool | None) -> None:
+    """A change is of what the asker saw; if that is another by now it loses."""
+    change = ChangePool("p", base, pool("p", (0, 7)))
+    assert Reason.CONFLICT is refusal(change, *([] if there is None else [there])).reason
+
+
+def test_a_pool_stays_in_its_network() -> None:
+    """Its addresses would be others."""
+    moved = pool("p", (0, 100), network="blue")
+    assert Reason.INVALID is refusal(ChangePool("p", P, moved), P).reason
+
+
+def test_what_pools_cannot_be() -> None:
+    """Two of a name, one without addresses, and two that share some in a network; not in two networks."""
+    twin, none, over = pool("p", (500, 600)), Pool("n", "default", ()), pool("o", (99, 101))
+    assert ["there are two pools named p"] == clashes([P, twin])
+    assert ["pool n has no ranges"] == clashes([P, none])
+    (sentence,) = clashes([P, over])
+    assert sentence.startswith("pools p (")
+    assert [] == clashes([P, pool("o", (0, 100), network="blue")])

@@ -1,0 +1,92 @@
+"""`weaveipam pool`, through the real command line, against a daemon that is a cluster of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HOME = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The socket of a daemon that runs, with 254 addresses in pool p."""
+    home = tmp_path_factory.mktemp("agent")
+    socket = home / "api.sock"
+    command = [sys.executable, "-m", "weaveipam", "agent", "--name", "n1", "--preset", "test"]
+    command += ["--bind", "127.0.0.1:0", "--data-dir", str(home / "data"), "--socket", str(socket)]
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen([*command, "--pool", "p=10.32.0.0/24"], cwd=HOME, stderr=log)
+    try:
+        for _ in range(100):
+            if run(socket, "allocate", "--key", "first")[0] == 0:
+                break
+        yield socket
+    finally:
+        process.kill()
+        process.wait()
+
+
+def run(socket: Path, *words: str) -> tuple[int, Any, str]:
+    """Exit status, answer and standard error of a command."""
+    command = [sys.executable, "-m", "weaveipam", "--socket", str(socket), "-o", "json", *words]
+    ran = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
+    return ran.returncode, json.loads(ran.stdout) if ran.stdout else None, ran.stderr
+
+
+def test_the_life_of_a_pool(place: Path) -> None:
+    """It is created, twice without harm, handed out of, disabled, enabled, drained and deleted."""
+    made = run(place, "pool", "create", "q", "--range", "10.9.0.0/28", "--gateway", "10.9.0.1")
+    assert (0, "") == (made[0], made[2])
+    assert ["10.9.0.1"] == made[1]["pool"]["gateways"]
+    assert made == run(place, "pool", "create", "q", "--range", "10.9.0.0/28", "--gateway", "10.9.0.1")
+    assert 0 == run(place, "allocate", "--key", "k", "--pool", "q")[0]
+
+    assert run(place, "pool", "disable", "q")[1]["pool"]["disabled"]
+    status, _, said = run(place, "allocate", "--key", "l", "--pool", "q")
+    assert (1, True) == (status, "pool q is disabled" in said)
+    assert not run(place, "pool", "enable", "q")[1]["pool"]["disabled"]
+
+    status, _, said = run(place, "pool", "delete", "q")
+    assert (1, True) == (status, "at n1 by k" in said)
+    status, _, said = run(place, "pool", "delete", "q", "--drain", "--timeout", "1")
+    assert (1, True) == (status, "still in use" in said)
+    assert 0 == run(place, "release", "--key", "k")[0]
+    assert {"pool": None} == run(place, "pool", "delete", "q")[1]
+    assert {"pool": None} == run(place, "pool", "delete", "q")[1]
+    assert 1 == run(place, "pool", "show", "q")[0]
+
+
+def test_a_pool_grows(place: Path) -> None:
+    """All of its ranges are named, and what is new can be handed out."""
+    ranges = ("--range", "10.32.0.0/24", "--range", "10.33.0.0/24")
+    assert 0 == run(place, "pool", "change", "p", *ranges)[0]
+    assert ["10.32.0.0/24", "10.33.0.0/24"] == run(place, "pool", "show", "p")[1]["ranges"]
+    assert 0 == run(place, "claim", "--key", "c", "10.33.0.7")[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("create", "r", "--range", "10.32.0.128/25"), 1, "overlap in network default"),
+        (("create", "r", "--range", "nonsense"), 1, "nonsense"),
+        (("create", "r"), 2, "--range"),
+        (("change", "nobody", "--range", "10.1.0.0/24"), 1, "no pool nobody"),
+        (("disable", "nobody"), 1, "no pool nobody"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(place: Path, words: tuple[str, ...], status: int, said: str) -> None:
+    """With a sentence that names it, and nothing is changed."""
+    before = run(place, "pools")[1]
+    ended = run(place, "pool", *words)
+    assert status == ended[0]
+    assert said in ended[2]
+    assert before == run(place, "pools")[1]

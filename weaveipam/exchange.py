@@ -45,6 +45,7 @@ class Exchange:
         self._gossip = gossip
         self._rollcall = rollcall
         self._allocator = allocator
+        self._rng = rng
         self._asked = rng.getrandbits(64)
         self.newcomer = False
         """Whether this node knows little but the birth: who asks it for all must hear that from another."""
@@ -82,7 +83,10 @@ class Exchange:
         steps: list[Step]
         match told:
             case Outline():
-                answer = [] if self._enough() else repair.answer(told, self._table(told.ring))
+                if self._enough():
+                    return []
+                rng = self._rng if told.ring is None else None  # rumours tell of members as well
+                answer = repair.answer(told, self._table(told.ring), rng)
                 return [self._tell(header, one) for one in answer]
             case Sync():
                 # First what was decided: what is said of rings may not be believed without it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
@@ -14,7 +15,14 @@ from hypothesis import strategies as st
 from ring.address import Family
 from ring.ring import Peer, Run, Token
 from weaveipam.gossip.census import PLACES
-from weaveipam.gossip.gossip import MEMBERS_MAX, NAME_REPORT_INTERVAL_S, Digest, Gossip, Repair
+from weaveipam.gossip.gossip import (
+    MEMBERS_MAX,
+    NAME_REPORT_INTERVAL_S,
+    TIMES_MIN,
+    Digest,
+    Gossip,
+    Repair,
+)
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Level, Report
@@ -601,6 +609,23 @@ def test_rumours_are_told_as_if_the_gone_were_there() -> None:
     mine.rumoured(HIS, news, 100.0)
 
     assert [news in mine.piggyback(1300) for _ in range(10)] == [True] * 8 + [False] * 2
+
+
+def test_many_rumours_are_told_less_often_each() -> None:
+    """While many wait each is told a few times, all in half as many packets; one of few as often as ever."""
+    mine = gossip()
+    names = [f"n{index}" for index in range(1000)]
+    for name in names:
+        mine.rumoured(HIS, Rumour(Peer(name, 1), ELSEWHERE, ALIVE, 0), 100.0)
+    told: Counter[str] = Counter()
+    while packet := mine.piggyback(1300):
+        told.update(one.peer.name for one in packet if isinstance(one, Rumour))
+
+    assert min(told[name] for name in names) == TIMES_MIN
+    assert told.total() < 1000 * GossipSettings().retransmissions(1000) / 2
+    news = Rumour(HIM, THERE, ALIVE, 1)
+    mine.rumoured(HIS, news, 100.0)
+    assert [news in mine.piggyback(1300) for _ in range(17)] == [True] * 16 + [False]
 
 
 def test_names_that_are_learned_in_bulk_are_not_spread() -> None:

@@ -17,7 +17,7 @@ from ring.ring import Peer, Ring, Run, Token
 from weaveipam.allocation.rings import RingTable
 from weaveipam.gossip import repair
 from weaveipam.protocol import codec
-from weaveipam.protocol.messages import Outline, RingShare
+from weaveipam.protocol.messages import PRINT_BYTES, Outline, RingShare
 from weaveipam.protocol.values import RingId
 
 V4 = RingId("default", Family.V4)
@@ -187,6 +187,22 @@ def test_no_outline_takes_long() -> None:
 
     assert len(said) == len(outline.lengths) == 1024
     assert process_time() - began_s < 0.5
+
+
+def test_some_of_what_differs_everywhere_is_followed_if_that_will_do() -> None:
+    """Of an outline all of which differs some parts are followed, by chance, and of any other one all."""
+    table, rng = Side(ring_of(2000, Random(7))).table, Random(7)
+    (whole,) = repair.begin([(V4, table)])
+    (finer,) = repair.answer(replace(whole, prints=bytes(PRINT_BYTES)), table)
+    assert isinstance(finer, Outline)
+    wrong = replace(finer, prints=bytes(len(finer.prints)))
+    nearly = replace(wrong, prints=finer.prints[:PRINT_BYTES] + wrong.prints[PRINT_BYTES:])
+    chosen = {tuple(repair.answer(wrong, table, rng)) for _ in range(10)}
+
+    assert {repair.FOLLOWED_MAX} == set(map(len, chosen))
+    assert len(chosen) > 1
+    assert len(repair.answer(wrong, table)) == repair.PARTS
+    assert len(repair.answer(nearly, table, rng)) == repair.PARTS - 1
 
 
 @given(st.integers(0, 1 << 33), st.lists(st.integers(1, 1 << 32), min_size=1, max_size=8), st.binary())

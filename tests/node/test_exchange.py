@@ -12,6 +12,7 @@ import pytest
 from ring.address import Family
 from ring.ring import Peer, Ring, Token
 from weaveipam.exchange import Exchange
+from weaveipam.gossip.repair import FOLLOWED_MAX
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Channel, Send
 from weaveipam.protocol.messages import (
@@ -299,6 +300,22 @@ def test_asking_many_times_in_one_packet_does_not_multiply_the_answer(five: Any,
 
     assert sent
     assert sum(len(one.packet) for one in sent) < 50_000
+
+
+def test_where_nothing_said_of_members_is_known_some_of_it_is_answered(five: Any) -> None:
+    """An outline of members all of which differs is answered in some parts, and one of a ring in all."""
+    wrong = [Outline(of, 0, (1 << bits,) * 16, b"differ" * 16) for of, bits in ((None, 6), (V4, 28))]
+    answers = [
+        [
+            sum(one.lengths) if isinstance(one, Outline) else one.high - one.low
+            for send in packets(five, outline)
+            for one in codec.decode_packet(send.packet)[1]
+            if isinstance(one, Outline | MemberShare | RingShare)
+        ]
+        for outline in wrong
+    ]
+
+    assert [sum(one) for one in answers] == [FOLLOWED_MAX << 6, 1 << 32]
 
 
 @pytest.mark.slow

@@ -41,6 +41,21 @@ RUMOURS_PER_PACKET = 16
 WIDE_BURST = 4
 """How many times `fan_out` a burst of rumours is at most, however many wait."""
 
+TELLINGS_MAX = 2048
+"""
+Rumours that wait, times the packets that each rides on: some 80 kB.
+
+Where that would be more, as after a partition, each rides on fewer: most of the later packets would tell of
+it who knows it, and what a few have not heard a repair brings for less.
+"""
+
+TIMES_MIN = 3
+"""
+Packets that each of many rumours rides on: by them alone one member of some twenty hears nothing of it.
+
+Source: an epidemic leaves out the share s of members that solves s = exp(-times * (1 - s)).
+"""
+
 STALL_REPORT_INTERVAL_S = 60.0
 """Seconds between two reports that this daemon was stalled, and of what its reports tell the longest."""
 
@@ -276,8 +291,13 @@ class Gossip:
 
     @property
     def _rumour_times(self) -> int:
-        """Packets that carry one rumour; the gone count too, as those of a mass death may be coming back."""
-        return self._settings.retransmissions(1 + self.members.alive_count + self.members.gone_count)
+        """
+        Packets that carry one rumour; fewer where many wait.
+
+        The gone count too, as those of a mass death may be coming back.
+        """
+        most = self._settings.retransmissions(1 + self.members.alive_count + self.members.gone_count)
+        return min(most, max(TIMES_MIN, TELLINGS_MAX // max(1, len(self._rumours))))
 
     @property
     def _left(self) -> bool:

@@ -8,7 +8,9 @@ other side shares what it has if that is little, and else answers with finer out
 with what its receiver has there and the sharer has not.  So every message says all that its answer needs:
 nobody keeps a walk in mind, and one that is lost is begun anew by the next fingerprint that differs.
 
-Cost: rounds grow with the logarithm of a table's size, bytes with the differences times the rounds.
+Cost: rounds grow with the logarithm of a table's size, bytes with the differences times the rounds.  Where
+all differs that is spread by rumours as well, as when a partition has healed, a walk takes some of it: nearly
+all that is told then has still to be refuted, or is on its way.
 
 Source: range-based set reconciliation (Meyer, arXiv 2212.13567), with sums of digests for fingerprints.
 Differs from a hash trie of versions by author: what is compared is the content itself, so that nothing needs
@@ -22,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
+from random import Random
 from typing import Protocol, TypeAlias
 
 from weaveipam.protocol.messages import PRINT_BYTES, MemberShare, Outline, RingShare
@@ -34,7 +37,10 @@ SHARED_MAX = 4
 """Statements of a part that are shared at once: about as many bytes as a finer outline of it."""
 
 BULK_MAX = 64
-"""The same if most parts of an outline differ, as most finer ones would then differ too."""
+"""The same where all that differs is followed and most parts do, as most finer ones would then too."""
+
+FOLLOWED_MAX = 4
+"""Parts of an outline that are followed where all of them differ and rumours will bring most of that."""
 
 SYNC_STATEMENTS = 16
 """Statements for each part in the outline of one that wants all at once: bounds what is shared needlessly."""
@@ -81,10 +87,20 @@ def sync(tables: Iterable[tuple[Name, Table]]) -> tuple[Outline, ...]:
     return tuple(outlines)
 
 
-def answer(outline: Outline, table: Table) -> list[Outline | Share]:
-    """Where the table differs from an outline of it: what is there, or finer outlines of that."""
+def answer(outline: Outline, table: Table, rng: Random | None = None) -> list[Outline | Share]:
+    """
+    Where the table differs from an outline of it: what is there, or finer outlines of that.
+
+    Args:
+        outline: What another daemon knows.
+        table: What this one knows.
+        rng: Chooses the parts that are followed where all of them differ; None: whatever differs is.
+    """
     differing = list(_differing(outline, table))
-    shared_max = BULK_MAX if 2 * len(differing) > len(outline.lengths) > 1 else SHARED_MAX
+    if rng is not None and len(differing) == len(outline.lengths) > FOLLOWED_MAX:
+        differing = sorted(rng.sample(differing, FOLLOWED_MAX))
+    most = rng is None and 2 * len(differing) > len(outline.lengths) > 1
+    shared_max = BULK_MAX if most else SHARED_MAX
     said: list[Outline | Share] = []
     little: list[tuple[int, int]] = []
     for low, high in differing:

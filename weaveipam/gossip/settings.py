@@ -112,7 +112,7 @@ class GossipSettings:
     """
     retransmission_multiplier: float = 4.0
     """
-    A rumour rides on this many packets for every factor of ten of members.
+    A rumour rides on this many packets for every factor of ten of members, or on fewer where many wait.
 
     Higher reaches the last member more surely when packets are lost, and fills them for longer.
     Source: SWIM section 4.1 (lambda); memberlist has 4.

@@ -21,6 +21,7 @@ from ring.ring import Peer
 from weaveipam.allocation import nextlife
 from weaveipam.allocation.allocator import Allocator
 from weaveipam.allocation.formation import ACQUAINTANCES_MAX, Formation, Wish, is_sound
+from weaveipam.allocation.heard import Init
 from weaveipam.allocation.rollcall import RollCall, Said
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.errors import PeerError
@@ -44,6 +45,11 @@ from weaveipam.protocol.keyring import UNSEALED, KeyRing
 from weaveipam.protocol.messages import (
     UNFORMED,
     Ack,
+    BirthAccept,
+    BirthAccepted,
+    BirthPaxos,
+    BirthPrepare,
+    BirthPromise,
     End,
     Grant,
     GrantAck,
@@ -69,7 +75,7 @@ from weaveipam.protocol.messages import (
     Synced,
     Tell,
 )
-from weaveipam.protocol.records import Acquaintance, Born, Record
+from weaveipam.protocol.records import Born, Record
 from weaveipam.protocol.requests import (
     Allocate,
     ChangePool,
@@ -114,6 +120,8 @@ class Settings:
     """Whom to ask for a cluster."""
     seeds: tuple[str, ...] = ()
     """The names that form a cluster together, sorted; the own one alone forms at once; empty only joins."""
+    consensus: int = 0
+    """How many daemons agree on a cluster's birth, this one among them, if there is no list of seeds."""
     pools: tuple[Pool, ...] = ()
     """The pools of a cluster that is born here, sorted by name."""
     gossip: GossipSettings = field(default_factory=GossipSettings)
@@ -150,7 +158,10 @@ class Node:
         """As the allocator knows them."""
         self._exchange = Exchange(self._gossip, self._allocator, self._rollcall, rng)
         wish = Wish(
-            endpoint=settings.endpoint, join=settings.join, seeds=settings.seeds, pools=settings.pools
+            endpoint=settings.endpoint,
+            join=settings.join,
+            init=Init(settings.seeds, settings.consensus),
+            pools=settings.pools,
         )
         self._formation = Formation(me, wish, settings.allocation.inquiry_s, rng, now)
         self._questions = Questions(
@@ -195,7 +206,7 @@ class Node:
         """
         node = cls(identity, settings, rng, now, gossip)
         held = tuple(records)
-        node._formation.restore(one for one in held if isinstance(one, Acquaintance))
+        node._formation.restore(held)
         born = next((one for one in held if isinstance(one, Born)), None)
         if born is not None:
             node._bind(born.birth, held, now)
@@ -328,7 +339,7 @@ class Node:
                 return steps or self._serve_if_known(now)
             case SpaceRequest() | Grant() | GrantAck() | SpaceRefusal():
                 return self._hear_of_space(header, message, now)
-            case Inquiry() | Standing():
+            case Inquiry() | Standing() | BirthPrepare() | BirthPromise() | BirthAccept() | BirthAccepted():
                 return ()
             case _:
                 return self._hear_of_decisions(header, message, now)
@@ -370,11 +381,21 @@ class Node:
         """From a daemon of no cluster or another one, or while this one is in none."""
         match message:
             case Inquiry():
-                return self._formation.answer(header, self._birth, in_use=self._name_in_use(header))
+                in_use = self._name_in_use(header)
+                return self._formation.answer(header, message, self._birth, in_use=in_use)
             case Standing():
                 return self._hear_standing(header, message, now)
+            case BirthPrepare() | BirthPromise() | BirthAccept() | BirthAccepted():
+                return self._hear_of_birth(header, message, now)
             case _:
                 return ()
+
+    def _hear_of_birth(self, header: Header, message: BirthPaxos, now: float) -> Sequence[Step]:
+        if self._birth is None:
+            return [*self._formation.vote(header, message, now), *self._try_to_form(now)]
+        if isinstance(message, BirthPrepare | BirthAccept):  # still agreeing on what is decided
+            return [self._formation.stand(header, self._birth, in_use=self._name_in_use(header))]
+        return []
 
     def _foreign(self, header: Header, source: Endpoint, now: float) -> list[Report]:
         """A report of a packet of another cluster, if it is one, but only now and then."""
@@ -408,7 +429,7 @@ class Node:
             fresh, self._questions.name_taken = self._questions.name_taken != why, why
             fields = (("detail", why), ("seen_by", str(header.sender)))
             return [Report(Level.ERROR, "name-in-use", fields)] if fresh else []
-        return self._join(header, standing.birth, now)
+        return [*self._formation.compare(header, standing), *self._join(header, standing.birth, now)]
 
     def _why_not_join(self, standing: Standing) -> str:
         """In words that do not depend on who answers, so that they are reported once."""
@@ -449,24 +470,27 @@ class Node:
         if birth is None:
             return []
         told = self._formation.announce(birth)
-        steps = self._adopt(birth, now)
-        return [*steps, *told, *self._serve(now)]
+        return [*self._adopt(birth, now), *told, *self._begin(birth, now)]
 
     def _join(self, header: Header, birth: Birth, now: float) -> list[Step]:
         """Belong to the cluster that somebody in it told of."""
         steps: list[Step] = [*self._formation.meet(header.sender, header.endpoint)]
+        steps += [*self._adopt(birth, now), *self._begin(birth, now)]
+        return [*steps, self._exchange.ask(header.endpoint)]
+
+    def _begin(self, birth: Birth, now: float) -> list[Step]:
+        """Serve as one of the seeds, or learn first what has come to be since."""
+        if self.me in birth.seeds:
+            return self._serve(now)
+        self._exchange.newcomer = True
+        return []
+
+    def _adopt(self, birth: Birth, now: float) -> list[Step]:
+        differ: list[Step] = []
         if self._settings.pools and self._settings.pools != birth.pools:
             names = ", ".join(pool.name for pool in birth.pools) or "none"
             detail = f"the cluster's pools are used instead of the configured ones: {names}"
-            steps.append(Report(Level.WARNING, "pools-differ", (("detail", detail),)))
-        steps += self._adopt(birth, now)
-        if self.me in birth.seeds:
-            steps += self._serve(now)
-        else:
-            self._exchange.newcomer = True
-        return [*steps, self._exchange.ask(header.endpoint)]
-
-    def _adopt(self, birth: Birth, now: float) -> list[Step]:
+            differ.append(Report(Level.WARNING, "pools-differ", (("detail", detail),)))
         self._bind(birth, (), now)
         self._sync_at = now + self._settings.allocation.inquiry_s
         born = Persist((Born(birth),), (), Durability.HOST)
@@ -476,7 +500,7 @@ class Node:
             met += self._gossiped(self._gossip.heard(header, now))
         names = ",".join(one.name for one in birth.seeds)
         fields = (("cluster", self._cluster_id.hex()), ("seeds", names))
-        return [born, *split, Report(Level.INFO, "cluster-joined", fields), *met]
+        return [*differ, born, *split, Report(Level.INFO, "cluster-joined", fields), *met]
 
     def _bind(self, birth: Birth, records: Sequence[Record], now: float) -> None:
         self._birth = birth

@@ -8,21 +8,16 @@ import pytest
 
 from ring.address import Family, Range
 from ring.ring import Peer
-from weaveipam.allocation.formation import (
-    ACQUAINTANCES_MAX,
-    ANSWERS_MAX,
-    INQUIRIES_BEFORE_ALONE,
-    Formation,
-    Wish,
-    is_sound,
-)
+from weaveipam.allocation.formation import ACQUAINTANCES_MAX, Formation, Wish, is_sound
+from weaveipam.allocation.heard import INQUIRIES_BEFORE_ALONE, OTHERS_MAX, Init
 from weaveipam.protocol.effects import Durability, Persist, Report
-from weaveipam.protocol.messages import UNFORMED, Header, Standing, Tell
+from weaveipam.protocol.messages import UNFORMED, Header, Inquiry, Standing, Tell
 from weaveipam.protocol.records import Acquaintance
 from weaveipam.protocol.values import Birth, Endpoint, Pool, PoolRange
 
 A, B = Peer("a", 1), Peer("b", 1)
 SEEDS = ("a", "b")
+ASKING = Inquiry(SEEDS)
 
 
 def endpoint(name: str) -> Endpoint:
@@ -32,7 +27,7 @@ def endpoint(name: str) -> Endpoint:
 
 def formation(me: Peer = A, seeds: tuple[str, ...] = SEEDS, join: tuple[str, ...] = ("a", "b")) -> Formation:
     """A daemon that starts with an empty disk."""
-    wish = Wish(endpoint=endpoint(me.name), join=tuple(map(endpoint, join)), seeds=seeds, pools=())
+    wish = Wish(endpoint=endpoint(me.name), join=tuple(map(endpoint, join)), init=Init(seeds), pools=())
     return Formation(me, wish, 1.0, Random(1), 0.0)
 
 
@@ -48,7 +43,9 @@ def test_asks_everybody_but_itself_again_and_again() -> None:
     assert one.wake(0.1) == []
     second = one.wake(one.wake_at)
 
-    assert [endpoint("b")] == [tell.target for tell in first] == [tell.target for tell in second]
+    asked = Tell(endpoint("b"), Inquiry(SEEDS))
+
+    assert [asked] == first == second
 
 
 def test_only_the_first_seed_decides() -> None:
@@ -85,9 +82,9 @@ def test_what_keeps_a_birth_from_being_decided(standing: Standing | None, expect
 def test_a_life_is_on_stable_storage_before_it_is_answered() -> None:
     """The first answer to a life follows a durable memory of it; the next needs none."""
     one = formation(B)
-    first = one.answer(header(A), None, in_use=False)
-    second = one.answer(header(A), None, in_use=False)
-    later = one.answer(header(Peer("a", 2)), None, in_use=False)
+    first = one.answer(header(A), ASKING, None, in_use=False)
+    second = one.answer(header(A), ASKING, None, in_use=False)
+    later = one.answer(header(Peer("a", 2)), ASKING, None, in_use=False)
 
     assert isinstance(first[0], Persist)
     assert Durability.HOST is first[0].durability
@@ -144,7 +141,7 @@ def test_only_the_latest_lives_of_a_name_are_remembered() -> None:
     one = formation(B)
     disk: set[object] = set()
     for incarnation in range(1, 30):
-        for step in one.answer(header(Peer("a", incarnation)), None, in_use=False):
+        for step in one.answer(header(Peer("a", incarnation)), ASKING, None, in_use=False):
             if isinstance(step, Persist):
                 disk.update(record.record_key for record in step.put)
                 disk.difference_update(step.delete)
@@ -159,8 +156,8 @@ def test_who_cannot_be_remembered_is_not_answered() -> None:
     one.restore(Acquaintance(Peer(f"n{index}", 1), endpoint("n")) for index in range(ACQUAINTANCES_MAX))
     birth = Birth(bytes(16), (B,), ())
 
-    assert [] == one.answer(header(A), None, in_use=False)
-    assert [Tell] == [type(step) for step in one.answer(header(A), birth, in_use=False)]
+    assert [] == one.answer(header(A), ASKING, None, in_use=False)
+    assert [Tell] == [type(step) for step in one.answer(header(A), ASKING, birth, in_use=False)]
 
 
 def test_only_places_where_nobody_listens_are_missed() -> None:
@@ -176,7 +173,7 @@ def test_only_places_where_nobody_listens_are_missed() -> None:
 def test_answers_are_bounded() -> None:
     """Of more daemons that answer than are remembered the surplus is reported, but a seed is always heard."""
     one = formation()
-    for number in range(ANSWERS_MAX):
+    for number in range(OTHERS_MAX):
         one.hear(header(Peer(f"n{number}", 1)), Standing(A, None, (), None))
     (told,) = one.hear(header(Peer("more", 1)), Standing(A, None, (), None))
 

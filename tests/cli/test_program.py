@@ -107,7 +107,7 @@ def test_the_version_can_be_asked_for_anywhere(arguments: list[str]) -> None:
         ["completion", "tcsh"],
         ["agent", "--nonsense"],
         ["agent", "--name", "a/b"],
-        ["agent", "--init", "consensus=3"],
+        ["agent", "--init", "consensus=some"],
     ],
     ids=" ".join,
 )

@@ -38,6 +38,7 @@ def test_nothing_needs_to_be_said() -> None:
         advertise=None,
         join=(),
         seeds=("host",),
+        consensus=0,
         pools=(),
         preset="lan",
         keyring=None,
@@ -48,6 +49,22 @@ def test_nothing_needs_to_be_said() -> None:
         uvloop=True,
     ) == load({}, {}, None, host_name="host")
     assert "console" == load({}, {}, None, host_name="host", on_terminal=True).log_format
+
+
+@pytest.mark.parametrize(
+    ("flags", "consensus"),
+    [
+        ({"join": ("b:1",), "init": "consensus=3"}, 3),
+        ({"init": "consensus=1"}, 1),
+        ({"join": ("b:1",), "init": "seeds=n1,n2"}, 0),
+    ],
+)
+def test_how_many_agree_follows_from_init(flags: dict[str, object], consensus: int) -> None:
+    """Who is told how many form the cluster has no list of seeds, and the node is told the number."""
+    made = config(name="n1", **flags)
+
+    assert consensus == made.settings(Endpoint("h", 1)).consensus
+    assert bool(made.seeds) == (consensus == 0)
 
 
 @pytest.mark.parametrize(
@@ -87,11 +104,17 @@ def test_every_preset_makes_settings(preset: str) -> None:
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ({"init": "consensus=3"}, "--init: consensus is not in this version"),
+        ({"init": "consensus=3"}, "--init: needs --join too, the address of another one of them"),
+        ({"init": "consensus", "join": ("x:1",)}, "--init: consensus= takes how many daemons"),
+        ({"init": "consensus=0", "join": ("x:1",)}, "form the cluster, 1 to 100, not '0'"),
+        ({"init": "consensus=101", "join": ("x:1",)}, "form the cluster, 1 to 100, not '101'"),
+        ({"init": "consensus=-3", "join": ("x:1",)}, "form the cluster, 1 to 100, not '-3'"),
+        ({"init": "consensus=\u0663", "join": ("x:1",)}, "consensus= takes how many daemons"),
+        ({"init": "consensus=a,b,c", "join": ("x:1",)}, "form the cluster, 1 to 100, not 'a,b,c'"),
         ({"init": "seeds=a,b,a", "join": ("x:1",)}, "--init: names a twice"),
         ({"init": "seeds=a,,b", "join": ("x:1",)}, "--init: a name is 1 to 253"),
         ({"init": "seeds"}, "--init: a name is 1 to 253"),
-        ({"init": "alone"}, "--init: expected seeds=A,B,C or observe"),
+        ({"init": "alone"}, "--init: expected consensus=N, seeds=A,B,C or observe"),
         ({"init": "observe"}, "--init: needs --join too, the address of a member"),
         ({"init": "seeds=host,b,c"}, "--init: needs --join too, the address of b or c"),
         ({"init": "seeds=b"}, "--init: needs --join too, the address of b"),

@@ -79,12 +79,21 @@ class Cluster:
         self._count = 0
         self._starts = 0
 
-    def add(self, name: str, *, seeds: str = "", join: str = "", pools: tuple[Pool, ...] = ()) -> None:
+    def add(
+        self,
+        name: str,
+        *,
+        seeds: str = "",
+        consensus: int = 0,
+        join: str = "",
+        pools: tuple[Pool, ...] = (),
+    ) -> None:
         """Start a daemon with an empty disk; `seeds` and `join` are names joined by commas."""
         settings = Settings(
             endpoint=Endpoint(name, 1),
             join=tuple(Endpoint(one, 1) for one in join.split(",") if one),
             seeds=tuple(sorted(one for one in seeds.split(",") if one)),
+            consensus=consensus,
             pools=pools,
             gossip=GossipSettings.preset("test"),
             allocation=AllocationSettings.preset("test"),

@@ -182,7 +182,7 @@ def test_a_cluster_of_the_same_key_does_not_mix(sealed: Any, make_pool: Callable
     node, before = sealed.hosts["d"].node, owners(sealed, "d")
     effects = [one for packet in recorded for one in node.receive(packet, Endpoint("a", 1), sealed.now)]
 
-    assert {"foreign-cluster"} == {one.event for one in effects if isinstance(one, Report)}
+    assert {"foreign-cluster", "seeds-differ"} == {one.event for one in effects if isinstance(one, Report)}
     assert {"d", "e"} == set(sealed.states("d"))
     assert before == owners(sealed, "d")
 

@@ -21,9 +21,11 @@ from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, STREAM_BYTES_MAX
 from weaveipam.protocol.messages import FreeHint, Header, Message, Need, Refused
 from weaveipam.protocol.records import Record
 from weaveipam.protocol.values import (
+    ROUND_MAX,
     Allocation,
     Assigned,
     Birth,
+    BirthBallot,
     Endpoint,
     MemberState,
     Pool,
@@ -104,7 +106,9 @@ def pool_range(family: Family) -> st.SearchStrategy[PoolRange]:
 
 HINT = st.builds(FreeHint, TEXT, FAMILY, st.integers(0, 129))
 POOL = st.builds(Pool, TEXT, TEXT, some(FAMILY.flatmap(pool_range)))
+BIRTH_BALLOT = st.builds(BirthBallot, st.integers(1, ROUND_MAX), PEER)
 BIRTH = st.builds(Birth, st.binary(min_size=16, max_size=16), some(PEER), some(POOL))
+ACCEPTED = st.tuples(BIRTH_BALLOT, BIRTH) | st.just((None, None))
 RUMOUR = st.builds(messages.Rumour, PEER, ENDPOINT, st.sampled_from(MemberState), U64, TEXT)
 OWNERSHIP = FAMILY.flatmap(lambda f: st.builds(messages.Ownership, ring(f), runs(f)))
 OUTLINE = st.lists(
@@ -167,9 +171,15 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.Grant: FAMILY.flatmap(lambda f: st.builds(messages.Grant, U64, U64, ring(f), runs(f))),
     messages.GrantAck: st.builds(messages.GrantAck, U64),
     messages.SpaceRefusal: st.builds(messages.SpaceRefusal, U64, st.sampled_from(Refused)),
-    messages.Inquiry: st.builds(messages.Inquiry, some(TEXT)),
+    messages.BirthPrepare: st.builds(messages.BirthPrepare, BIRTH_BALLOT, U64),
+    messages.BirthPromise: ACCEPTED.flatmap(
+        lambda one: st.builds(messages.BirthPromise, BIRTH_BALLOT, BIRTH_BALLOT, *map(st.just, one))
+    ),
+    messages.BirthAccept: st.builds(messages.BirthAccept, BIRTH_BALLOT, U64, BIRTH),
+    messages.BirthAccepted: st.builds(messages.BirthAccepted, BIRTH_BALLOT, BIRTH_BALLOT),
+    messages.Inquiry: st.builds(messages.Inquiry, some(TEXT), U64),
     messages.Standing: st.builds(
-        messages.Standing, PEER, st.none() | BIRTH, some(TEXT), st.none() | PEER, st.booleans()
+        messages.Standing, PEER, st.none() | BIRTH, some(TEXT), st.none() | PEER, U64, st.booleans()
     ),
     messages.Enrol: st.builds(messages.Enrol, U64),
     messages.Enrolled: st.builds(messages.Enrolled, U64),
@@ -199,6 +209,9 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
 RECORDS: dict[type, st.SearchStrategy[Record]] = {
     records.Identity: st.builds(records.Identity, PEER),
     records.Born: st.builds(records.Born, BIRTH),
+    records.BirthVote: ACCEPTED.flatmap(
+        lambda one: st.builds(records.BirthVote, BIRTH_BALLOT, *map(st.just, one))
+    ),
     records.Acquaintance: st.builds(records.Acquaintance, PEER, ENDPOINT),
     records.Owned: FAMILY.flatmap(lambda f: st.builds(records.Owned, ring(f), run(f))),
     records.Leased: st.builds(records.Leased, ALLOCATION),
@@ -768,7 +781,8 @@ class TestDigests:
 
 def test_limits_name_fields_that_exist() -> None:
     """Every limit in the tables belongs to a field of a class, so that no limit is lost by a renaming."""
-    classes = [Range, Run, Peer, Endpoint, RingId, Header, Birth, Pool, PoolRange, Assigned, FreeHint]
+    classes = [Range, Run, Peer, Endpoint, RingId, Header, Birth, BirthBallot]
+    classes += [Pool, PoolRange, Assigned, FreeHint]
     classes += [*codec._MESSAGES.values(), *codec._RECORDS.values()]
     names = {f"{one.__name__}.{name}" for one in classes for name in get_type_hints(one)}
 

@@ -1,12 +1,10 @@
 """
 Forming a cluster, or finding the one there is.
 
-A daemon in no cluster asks every endpoint it was told of, and any formed answer means join.  Only the first
-of the seeds (by name) ever decides a birth, and only after every other seed has answered that it is unformed,
-was started with the same list, and remembers no earlier life of the decider.  That is why two births cannot
-come from one list: the first seed makes its birth durable before anybody hears of it, and if it loses its
-disk afterwards, the others' memory of its earlier life keeps the next life from deciding again.  For that
-memory a life is written to disk before it is answered.
+A daemon in no cluster asks every endpoint it was told of, and any formed answer means join.  A birth is
+decided by the first of the daemons that were named (`seeds`), or by as many as were expected (`consensus`).
+Both rest on a memory of other daemons' lives: who lost its disk has forgotten what it decided or promised,
+and others know.  For that memory a life is written to disk before it is answered.
 
 Does not know rings; what a birth means for them is the allocator's business.
 """
@@ -19,19 +17,25 @@ from dataclasses import dataclass
 from random import Random
 
 from ring.ring import Peer
+from weaveipam.allocation.consensus import Consensus, Electorate
+from weaveipam.allocation.heard import NOT_TO_FORM, Heard, Init
 from weaveipam.allocation.poolchange import clashes
+from weaveipam.allocation.seeds import Seeds
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
-from weaveipam.protocol.messages import Header, Inquiry, Standing, Tell
-from weaveipam.protocol.records import Acquaintance
+from weaveipam.protocol.messages import (
+    BirthAccept,
+    BirthPaxos,
+    BirthPrepare,
+    Header,
+    Inquiry,
+    Standing,
+    Tell,
+)
+from weaveipam.protocol.records import Acquaintance, BirthVote, Record
 from weaveipam.protocol.values import Birth, Endpoint, Pool
 
-BIRTH_NONCE_BYTES = 16
 ACQUAINTANCES_MAX = 20_000
 """Lives that are remembered; the next one is not.  Several times the daemons of the largest cluster."""
-ANSWERS_MAX = 20_000
-"""Daemons whose answers are remembered while none has told of a cluster; of those that are no seeds."""
-INQUIRIES_BEFORE_ALONE = 3
-"""How often each endpoint outside the seed list is asked before its silence no longer delays a birth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +45,8 @@ class Wish:
     endpoint: Endpoint
     join: tuple[Endpoint, ...]
     """Whom to ask for a cluster."""
-    seeds: tuple[str, ...]
-    """The names that form one together, sorted; the own one alone forms at once; empty only joins."""
+    init: Init
+    """How to form one; with the own name as the only seed at once."""
     pools: tuple[Pool, ...]
     """The pools of a cluster that is born here."""
 
@@ -55,23 +59,38 @@ class Formation:
         self._wish = wish
         self._inquiry_s = inquiry_s
         self._rng = rng
-        self._answers: dict[str, tuple[Header, Standing]] = {}
-        self._asked: dict[Endpoint, int] = {}
+        self._heard = Heard()
+        self._seeds = Seeds(me, wish.init, wish.pools, self._heard, rng)
+        self._consensus: Consensus | None = None
+        if wish.init.consensus:
+            self._consensus = Consensus(me, wish.init.consensus, wish.pools, inquiry_s, rng)
         self._known: dict[Peer, Endpoint] = {}
         self._names: set[str] = set()
         """Of all that are known, so that a new name costs no search for earlier lives."""
-        self._reported: set[str] = set()
-        self.wake_at = now
-        """Seconds on the monotonic clock: when to ask again."""
+        self._differed = False
+        """Whether it was reported that another daemon was told to begin in another way."""
+        self._inquire_at = now
 
-    def restore(self, known: Iterable[Acquaintance]) -> None:
-        """Take over what the disk remembers of other daemons."""
-        self._known = {one.peer: one.endpoint for one in known}
-        self._names = {one.name for one in self._known}
+    def restore(self, records: Iterable[Record]) -> None:
+        """Take over what the disk remembers of other daemons, and of votes if they may still count."""
+        for one in records:
+            match one:
+                case Acquaintance():
+                    self._known[one.peer] = one.endpoint
+                    self._names.add(one.peer.name)
+                case BirthVote() if self._consensus is not None:
+                    self._consensus.restore(one)
+
+    @property
+    def wake_at(self) -> float:
+        """Seconds on the monotonic clock: when to call `wake`; infinity once a cluster is found."""
+        if self._consensus is None or self._inquire_at == math.inf:
+            return self._inquire_at
+        return min(self._inquire_at, self._consensus.wake_at)
 
     def settle(self) -> None:
         """The daemon belongs to a cluster: nothing is asked any more."""
-        self.wake_at = math.inf
+        self._inquire_at = math.inf
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Everybody worth asking: those this daemon was told of, and those it has met; no duplicates."""
@@ -114,98 +133,120 @@ class Formation:
     @property
     def forming(self) -> bool:
         """Whether this daemon may found a cluster, where others only join."""
-        return self._me.name in self._wish.seeds
+        return self._consensus is not None or self._me.name in self._wish.init.seeds
 
-    def wake(self, now: float) -> list[Tell]:
-        """Ask everybody where they stand."""
-        if now < self.wake_at:
-            return []
-        self.wake_at = now + self._inquiry_s * self._rng.uniform(0.9, 1.1)
-        asked = self.endpoints()
-        for one in asked:
-            self._asked[one] = self._asked.get(one, 0) + 1
-        return [Tell(one, Inquiry(self._wish.seeds)) for one in asked]
+    def wake(self, now: float) -> list[Persist | Tell]:
+        """Ask everybody where they stand, and go on with agreeing on a birth."""
+        steps: list[Persist | Tell] = []
+        if self._inquire_at <= now:
+            self._inquire_at = now + self._inquiry_s * self._rng.uniform(0.9, 1.1)
+            for one in self.endpoints():
+                self._heard.ask(one)
+                steps.append(Tell(one, Inquiry(*self._wish.init)))
+        if self._consensus is not None:
+            steps += self._consensus.wake(now, self._electorate(self._consensus))
+        return steps
 
-    def answer(self, asker: Header, birth: Birth | None, *, in_use: bool) -> list[Persist | Tell]:
+    def answer(
+        self, asker: Header, inquiry: Inquiry, birth: Birth | None, *, in_use: bool
+    ) -> list[Persist | Report | Tell]:
         """Tell a daemon in no cluster where this one stands."""
         met = self.meet(asker.sender, asker.endpoint)
         if birth is None and asker.sender not in self._known:
             return []  # an answer that would be forgotten could let a second cluster form
-        standing = Standing(asker.sender, birth, self._wish.seeds, self.earlier(asker.sender), in_use)
-        return [*met, Tell(asker.endpoint, standing)]
+        noted = [] if birth is not None else self._note(asker, Init(inquiry.seeds, inquiry.consensus))
+        return [*met, *noted, *self.compare(asker, inquiry), self.stand(asker, birth, in_use=in_use)]
+
+    def stand(self, asker: Header, birth: Birth | None, *, in_use: bool) -> Tell:
+        """Where this daemon stands, for another one."""
+        seeds, consensus = self._wish.init
+        earlier = self.earlier(asker.sender)
+        return Tell(asker.endpoint, Standing(asker.sender, birth, seeds, earlier, consensus, in_use))
 
     def hear(self, header: Header, standing: Standing) -> list[Persist | Report]:
         """Note where another unformed daemon stands."""
-        name = header.sender.name
-        if len(self._answers) >= ANSWERS_MAX and name not in self._answers and name not in self._wish.seeds:
-            return [Report(Level.WARNING, "answers-full", (("peer", str(header.sender)),))]
-        self._answers[name] = (header, standing)
-        effects: list[Persist | Report] = [*self.meet(header.sender, header.endpoint)]
-        if standing.seeds != self._wish.seeds and self._wish.seeds and standing.seeds:
-            effects += self._once(
-                "seeds-differ",
-                ("peer", str(header.sender)),
-                ("theirs", ",".join(standing.seeds)),
-                ("ours", ",".join(self._wish.seeds)),
+        met = self.meet(header.sender, header.endpoint)
+        noted = self._note(header, Init(standing.seeds, standing.consensus))
+        other = self._heard.others.get(header.sender.name)
+        if other is not None:
+            other.answered, other.earlier = True, standing.earlier
+        return [*met, *noted, *self.compare(header, standing)]
+
+    def vote(self, header: Header, message: BirthPaxos, now: float) -> list[Persist | Report | Tell]:
+        """What to do when others agree on a birth; `decide` then says whether they have."""
+        if self._consensus is None:
+            return []
+        steps: list[Persist | Report | Tell] = [*self.meet(header.sender, header.endpoint)]
+        if isinstance(message, BirthPrepare | BirthAccept):
+            steps += self._note(header, Init(consensus=message.consensus))
+        if isinstance(message, BirthAccept) and not is_sound(message.birth):
+            return steps
+        return [*steps, *self._consensus.hear(header, message, now, self._electorate(self._consensus))]
+
+    def compare(self, header: Header, told: Inquiry | Standing) -> list[Report]:
+        """A report, once, if this daemon and another one were told to form a cluster in different ways."""
+        theirs, ours = Init(told.seeds, told.consensus), self._wish.init
+        if self._differed or theirs == ours or NOT_TO_FORM in {theirs, ours}:
+            return []
+        self._differed = True
+        fields = (("peer", str(header.sender)), ("theirs", str(theirs)), ("ours", str(ours)))
+        return [Report(Level.WARNING, "seeds-differ", fields)]
+
+    def _note(self, header: Header, init: Init) -> list[Report]:
+        needed = header.sender.name in self._wish.init.seeds
+        if self._heard.note(header, init, needed=needed):
+            return []
+        return [Report(Level.WARNING, "answers-full", (("peer", str(header.sender)),))]
+
+    def _electorate(self, consensus: Consensus) -> Electorate:
+        """Who agrees on a birth: those of whom no other life is known, so that none has two votes."""
+        others = sorted(self._heard.others.items())
+        alike = [one.header for _, one in others if one.init == self._wish.init]
+        counted = tuple(
+            one for one in alike if one.sender in self._known and self.earlier(one.sender) is None
+        )
+        return Electorate(counted, self._hindrance(alike, consensus))
+
+    def _hindrance(self, alike: list[Header], consensus: Consensus) -> str:
+        """Why this daemon must not vote, in one sentence; empty if it may."""
+        if len(alike) + 1 > consensus.expected:
+            names = ",".join((self._me.name, *(one.sender.name for one in alike)))
+            return (
+                f"more daemons than expected were started with --init {self._wish.init} ({names}): start "
+                "the surplus with --init observe; if one of them is gone for good, start the others again"
             )
-        return effects
+        remembered = self._heard.remembered()
+        if remembered:
+            return f"{remembered}: it does not vote, and joins what the others form; or start all afresh"
+        return "" if consensus.has_voted else self._heard.still_asking(self.endpoints())
 
     def decide(self) -> Birth | None:
-        """The birth, if it is this daemon's to decide and everybody needed has agreed to it."""
-        seeds = self._wish.seeds
-        if not seeds or self._me.name != seeds[0] or self.missing():
-            return None
-        lives = [self._me, *(self._answers[name][0].sender for name in seeds[1:])]
-        return Birth(self._rng.randbytes(BIRTH_NONCE_BYTES), tuple(lives), self._wish.pools)
+        """The birth, if this daemon decides it, or knows that it is decided."""
+        return self._seeds.decide(self._told_of) if self._consensus is None else self._consensus.decided
 
-    def missing(self) -> str:
-        """What keeps a birth from being decided, in one sentence; empty when nothing does."""
-        for name in self._wish.seeds:
-            if name == self._me.name:
-                continue
-            if name not in self._answers:
-                return f"seed {name} has not answered; is it running, and does --join reach it?"
-            _, standing = self._answers[name]
-            if standing.seeds != self._wish.seeds:
-                return f"seed {name} was started with other seeds ({','.join(standing.seeds) or 'none'})"
-        for header, standing in self._answers.values():
-            if standing.earlier is not None:
-                return (
-                    f"{header.sender.name} remembers an earlier life of this one ({standing.earlier}), "
-                    "which may have formed a cluster: start it with --init observe, or all seeds afresh"
-                )
-        answered = {header.endpoint for header, _ in self._answers.values()}
-        for one in self._wish.join:
-            silent = one not in answered and one != self._wish.endpoint
-            if silent and self._asked.get(one, 0) < INQUIRIES_BEFORE_ALONE and len(self._wish.seeds) == 1:
-                return f"{one} is still being asked for a cluster"
-        return ""
+    @property
+    def _told_of(self) -> list[Endpoint]:
+        return [one for one in self._wish.join if one != self._wish.endpoint]
 
     def why(self) -> str:
         """What this daemon waits for, in one sentence."""
-        if not self._wish.seeds:
+        init = self._wish.init
+        if self._consensus is not None:
+            return self._consensus.why(self._electorate(self._consensus)) + self._heard.unlike(init)
+        if not init.seeds:
             asked = ", ".join(str(one) for one in self.endpoints()) or "nobody: give --join"
             return f"waiting for a member of a cluster to answer; asking {asked}"
-        if self._me.name not in self._wish.seeds:
-            return f"waiting for the seeds {','.join(self._wish.seeds)} to form a cluster"
-        return self.missing() or f"waiting for seed {self._wish.seeds[0]} to form the cluster"
+        if self._me.name not in init.seeds:
+            return f"waiting for the seeds {','.join(init.seeds)} to form a cluster"
+        return self._seeds.why(self._told_of)
 
     def announce(self, birth: Birth) -> list[Tell]:
         """Bring a new birth to everybody who waits for it; who misses it asks again."""
-        return [
-            Tell(header.endpoint, Standing(header.sender, birth, self._wish.seeds, None))
-            for header, _ in self._answers.values()
-        ]
+        return [self.stand(one.header, birth, in_use=False) for one in self._heard.others.values()]
 
     def companions(self, birth: Birth) -> list[Header]:
         """The seeds of a birth that have said where they stand, and so where they listen."""
-        return [header for header, _ in self._answers.values() if header.sender in birth.seeds]
-
-    def _once(self, event: str, *fields: tuple[str, str]) -> list[Report]:
-        if event in self._reported:
-            return []
-        self._reported.add(event)
-        return [Report(Level.WARNING, event, fields)]
+        return [one.header for one in self._heard.others.values() if one.header.sender in birth.seeds]
 
 
 def is_sound(birth: Birth) -> bool:

@@ -214,7 +214,7 @@ def _identity(config: Config, opened: Opened, reporter: Reporter) -> Peer:
         level = Level.INFO if opened.set_aside is None else Level.ERROR
         detail = "there was no store: this daemon begins a new life, with nothing"
         reporter(Report(level, "new-incarnation", (("life", str(held)), ("detail", detail))))
-        if config.name in config.seeds and not config.pools:
+        if (config.name in config.seeds or config.consensus) and not config.pools:
             detail = "no pool is configured: a cluster that begins here has no address to give"
             reporter(Report(Level.WARNING, "no-pools", (("detail", detail),)))
     if held.name != config.name:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from weaveipam.allocation.consensus import CONSENSUS_MAX
+from weaveipam.allocation.heard import NOT_TO_FORM, Init
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.config.options import CNI_SOCKET_NAME, DEFAULT_SOCKET, Said, gather
 from weaveipam.config.pools import parse_pools
@@ -49,7 +51,8 @@ class Config:
     """Where peers reach this daemon; None: to be found out from `bind` and the host's addresses."""
     join: tuple[Endpoint, ...]
     seeds: tuple[str, ...]
-    """As in `weaveipam.node.Settings`."""
+    consensus: int
+    """Both as in `weaveipam.node.Settings`."""
     pools: tuple[Pool, ...]
     """Sorted by name."""
     preset: str
@@ -74,6 +77,7 @@ class Config:
             endpoint=endpoint,
             join=self.join,
             seeds=self.seeds,
+            consensus=self.consensus,
             pools=self.pools,
             gossip=GossipSettings.preset(self.preset),
             allocation=AllocationSettings.preset(self.preset),
@@ -146,6 +150,7 @@ class _Reading:
         http = self._value("http", parse_endpoint, None)
         self._check_http(bind, http)
         self._check_families(bind, advertise, join)
+        init = self._init(name, join)
         return Config(
             name=name,
             data_dir=self._value("data_dir", _path, Path("/var/lib/weaveipam")),
@@ -153,7 +158,8 @@ class _Reading:
             bind=bind,
             advertise=advertise,
             join=join,
-            seeds=self._seeds(name, join),
+            seeds=init.seeds,
+            consensus=init.consensus,
             pools=parse_pools(*self._said.get("pool", Said("pool", [])), self._problems),
             preset=self._value("preset", _one_of(*PRESETS), "lan"),
             keyring=self._value("keyring", _path, None),
@@ -184,16 +190,18 @@ class _Reading:
                 self._problems.append(f"{said.where}: {error}")
         return parsed
 
-    def _seeds(self, name: str, join: tuple[Endpoint, ...]) -> tuple[str, ...]:
+    def _init(self, name: str, join: tuple[Endpoint, ...]) -> Init:
         """Who forms a cluster, from `init`, or from whether there is anybody to join."""
         said = self._said.get("init")
         if said is None:
-            return () if join else (name,)
-        seeds = self._value("init", _init, None)
-        if seeds is not None and seeds != (name,) and not join:
-            others = " or ".join(one for one in seeds if one != name) or "a member of the cluster"
+            return NOT_TO_FORM if join else Init((name,))
+        init = self._value("init", _init, None)
+        if init is not None and init not in {Init((name,)), Init(consensus=1)} and not join:
+            others = " or ".join(one for one in init.seeds if one != name) or "a member of the cluster"
+            if init.consensus:
+                others = "another one of them"
             self._problems.append(f"{said.where}: needs --join too, the address of {others}")
-        return seeds or ()
+        return init or NOT_TO_FORM
 
     def _check_families(self, bind: Endpoint, advertise: Endpoint | None, join: tuple[Endpoint, ...]) -> None:
         """What is bound speaks one family and reaches no address of the other; a name may have both."""
@@ -223,22 +231,24 @@ def _node_name(text: str) -> str:
     return text
 
 
-def _init(text: str) -> tuple[str, ...]:
-    """The seeds that `--init` names, sorted; none for `observe`."""
+def _init(text: str) -> Init:
+    """What `--init` says."""
     word, _, value = text.partition("=")
     if text == "observe":
-        return ()
+        return NOT_TO_FORM
     if word == "consensus":
-        raise ValueError(
-            "consensus is not in this version: name the daemons with seeds=A,B,C, or only join with observe"
-        )
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not 1 <= int(value) <= CONSENSUS_MAX:
+            raise ValueError(
+                f"consensus= takes how many daemons form the cluster, 1 to {CONSENSUS_MAX}, not {value!r}"
+            )
+        return Init(consensus=int(value))
     if word != "seeds":
-        raise ValueError(f"expected seeds=A,B,C or observe, not {text!r}")
+        raise ValueError(f"expected consensus=N, seeds=A,B,C or observe, not {text!r}")
     seeds = [_node_name(one.strip()) for one in value.split(",")]
     for one in seeds:
         if seeds.count(one) > 1:
             raise ValueError(f"names {one} twice")
-    return tuple(sorted(seeds))
+    return Init(tuple(sorted(seeds)))
 
 
 def _ip_version(host: str) -> int | None:

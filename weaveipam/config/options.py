@@ -51,7 +51,12 @@ OPTIONS = (
     Option("bind", "text", "HOST:PORT", "For peers, UDP and TCP. Default: 0.0.0.0:6783."),
     Option("advertise", "text", "HOST:PORT", "Where peers reach it. Default: what it binds to."),
     Option("join", "texts", "HOST:PORT", "A peer to join; repeatable. Names are resolved again and again."),
-    Option("init", "text", "INIT", "seeds=A,B,C: form a cluster with these; observe: only ever join one."),
+    Option(
+        "init",
+        "text",
+        "INIT",
+        "seeds=A,B,C: form a cluster with these; consensus=N: with any N; observe: only ever join one.",
+    ),
     Option("pool", "pools", "NAME=RANGE[,RANGE...]", "A pool of addresses; repeatable."),
     Option("preset", "text", "lan|wan|test", "Timings between peers. Default: lan."),
     Option("keyring", "text", "FILE", "Keys that packets are sealed with. Default: none, packets are open."),

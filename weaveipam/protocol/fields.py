@@ -52,6 +52,7 @@ _INTEGERS: Mapping[str, tuple[int, int]] = {
     "Endpoint.port": (1, 65535),
     "Header.speaks": (1, 255),
     "FreeHint.bucket": (0, 129),
+    "BirthBallot.round": (1, values.ROUND_MAX),
     "PoolRange.prefix_length": (0, 128),
     "Assigned.prefix_length": (0, 128),
 }
@@ -108,6 +109,8 @@ _RULES: Mapping[type, Callable[..., bool]] = {
     messages.Use: lambda _key, ring, used: _inside(ring.family, (used,)),
     records.Owned: lambda ring, run: _inside(ring.family, (run,)),
     records.Resting: lambda ring, resting: _inside(ring.family, (resting,)),
+    messages.BirthPromise: lambda _ballot, _promised, accepted, birth: (accepted is None) == (birth is None),
+    records.BirthVote: lambda _promised, accepted, birth: (accepted is None) == (birth is None),
     records.Outgoing: lambda _grant, _heir, ring, given: _inside(ring.family, given),
 }
 """What the fields of a class, in their order, must satisfy together."""

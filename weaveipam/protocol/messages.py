@@ -14,7 +14,7 @@ from ring.address import Family, Range
 from ring.ring import Peer, Run
 from weaveipam.protocol.decisions import Ballot, Charter, Decree, Span, Statements, Vote
 from weaveipam.protocol.effects import Persist, Reply, Report
-from weaveipam.protocol.values import Birth, Endpoint, MemberState, RingId
+from weaveipam.protocol.values import Birth, BirthBallot, Endpoint, MemberState, RingId
 
 PRINT_BYTES = 6
 """Of a part in an `Outline`: that two parts differ unseen has a chance of one in 2^48, and not twice."""
@@ -269,7 +269,9 @@ class Inquiry:
     """Are you in a cluster?  From a daemon in none, to everybody it was told of; answered by `Standing`."""
 
     seeds: tuple[str, ...]
-    """The seed names it was started with, sorted; empty if it may only join."""
+    """The seed names it was started with, sorted; empty if it has none."""
+    consensus: int = 0
+    """How many daemons it was told to form a cluster with, itself among them; 0 if it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +286,57 @@ class Standing:
     """As in `Inquiry`, of the sender."""
     earlier: Peer | None
     """Another life of the asker that the sender has known."""
+    consensus: int = 0
+    """As in `Inquiry`, of the sender."""
     in_use: bool = False
     """Whether the sender sees that other life alive, at another endpoint: two daemons have one name."""
+
+
+@dataclass(frozen=True, slots=True)
+class BirthPrepare:
+    """Promise this ballot: phase 1a (Lamport, "Paxos Made Simple", section 2.2)."""
+
+    ballot: BirthBallot
+    """Of the sender."""
+    consensus: int
+    """As in `Inquiry`: votes among other numbers of daemons do not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class BirthPromise:
+    """Answers `BirthPrepare`: phase 1b."""
+
+    ballot: BirthBallot
+    """As asked."""
+    promised: BirthBallot
+    """The highest that the sender has promised; if it is a higher one, this is a refusal."""
+    accepted: BirthBallot | None
+    """The highest that the sender has accepted."""
+    birth: Birth | None
+    """Of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class BirthAccept:
+    """Accept this birth: phase 2a."""
+
+    ballot: BirthBallot
+    consensus: int
+    birth: Birth
+
+
+@dataclass(frozen=True, slots=True)
+class BirthAccepted:
+    """Answers `BirthAccept`: phase 2b."""
+
+    ballot: BirthBallot
+    """As asked."""
+    promised: BirthBallot
+    """As in `BirthPromise`."""
+
+
+BirthPaxos: TypeAlias = BirthPrepare | BirthPromise | BirthAccept | BirthAccepted
+"""What is said while a birth is agreed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,6 +505,10 @@ Message: TypeAlias = (
     | SpaceRefusal
     | Inquiry
     | Standing
+    | BirthPrepare
+    | BirthPromise
+    | BirthAccept
+    | BirthAccepted
     | Enrol
     | Enrolled
     | Prepare

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from ring.address import Range
 from ring.ring import Peer, Run
 from weaveipam.protocol.decisions import Ballot, Charter, Span, Vote
-from weaveipam.protocol.values import Allocation, Birth, Endpoint, RingId
+from weaveipam.protocol.values import Allocation, Birth, BirthBallot, Endpoint, RingId
 
 
 class RecordKey(NamedTuple):
@@ -44,6 +44,21 @@ class Born:
     def record_key(self) -> RecordKey:
         """There is one."""
         return RecordKey("Born", "")
+
+
+@dataclass(frozen=True, slots=True)
+class BirthVote:
+    """What this daemon has promised and accepted while a birth is agreed on; means nothing afterwards."""
+
+    promised: BirthBallot
+    accepted: BirthBallot | None
+    birth: Birth | None
+    """Of the accepted ballot."""
+
+    @property
+    def record_key(self) -> RecordKey:
+        """There is one."""
+        return RecordKey("BirthVote", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +224,7 @@ class Noted:
 Record: TypeAlias = (
     Identity
     | Born
+    | BirthVote
     | Acquaintance
     | Owned
     | Leased

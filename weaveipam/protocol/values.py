@@ -81,6 +81,18 @@ class Birth:
     """Sorted by name; may be empty."""
 
 
+class BirthBallot(NamedTuple):
+    """One attempt to have a birth decided; ordered by round, and no two proposers ever have the same."""
+
+    round: int
+    """1 to `ROUND_MAX`; a proposer never uses one twice."""
+    proposer: Peer
+
+
+ROUND_MAX = 1 << 48
+"""More than can ever be tried; a higher one is a lie, and would leave no room for the next."""
+
+
 class MemberState(IntEnum):
     """A peer as the membership protocol sees it; of two equally fresh rumours the higher state wins."""
 

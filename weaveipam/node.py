@@ -100,8 +100,6 @@ SYNC_GROWTH = 8
 """Times as many are asked at each further attempt as long as nobody is heard: most may be gone."""
 REJOIN_S = 5.0
 """Seconds between two attempts of a node to reach those it was told of or has met, and does not see."""
-FOREIGN_REPORT_INTERVAL_S = 60.0
-"""Seconds between two reports of packets of other clusters: operators need one, not one a packet."""
 
 NEXT_LIFE = "this daemon begins its next life; ask again in a moment"
 """What clients are told meanwhile."""
@@ -179,9 +177,6 @@ class Node:
         self._synced_at = math.inf
         """When a member had told all that it knew."""
         self._audit_at = now + AUDIT_S
-        self._foreign_count = 0
-        """Packets of other clusters that no report has told of."""
-        self._foreign_reported_at = now - FOREIGN_REPORT_INTERVAL_S
 
     @classmethod
     def restore(
@@ -242,7 +237,7 @@ class Node:
             for message in told:
                 steps += self._hear_member(header, message, now)
         else:
-            steps += self._foreign(header, source, now)
+            steps += self._formation.strangers.heard(header, source, self._cluster_id, now)
             for message in told:
                 steps += self._hear_stranger(header, message, now)
         return self._effects(steps)
@@ -396,23 +391,6 @@ class Node:
         if isinstance(message, BirthPrepare | BirthAccept):  # still agreeing on what is decided
             return [self._formation.stand(header, self._birth, in_use=self._name_in_use(header))]
         return []
-
-    def _foreign(self, header: Header, source: Endpoint, now: float) -> list[Report]:
-        """A report of a packet of another cluster, if it is one, but only now and then."""
-        if self._birth is None or header.cluster_id in {UNFORMED, self._cluster_id}:
-            return []
-        self._foreign_count += 1
-        if now < self._foreign_reported_at + FOREIGN_REPORT_INTERVAL_S:
-            return []
-        fields = (
-            ("peer", str(header.sender)),
-            ("source", str(source)),
-            ("ours", self._cluster_id.hex()),
-            ("theirs", header.cluster_id.hex()),
-            ("packets", self._foreign_count),
-        )
-        self._foreign_count, self._foreign_reported_at = 0, now
-        return [Report(Level.ERROR, "foreign-cluster", fields)]
 
     def _hear_standing(self, header: Header, standing: Standing, now: float) -> list[Step]:
         if standing.asker != self.me:

@@ -73,7 +73,7 @@ class Questions:
             case GetKeyring():
                 return self._guard.show(self._gossip.members.names())
             case GetStatus():
-                return self._status()
+                return self._status(now)
             case GetMembers():
                 return self._members(now)
             case GetAllocations():
@@ -133,7 +133,7 @@ class Questions:
     def _reachable(self) -> frozenset[Peer]:
         return frozenset((self._me, *(one.peer for one in self._gossip.members.alive())))
 
-    def _status(self) -> Status:
+    def _status(self, now: float) -> Status:
         state, why = self._state()
         members = self._gossip.members
         known = len(members.all()) if self.cluster_id else 0
@@ -149,7 +149,7 @@ class Questions:
             pools=views.pool_uses(self._holdings, self._reachable()),
             pending=len(self._allocator.pending),
             outgoing=len(self._allocator.giver.grants),
-            conflicts=tuple(self._holdings.conflicts),
+            conflicts=(*self._holdings.conflicts, *self._formation.strangers.conflicts(now)),
             version=__version__,
             sealed=self._guard.sealed,
         )

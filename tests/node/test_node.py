@@ -11,7 +11,8 @@ import pytest
 
 from ring.address import Family, Range
 from ring.ring import Peer
-from weaveipam.node import FOREIGN_REPORT_INTERVAL_S, REJOIN_S
+from weaveipam.allocation.strangers import REPORT_INTERVAL_S
+from weaveipam.node import REJOIN_S
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Channel, Effect, Level, Persist, Report, Send
 from weaveipam.protocol.messages import (
@@ -588,14 +589,15 @@ def test_clusters_of_different_birth_do_not_mix(cluster: MakeCluster, make_pool:
         if name == "a" and codec.decode_packet(send.packet)[0].cluster_id == codec_id(two, "a")
     ]
     effects = [one for packet in packets for one in node.receive(packet, Endpoint("far", 7), two.now)]
-    two.now += FOREIGN_REPORT_INTERVAL_S
+    two.now += REPORT_INTERVAL_S
     effects += node.receive(packets[0], Endpoint("far", 7), two.now)
     ours, theirs = two.status("b").cluster_id, two.status("a").cluster_id
     common = (("peer", str(Peer("a", 1))), ("source", "far:7"), ("ours", ours), ("theirs", theirs))
+    (shown,) = two.status("b").conflicts
 
     assert effects == [
-        Report(Level.ERROR, "foreign-cluster", (*common, ("packets", 1))),
-        Report(Level.ERROR, "foreign-cluster", (*common, ("packets", len(packets)))),
+        Report(Level.ERROR, "foreign-cluster", (*common, ("packets", 1), ("detail", shown))),
+        Report(Level.ERROR, "foreign-cluster", (*common, ("packets", len(packets)), ("detail", shown))),
     ]
     assert before == two.ring("b", V4)
 

@@ -21,6 +21,7 @@ from weaveipam.allocation.consensus import Consensus, Electorate
 from weaveipam.allocation.heard import NOT_TO_FORM, Heard, Init
 from weaveipam.allocation.poolchange import clashes
 from weaveipam.allocation.seeds import Seeds
+from weaveipam.allocation.strangers import Strangers
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
 from weaveipam.protocol.messages import (
     BirthAccept,
@@ -55,6 +56,7 @@ class Formation:
     """The life of a daemon before it belongs to a cluster, and its memory of other daemons' lives."""
 
     def __init__(self, me: Peer, wish: Wish, inquiry_s: float, rng: Random, now: float) -> None:
+        self.strangers = Strangers()
         self._me = me
         self._wish = wish
         self._inquiry_s = inquiry_s

@@ -81,14 +81,15 @@ def _scenario(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStag
     ring = getattr(scenario, "KEYRING", None) or _keyring(f"{plan.seed}/{plan.scenario}")
     pools = pools_of([("default", scenarios.pool(scenario))])
     wire = RELEASES[scenario.RELEASE] if hasattr(scenario, "RELEASE") else WIRE
-    layout = Layout(pools=pools, preset=preset, wire=wire, keyring=ring)
+    consensus = getattr(scenario, "CONSENSUS", False)
+    layout = Layout(pools=pools, preset=preset, wire=wire, keyring=ring, consensus=consensus)
     stage = _stage(f"{plan.seed}/{plan.scenario}", layout, seconds, watch, cooldown_s=_cooldown_s(preset))
     guarded(stage, lambda: _play(stage, scenario, nodes))
     return stage, {"seal": _seal(layout)}
 
 
 def _play(stage: SimulatedStage, scenario: ModuleType, nodes: int) -> None:
-    stage.form(nodes)
+    stage.form(nodes, wait=getattr(scenario, "FORMED", True))
     scenario.play(stage)
     stage.judge()
 

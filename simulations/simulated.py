@@ -80,8 +80,8 @@ class SimulatedStage:
         """As `Stage.pool_size`."""
         return size_of(self.world.layout.pools)
 
-    def form(self, nodes: int) -> None:
-        """Start the first daemons and wait until they serve; a violation if they do not in time."""
+    def form(self, nodes: int, *, wait: bool = True) -> None:
+        """Start the first daemons, and wait until they serve; a violation if they do not in time."""
         machines = self.world.found([f"n{number + 1}" for number in range(nodes)])
         if nodes > FORMED_MAX:
             season(self.world, machines, self._rng)
@@ -89,7 +89,8 @@ class SimulatedStage:
             for machine in machines:
                 machine.start()
         self.observer.start()
-        self.settle()
+        if wait:
+            self.settle()
 
     def run(self, seconds: float) -> None:
         """As `Stage.run`."""

@@ -23,6 +23,7 @@ from simulations.pools import rings_of
 from simulations.timeline import Timeline
 from simulations.trace import Trace
 from simulations.views import addresses_of, free_for, owned_by
+from weaveipam.allocation.heard import NOT_TO_FORM, Init
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import Settings
@@ -56,6 +57,8 @@ class Layout:
     """Of gossip and allocation settings."""
     seeds: int = 3
     """Daemons that form the cluster; the others join."""
+    consensus: bool = False
+    """Whether instead all of them form it by agreement, told only how many they are."""
     wire: Wire = WIRE
     """What the release that all begin with can say and hear."""
     keyring: KeyRing = UNSEALED
@@ -123,28 +126,32 @@ class World:
     # Machines
 
     def found(self, names: Sequence[str]) -> list[Machine]:
-        """Machines that form the cluster, the first `Layout.seeds` of them as seeds; none is started."""
-        seeds = tuple(names[: self.layout.seeds])
+        """Machines that form the cluster as `Layout` says; none is started."""
         endpoints = {name: self._endpoint(number) for number, name in enumerate(names)}
-        join = tuple(endpoints[name] for name in seeds)
-        return [self._add(name, endpoints[name], join, seeds if name in seeds else ()) for name in names]
+        if self.layout.consensus:
+            join, agreed = tuple(endpoints.values()), Init(consensus=len(names))
+            return [self._add(name, endpoints[name], join, agreed) for name in names]
+        seeds = tuple(names[: self.layout.seeds])
+        join, listed = tuple(endpoints[name] for name in seeds), Init(tuple(sorted(seeds)))
+        return [
+            self._add(name, endpoints[name], join, listed if name in seeds else NOT_TO_FORM) for name in names
+        ]
 
     def add(self, name: str, join: Sequence[str]) -> Machine:
         """One more machine, not started yet, whose daemon joins by those."""
         endpoints = tuple(self.machines[one].settings.endpoint for one in join)
-        return self._add(name, self._endpoint(len(self.machines)), endpoints, ())
+        return self._add(name, self._endpoint(len(self.machines)), endpoints, NOT_TO_FORM)
 
     def _endpoint(self, number: int) -> Endpoint:
         return Endpoint(str(IPv4Address(FIRST_HOST + number)), PORT)
 
-    def _add(
-        self, name: str, endpoint: Endpoint, join: tuple[Endpoint, ...], seeds: tuple[str, ...]
-    ) -> Machine:
+    def _add(self, name: str, endpoint: Endpoint, join: tuple[Endpoint, ...], init: Init) -> Machine:
         settings = Settings(
             endpoint=endpoint,
             join=tuple(one for one in join if one != endpoint),
-            seeds=tuple(sorted(seeds)),
-            pools=self.layout.pools if seeds else (),
+            seeds=init.seeds,
+            consensus=init.consensus,
+            pools=self.layout.pools if init != NOT_TO_FORM else (),
             gossip=self.gossip,
             allocation=self.allocation,
             wire=self.layout.wire,

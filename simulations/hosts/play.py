@@ -119,6 +119,8 @@ def _setting(
         seed=seed,
         directory=directory,
         keyring=getattr(module, "KEYRING", None),
+        consensus=getattr(module, "CONSENSUS", False),
+        formed=getattr(module, "FORMED", True),
     )
 
 

@@ -93,6 +93,8 @@ class DaemonPlan:
     place: Place
     join: tuple[str, ...] = ()
     seeds: tuple[str, ...] = ()
+    consensus: int = 0
+    """How many daemons form the cluster together, if they are not named; 0: they are, or it only joins."""
     pools: tuple[str, ...] = ()
     """Each as `NAME=RANGE[,RANGE...]`."""
     preset: str = "test"
@@ -112,6 +114,8 @@ class DaemonPlan:
         }
         if self.seeds:
             options["--init"] = "seeds=" + ",".join(self.seeds)
+        if self.consensus:
+            options["--init"] = f"consensus={self.consensus}"
         if self.keyring is not None:
             options["--keyring"] = str(self.keyring)
         command = [sys.executable, "-m", "weaveipam", "agent"]

@@ -79,6 +79,10 @@ class Setting:
     directory: Path
     keyring: KeyRing | None = None
     """What daemons start with; None: some key."""
+    consensus: bool = False
+    """Whether daemons are told only how many form the cluster, and not which."""
+    formed: bool = True
+    """Whether there is a cluster when the scenario begins."""
 
 
 class HostStage:
@@ -109,7 +113,7 @@ class HostStage:
 
     def open(self) -> None:
         """
-        Make the first hosts, start their daemons, and wait until they serve and agree.
+        Make the first hosts, start their daemons, and wait until they serve and agree, if they shall.
 
         Raises:
             DaemonError: one did not serve, in time.
@@ -118,12 +122,16 @@ class HostStage:
         setting, names = self._setting, [self._plug_in() for _ in range(self.nodes)]
         for plan in plan_cluster(names, self._segment.lab, setting.directory, (setting.pool_text,)):
             keyring = self._keyring(plan.name, setting.keyring) or plan.keyring
-            self._hosts[plan.name] = Host(plan.name, replace(plan, preset=setting.preset, keyring=keyring))
+            told = replace(plan, preset=setting.preset, keyring=keyring)
+            if setting.consensus:
+                told = replace(told, seeds=(), consensus=len(names))
+            self._hosts[plan.name] = Host(plan.name, told)
         for host in self._hosts.values():
             host.start()
-        for host in self._hosts.values():
-            host.daemon.wait_ready()
-        self.settle()
+        if setting.formed:
+            for host in self._hosts.values():
+                host.daemon.wait_ready()
+            self.settle()
         self._ends_at = time.monotonic() + self.seconds
 
     def close(self) -> None:
@@ -230,7 +238,7 @@ class HostStage:
         fresh = []
         for _ in range(count):
             name = self._plug_in()
-            plan = replace(self._plan_alike(name), name=name, seeds=(), pools=(), join=running)
+            plan = replace(self._plan_alike(name), name=name, seeds=(), consensus=0, pools=(), join=running)
             self._hosts[name] = Host(name, plan)
             fresh.append(name)
         self.journal.mark("join", fresh, "new daemons")

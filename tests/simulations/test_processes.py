@@ -7,6 +7,7 @@ import json
 import socketserver
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,4 @@ def test_the_command_repeats_what_may_be_repeated(tmp_path: Path) -> None:
     assert "--join x:1 --join y:1" in command
     assert "--init seeds=a,b" in command
     assert command.endswith("--pool p=10.0.0.0/24")
+    assert "--init consensus=3" in " ".join(replace(plan, seeds=(), consensus=3).command())

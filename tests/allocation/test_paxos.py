@@ -215,7 +215,7 @@ class Selfish(Rules):
     def choose(
         self,
         promises: tuple[Promised, ...],  # noqa: ARG002  # as of Rules
-        ballot: BirthBallot,  # noqa: ARG002
+        ballot: BirthBallot,  # noqa: ARG002  # as of Rules
         wished: Birth,
     ) -> Birth:
         """The wish."""

@@ -413,7 +413,8 @@ def test_systemd_is_told(agent: Agent) -> None:
     assert "READY=1" not in agent.hear("STOPPING=1")
 
 
-def test_three_daemons_form_a_cluster(tmp_path: Path) -> None:
+@pytest.mark.parametrize("init", ["seeds=a,b,c", "consensus=3"])
+def test_three_daemons_form_a_cluster(init: str, tmp_path: Path) -> None:
     """Daemons told of each other form one ring, and none gives an address that another has given."""
     names = ("a", "b", "c")
     agents = [Agent(tmp_path / name) for name in names]
@@ -422,7 +423,7 @@ def test_three_daemons_form_a_cluster(tmp_path: Path) -> None:
         for made, name, bind in zip(agents, names, endpoints, strict=True):
             made.directory.mkdir()
             joins = [part for one in endpoints if one != bind for part in ("--join", one)]
-            made.launch("--name", name, "--bind", bind, "--init", "seeds=a,b,c", *joins)
+            made.launch("--name", name, "--bind", bind, "--init", init, *joins)
         for made in agents:
             made.hear("READY=1")
         given = [

@@ -145,6 +145,13 @@ def test_who_lost_its_disk_does_not_vote(cluster: MakeCluster, make_pool: MakePo
     assert not made.status("c").ready
     assert "remembers an earlier life of this one (a" in made.status("a").why_not_ready
     assert "does not vote" in made.status("a").why_not_ready
+    made.lose_disk("c")
+    made.crash("a")
+    made.start("a")
+    made.start("c")
+    made.run(10)
+    assert not made.status("a").ready
+    assert "somebody remembered an earlier life of this one (a" in made.status("a").why_not_ready
     made.start("b")
     made.run(5)
     assert [True] * 3 == [made.status(name).ready for name in "abc"]

@@ -168,6 +168,8 @@ class Formation:
     def hear(self, header: Header, standing: Standing) -> list[Persist | Report]:
         """Note where another unformed daemon stands."""
         met = self.meet(header.sender, header.endpoint)
+        if self._consensus is not None and standing.earlier is not None:
+            met += self.meet(standing.earlier, self._wish.endpoint)  # whoever remembers may be gone next time
         noted = self._note(header, Init(standing.seeds, standing.consensus))
         other = self._heard.others.get(header.sender.name)
         if other is not None:
@@ -218,6 +220,9 @@ class Formation:
                 "the surplus with --init observe; if one of them is gone for good, start the others again"
             )
         remembered = self._heard.remembered()
+        lives = self._other_lives(self._me)
+        if lives and not remembered:
+            remembered = f"somebody remembered an earlier life of this one ({lives[-1]})"
         if remembered:
             return f"{remembered}: it does not vote, and joins what the others form; or start all afresh"
         return "" if consensus.has_voted else self._heard.still_asking(self.endpoints())

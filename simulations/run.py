@@ -39,6 +39,10 @@ STEPWISE = 0.3
 """Chance of a machine to perform one effect after the other."""
 SEALED = 0.5
 """Chance of a run whose packets are sealed."""
+AGREEING = 0.25
+"""Chance of a run whose daemons agree on the birth of their cluster, if none of them loses its disk."""
+FORGETTING = frozenset({"disk-loss", "roll-back"})
+"""Faults after which a daemon does not know any more what it has promised."""
 CORES = 0.4
 """Chance of a run to end with a part of its machines."""
 CORE = "core"
@@ -105,8 +109,14 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
     seconds = seconds if plan.minutes is None else 60 * plan.minutes
     nodes = nodes if plan.nodes is None else plan.nodes
     preset = _preset(nodes, preset)
-    layout = Layout(pools=pools, preset=preset, seeds=rng.choice((1, 2, 3, 3)), keyring=_keyring(seed))
     drawn = faults.draw(seed, plan.faults)
+    layout = Layout(
+        pools=pools,
+        preset=preset,
+        seeds=rng.choice((1, 2, 3, 3)),
+        consensus=_agrees(seed, drawn),
+        keyring=_keyring(seed),
+    )
     cooldown_s = 0.0 if CLOCKS & set(drawn) else DRIFT_MARGIN * _cooldown_s(preset)
     stage = _stage(seed, layout, seconds, watch, cooldown_s=cooldown_s)
     strengths: dict[str, str] = {}
@@ -116,6 +126,7 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
         "pools": f"{len(pools)} of {size} addresses",
         "clients": _described(habits),
         "seal": _seal(layout),
+        "birth": "by agreement" if layout.consensus else f"by {layout.seeds} seeds",
         **strengths,
     }
 
@@ -203,6 +214,11 @@ def _keyring(seed: str) -> KeyRing:
     """One key or none: without one the daemons meet doubled packets, which a seal keeps from them."""
     rng = Random(f"{seed}/keyring")
     return KeyRing((Key(rng.randbytes(16)),)) if rng.random() < SEALED else UNSEALED
+
+
+def _agrees(seed: str, drawn: Sequence[str]) -> bool:
+    """Whether daemons agree on the birth; they may only while none loses its disk before it is formed."""
+    return Random(f"{seed}/birth").random() < AGREEING and not FORGETTING & set(drawn)
 
 
 def _seal(layout: Layout) -> str:

@@ -131,7 +131,7 @@ def test_a_fault_alone_shows(name: str) -> None:
     for seed in drawn_by(name):
         outcome = short(seed, name)
         assert outcome.held, outcome.violations
-        assert set(outcome.faults) == {"preset", "pools", "clients", "seal", name}
+        assert set(outcome.faults) == {"preset", "pools", "clients", "seal", "birth", name}
         if shows(name, outcome):
             return
     pytest.fail(f"{name} never showed")

@@ -93,7 +93,14 @@ def test_an_outcome_says_what_was_run() -> None:
 
     assert (outcome.seed, outcome.scenario, outcome.nodes) == (3, "swarm", 3)
     assert outcome.replay == plan.command()
-    assert set(outcome.faults) == {"preset", "pools", "clients", "seal", *faults.draw("3", ("loss", "stop"))}
+    assert set(outcome.faults) == {
+        "preset",
+        "pools",
+        "clients",
+        "seal",
+        "birth",
+        *faults.draw("3", ("loss", "stop")),
+    }
     assert set(outcome.reached) == set(LANDMARKS)
     assert outcome.held
     assert outcome.tail == ()

@@ -148,10 +148,10 @@ class Proposer:
         ledger, declined = self._seat.ledger.promise(asked, self._seem_there(now))
         if declined is not None:
             self._objections = {self._seat.me: _sentence(self._seat.me, declined)}
-            if now > self._repeated_at + LAPSE * self._settings.heard_s:
-                self.wanted = self.campaign = None
-                return []
-            return self._later(now)
+            if now <= self._repeated_at + LAPSE * self._settings.heard_s or self.changes:
+                return self._later(now)
+            self.wanted = self.campaign = None
+            return []
         self._objections.pop(self._seat.me, None)
         self._tries, self._again_at = 0, now + self._settings.repeat_s
         steps = self._seat.keep(ledger, now)

@@ -131,11 +131,12 @@ class Clients:
         client.leaving = True
         self._release(client)
 
-    def emptied(self, machine: Machine) -> None:
-        """The host has lost its power: pods that were there are gone, except who asked for more."""
-        for client in [one for one in self.here.values() if one.machine is machine and not one.durable]:
-            client.leaving = True
-            del self.here[client.key]
+    def emptied(self, machine: Machine, *, for_good: bool = False) -> None:
+        """The host has lost its power: pods that were there are gone; so are, if for good, durable clients."""
+        for client in [one for one in self.here.values() if one.machine is machine]:
+            if for_good or not client.durable:
+                client.leaving = True
+                del self.here[client.key]
 
     def rebooted(self, machine: Machine) -> None:
         """The host is up again and its daemon runs: the runtime says who is left."""

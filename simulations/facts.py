@@ -84,6 +84,8 @@ class Emptied:
 
     when: float
     machine: str
+    for_good: bool = False
+    """Whether it does not come back as it was, so that the keys of what was durable are gone too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,14 @@ class Down:
 
     when: float
     machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """An operator was told that lives are removed: others own what they owned."""
+
+    when: float
+    lives: tuple[Peer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +172,5 @@ class Began:
 
 
 Fact: TypeAlias = (
-    Began | Asked | Given | Taken | Refused | Vanished | Emptied | Forgot | Owns | Down | Observed
+    Began | Asked | Given | Taken | Refused | Vanished | Emptied | Forgot | Owns | Down | Removed | Observed
 )

@@ -7,7 +7,7 @@ nothing about the others.  Does not know what is right, nor when the trouble is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, NamedTuple
@@ -19,9 +19,13 @@ from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
 from simulations.releases import RELEASES, Release
+from simulations.removal import Removal
 from simulations.world import World
 from weaveipam.protocol.keyring import Key, KeyRing
 from weaveipam.protocol.requests import GetKeyring, Keyring
+
+LEFT_MIN = 2
+"""Machines that are never lost."""
 
 
 class Restorable(NamedTuple):
@@ -46,6 +50,10 @@ class Trouble:
     """Mean of how long a daemon that has ended stays down."""
     gone: set[str] = field(default_factory=set)
     """Machines that must not be started again."""
+    removed: set[str] = field(default_factory=set)
+    """Those of them whose daemons were removed."""
+    removals: list[Removal] = field(default_factory=list)
+    """Every command to remove some."""
     dark: set[str] = field(default_factory=set)
     """Machines that have lost their power and not started again."""
     counts: dict[str, int] = field(default_factory=dict)
@@ -92,13 +100,35 @@ class Trouble:
             self.dark.discard(machine.name)
             self.clients.rebooted(machine)
 
-    def cut_power(self, machines: Sequence[Machine]) -> None:
-        """All those hosts are off at once, and their pods gone; when they boot their runtimes clean up."""
+    def cut_power(self, machines: Sequence[Machine], *, for_good: bool = False) -> None:
+        """
+        All those hosts are off at once, and their pods gone; when they boot their runtimes clean up.
+
+        If for good nobody comes back either who wanted more than pods do.
+        """
         for machine in machines:
             self.dark.add(machine.name)
-            self.clients.emptied(machine)
-            self.world.hear(Emptied(self.world.now, machine.name))
+            self.clients.emptied(machine, for_good=for_good)
+            self.world.hear(Emptied(self.world.now, machine.name, for_good))
             machine.lose_power()
+
+    def lose(self, machines: Sequence[Machine]) -> None:
+        """Those hosts are off, and neither they nor their pods come back as they were."""
+        self.gone.update(one.name for one in machines)
+        self.cut_power(machines, for_good=True)
+
+    def empty(self, machine: Machine) -> None:
+        """End all pods of a host, also those that its daemon's earlier lives gave their addresses."""
+        self.cut_power([machine], for_good=True)
+        self.settle_down(machine)
+
+    def remove(self, names: Collection[str], at: str, rng: Random) -> Removal:
+        """Have machines removed that are lost, by a command given to one daemon."""
+        self.observer.mark("phase", f"{at} is to remove {', '.join(sorted(names))}", [at, *sorted(names)])
+        removal = Removal(self, names, at, rng)
+        self.removals.append(removal)
+        removal.ask()
+        return removal
 
     def snapshot(self, machine: Machine) -> Restorable:
         """The host as it is: its disk, and the pods that hold something there."""
@@ -334,6 +364,36 @@ def _upgrade(trouble: Trouble, rng: Random) -> str:
     return f"or downgrade, of one every {mean_s:g} s"
 
 
+def _remove(trouble: Trouble, rng: Random) -> str:
+    mean_s, delay_s = rng.choice((3.0, 10.0)), rng.choice((0.1, 2.0, 8.0))
+    world = trouble.world
+    most = rng.randint(1, 3)
+
+    def lose(machine: Machine) -> None:
+        left = [one for one in world.machines.values() if one.name not in trouble.gone]
+        others = [one for one in left if one is not machine and one.name not in trouble.seeds[:1]]
+        if not trouble.all_served or machine.name in trouble.seeds[:1] or len(trouble.gone) >= most:
+            return
+        lost = [machine, *rng.sample(others, min(len(others), int(rng.random() < 1 / 4)))]
+        if len(left) - len(lost) < LEFT_MIN:
+            return
+        names = [one.name for one in lost]
+        trouble.observer.mark("crash", f"{', '.join(names)} is lost", names)
+        trouble.count("lost")
+        trouble.lose(lost)
+        for _ in range(1 + (rng.random() < 1 / 3)):
+            told = names if rng.random() < 1 / 2 else [rng.choice(names)]
+            world.timeline.after(rng.expovariate(1 / delay_s), remove, told)
+
+    def remove(names: list[str]) -> None:
+        up = [one.name for one in world.running() if one.name not in trouble.gone]
+        if up:
+            trouble.remove(names, rng.choice(up), rng)
+
+    trouble.strike(mean_s, rng, lose)
+    return f"{most} at most, one every {mean_s:g} s, after {delay_s:g} s"
+
+
 def _slow_machine(trouble: Trouble, rng: Random) -> str:
     machine = rng.choice(list(trouble.world.machines.values()))
     machine.work_s = rng.choice((0.001, 0.02))
@@ -469,6 +529,7 @@ FAULTS: dict[str, Fault] = {
     "pause": Fault(0.3, _pause),
     "slow-machine": Fault(0.2, _slow_machine),
     "join": Fault(0.4, _join),
+    "remove": Fault(0.35, _remove),
     "rekey": Fault(0.2, _rekey),
     "disk-loss": Fault(0.2, _disk_loss),
     "disk-full": Fault(0.15, _disk_full),

@@ -45,6 +45,8 @@ FORGETTING = frozenset({"disk-loss", "roll-back"})
 """Faults after which a daemon does not know any more what it has promised."""
 CORES = 0.4
 """Chance of a run to end with a part of its machines."""
+REMOVED_CORES = 0.5
+"""Chance of such a run to have the others removed then."""
 CORE = "core"
 """In place of a fault's name: at the end only some machines are healed, and the others are gone for good."""
 
@@ -151,9 +153,14 @@ def _live(
     stage.clients.load(habits)
     stage.run(stage.seconds)
     core = _core(stage, Random(f"{seed}/core")) if plan.faults is None or CORE in plan.faults else None
+    removes = "remove" in drawn
     if core is not None:
+        removes = removes or Random(f"{seed}/last-word").random() < REMOVED_CORES
         strengths[CORE] = f"only {', '.join(core)} are healed"
         _abandon(stage, core)
+    if removes:
+        faults.end(trouble)
+        _remove_all(stage, Random(f"{seed}/removal"))
     stage.judge()
     return strengths
 
@@ -161,21 +168,28 @@ def _live(
 def _core(stage: SimulatedStage, rng: Random) -> list[str] | None:
     """Machines that shall go on alone, all of which serve and one of which has met the others; None: all."""
     machines = stage.world.machines
-    served = [name for name, one in machines.items() if one.running and is_ready(one)]
+    gone = stage.trouble.gone
+    served = [name for name, one in machines.items() if one.running and name not in gone and is_ready(one)]
     if rng.random() >= CORES or not served:
         return None
     first = rng.choice(served)
     met = members_of(machines[first])
     others = [name for name in served if name in met and name != first]
-    most = max(0, min(len(others), len(machines) - 2))  # somebody shall be gone
+    most = max(0, min(len(others), len(machines) - len(gone) - 2))  # somebody shall be gone
     return sorted([first, *rng.sample(others, rng.randint(0, most))])
 
 
 def _abandon(stage: SimulatedStage, core: Sequence[str]) -> None:
-    for name, machine in stage.world.machines.items():
-        if name not in core:
-            stage.trouble.gone.add(name)
-            machine.lose_power()
+    lost = [one for name, one in stage.world.machines.items() if name not in {*core, *stage.trouble.gone}]
+    stage.trouble.lose(lost)
+
+
+def _remove_all(stage: SimulatedStage, rng: Random) -> None:
+    """Have everybody removed who is lost, so that nothing is out of reach."""
+    trouble, machines = stage.trouble, stage.world.machines
+    left = [name for name in machines if name not in trouble.gone]
+    if trouble.gone:
+        trouble.remove(trouble.gone, rng.choice(left), rng)
 
 
 def _caretaker(stage: SimulatedStage, rng: Random) -> Callable[[Machine, str], None]:

@@ -18,9 +18,19 @@ from simulations.world import World
 from weaveipam.gossip.census import PLACES
 from weaveipam.gossip.seal import SESSION_BYTES, Seal
 from weaveipam.protocol import codec
+from weaveipam.protocol.decisions import ELECTORS_MAX, Charter
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Header, MemberShare, Rumour
-from weaveipam.protocol.records import Acquaintance, Born, Identity, Owned, Record
+from weaveipam.protocol.records import (
+    Acquaintance,
+    Admitted,
+    Born,
+    Chartered,
+    Identity,
+    OnRoster,
+    Owned,
+    Record,
+)
 from weaveipam.protocol.values import Birth, MemberState, Pool, RingId
 
 ACQUAINTANCES = 4
@@ -32,7 +42,11 @@ def season(world: World, machines: Sequence[Machine], rng: Random) -> None:
     lives = {one.name: Peer(one.name, 1 + rng.getrandbits(40)) for one in machines}
     seeds = tuple(sorted(lives[one.name] for one in machines[: world.layout.seeds]))
     birth = Birth(rng.randbytes(16), seeds, tuple(sorted(world.layout.pools, key=lambda pool: pool.name)))
-    common = _written(Disk(rng), [Born(birth), *_shares(birth.pools, list(lives.values()))])
+    electors = tuple(sorted(lives.values())[: min(ELECTORS_MAX, len(lives))])
+    charter = Charter(1, electors, birth.pools)  # so many were chosen as soon as there were enough
+    decided = [Chartered(charter), Admitted(charter.number)]
+    common = _written(Disk(rng), [Born(birth), *decided, *_shares(birth.pools, list(lives.values()))])
+    roster = [OnRoster(one) for one in lives.values()]
     news = [Rumour(lives[one.name], one.settings.endpoint, MemberState.ALIVE, 0) for one in machines]
     told = MemberShare(0, PLACES, False, tuple(news))
     teller = Seal(world.layout.keyring, rng.randbytes(SESSION_BYTES))
@@ -40,7 +54,8 @@ def season(world: World, machines: Sequence[Machine], rng: Random) -> None:
         met = [machines[(number + 1 + other) % len(machines)] for other in range(ACQUAINTANCES)]
         own = [Acquaintance(lives[one.name], one.settings.endpoint) for one in met if one is not machine]
         seed = Random(rng.random())
-        machine.disk = _written(common.copy(seed), [Identity(lives[machine.name]), *own])
+        enrolled = roster if lives[machine.name] in electors else []
+        machine.disk = _written(common.copy(seed), [Identity(lives[machine.name]), *own, *enrolled])
         machine.start()
         header = Header(codec.cluster_id(birth), lives[met[0].name], met[0].settings.endpoint)
         packet = teller.seal(codec.encode_content(header, (told,)), stream=True)

@@ -337,6 +337,9 @@ class SimulatedStage:
 
     def _open_ends(self) -> list[str]:
         """What keeps the running daemons from being in agreement."""
+        removing = [one.told for one in self.trouble.removals if not one.done]
+        if removing:
+            return [f"a removal {one}" for one in removing]
         wanted = [one for one in self.world.machines.values() if one.name not in self.trouble.gone]
         down = [one.name for one in wanted if not one.running]
         if down:
@@ -345,7 +348,8 @@ class SimulatedStage:
         busy = [one.name for one in wanted if one.name not in views]
         if busy:
             return [f"{', '.join(busy)} busy"]
-        return list(disagreements(views, lost=bool(self.trouble.gone) or self.world.forgetful))
+        forsaken = self.trouble.gone - self.trouble.removed
+        return list(disagreements(views, lost=bool(forsaken) or self.world.forgetful))
 
     def _boot(self, machine: Machine) -> None:
         self.trouble.settle_down(machine)

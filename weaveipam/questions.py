@@ -93,6 +93,7 @@ class Questions:
         """
         The lives that are meant by some names, but for those that were removed already.
 
+        One particular life is meant by `name#incarnation`, as `awaited` has it.
         Of a daemon that is there in a later life the earlier ones are meant, also when all of those are
         removed already: it may have come back after the same removal was asked for a moment ago.
         """
@@ -102,15 +103,15 @@ class Questions:
         removed = set(self._removed(asked.names))
         found: set[Peer] = set()
         for name in asked.names:
-            if name == self._me.name:
+            if name in {self._me.name, str(self._me)}:
                 return Refusal(
                     Reason.INVALID, f"{name} is this daemon; let it leave, or ask another one to remove it"
                 )
-            its = sorted(one for one in lives.union(removed) if one.name == name)
+            its = sorted(one for one in lives.union(removed) if name in (one.name, str(one)))
             if not its:
                 known = ", ".join(sorted({one.name for one in lives} - {self._me.name})) or "none"
                 return Refusal(Reason.NOT_FOUND, f"there is no member {name}; there are: {known}")
-            member = self._gossip.members.get(name)
+            member = self._gossip.members.get(name)  # None of a particular life
             there = member is not None and member.present and len(its) > 1
             found.update(its[:-1] if there else its)
         return tuple(sorted(found - removed))
@@ -125,7 +126,7 @@ class Questions:
 
     def _removed(self, names: Collection[str]) -> list[Peer]:
         removed = self._rollcall.seat.ledger.charter.removed
-        return sorted(one.peer for one in removed if one.peer.name in names)
+        return sorted(one.peer for one in removed if not {one.peer.name, str(one.peer)}.isdisjoint(names))
 
     def _decisions(self, asked: GetRollCall) -> RollCallView:
         return replace(self._rollcall.view(), removed=tuple(self._removed(asked.names)))

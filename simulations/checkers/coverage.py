@@ -1,17 +1,19 @@
 """
 No address is lost: when all is settled, every address of the pools has one owner, and it knows.
 
+Nobody who was removed owns any.
+
 Does not know what is allocated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ring.address import Range, format_range, subtract
 from ring.invariants import violations
 from ring.ring import Peer, Run
-from simulations.facts import Began, Fact, Observed
+from simulations.facts import Began, Fact, Observed, Removed
 from simulations.pools import domains_of
 from weaveipam.protocol.values import RingId
 
@@ -23,20 +25,25 @@ class Coverage:
 
     def __init__(self) -> None:
         self._domains: dict[RingId, tuple[Range, ...]] = {}
+        self._removed: set[Peer] = set()
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
         match fact:
             case Began():
                 self._domains = domains_of(fact.pools)
+            case Removed():
+                self._removed.update(fact.lives)
             case Observed(settled=True):
                 for ring, domain in self._domains.items():
-                    yield from _judge(ring, domain, fact)
+                    yield from _judge(ring, domain, fact, self._removed)
             case _:
                 pass
 
 
-def _judge(ring: RingId, domain: Sequence[Range], observed: Observed) -> Iterator[str]:
+def _judge(
+    ring: RingId, domain: Sequence[Range], observed: Observed, removed: Collection[Peer]
+) -> Iterator[str]:
     serving = {name: view for name, view in observed.views.items() if view.serving}
     own = {
         view.life: _owned(view.rings.get(ring, ())).get(view.life, [])
@@ -50,6 +57,9 @@ def _judge(ring: RingId, domain: Sequence[Range], observed: Observed) -> Iterato
         judged.append(runs)
         yield from (f"{machine}, ring {ring}: {one}" for one in violations(runs, domain))
         for owner, ranges in _owned(runs).items():
+            if owner in removed:
+                texts = ", ".join(format_range(ring.family, one) for one in ranges)
+                yield f"{machine} believes that {texts} is {owner}'s, who was removed"
             for lost in subtract(ranges, own[owner]) if owner in own else ():
                 text = format_range(ring.family, lost)
                 yield f"{machine} believes that {text} is {owner.name}'s, who does not know of it"

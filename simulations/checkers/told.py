@@ -110,7 +110,7 @@ class Told:
             if question.asked.machine == fact.machine:
                 question.crossed = True
         for holder in list(self.holders(fact.machine)):
-            if isinstance(fact, Forgot) or not self._held[holder].durable:
+            if isinstance(fact, Forgot) or fact.for_good or not self._held[holder].durable:
                 del self._held[holder]
 
     def holders(self, machine: str) -> Iterator[Holder]:

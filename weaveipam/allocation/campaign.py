@@ -143,6 +143,10 @@ class Campaign:
             needed=ledger.roster.union(ledger.electors, (ledger.me,)) - fenced,
         )
 
+    def with_survivors(self, lives: Iterable[Peer]) -> Campaign:
+        """The same ballot, to ask those too whom an operator has named and no roster may know any more."""
+        return replace(self, needed=self.needed.union(lives) - self.fenced)
+
     @property
     def number(self) -> int:
         """Of the decision."""

@@ -75,7 +75,7 @@ class Proposer:
             forced=wanted.forced or forced,
             survivors=survivors if survivors is not None else wanted.survivors,
         )
-        if fresh == wanted and self.wanted is not None and not self._unaffirmed():
+        if fresh == wanted and self.wanted is not None and not (fresh.survivors and self._unaffirmed()):
             return []
         self.wanted = fresh
         return self._propose(now)
@@ -131,6 +131,16 @@ class Proposer:
         details = [self._unaffirmed()] if self._unaffirmed() else []
         return "; ".join((*details, *(self._objections[one] for one in sorted(self._objections))))
 
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """Whose answers are missing, by name; an earlier life of who is there as `name#incarnation`."""
+        lives = () if self.campaign is None else self.campaign.awaited
+        there = {one: self._neighbours.get(one.name) for one in sorted(lives)}
+        return tuple(
+            str(one) if member is not None and member.peer > one else one.name
+            for one, member in there.items()
+        )
+
     # Asking
 
     def _propose(self, now: float) -> list[Step]:
@@ -138,7 +148,9 @@ class Proposer:
         ledger = self._seat.ledger
         self._round = max(self._round, 0 if ledger.promised is None else ledger.promised.round) + 1
         wanted = self.wanted or self.changes.wanted(ledger.pools)
-        self.campaign = Campaign.begin(ledger, self._seat.known, wanted, self._round, self._more)
+        campaign = Campaign.begin(ledger, self._seat.known, wanted, self._round, self._more)
+        survivors = [self._neighbours.get(name) for name in sorted(wanted.survivors or ())]
+        self.campaign = campaign.with_survivors(one.peer for one in survivors if one is not None)
         return self._ask_all(now)
 
     def _ask_all(self, now: float) -> list[Step]:

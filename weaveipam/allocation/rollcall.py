@@ -112,7 +112,7 @@ class RollCall:
             number=ledger.charter.number,
             busy=self.proposer.busy,
             fenced=tuple(sorted(fenced if wanted is None else fenced | wanted.victims)),
-            awaited=() if campaign is None else tuple(sorted(one.name for one in campaign.awaited)),
+            awaited=self.proposer.awaited,
             agreed=campaign is not None and campaign.decree is not None,
             detail=self.proposer.obstacles,
             electors=ledger.charter.electors,

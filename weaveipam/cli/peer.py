@@ -67,6 +67,9 @@ def remove(*, names: tuple[str, ...], survivors: str | None, force: bool, timeou
     member must answer; those that have not are named, and a member that cannot be reached is waited for, or
     removed as well by naming it. A member that has heard from one of them a moment ago objects.
 
+    NAME#INCARNATION is one particular life of a daemon that lost its disk. It is waited for as well, until it
+    is removed; before that, end the pods that have their addresses from it.
+
     The removal goes on in the daemons when this command ends; repeat it to see how far it has got, or to
     name more. Addresses that are taken over rest before they are handed out.
     """
@@ -79,7 +82,7 @@ def remove(*, names: tuple[str, ...], survivors: str | None, force: bool, timeou
     said = ""
     while True:
         view = ask("POST", path_of("v1", "peers", names[0], "remove"), body)
-        if {one["name"] for one in view["removed"]} >= set(names) and not _of_these(view["fenced"], names):
+        if _named(view["removed"]) >= set(names) and _named(view["fenced"]).isdisjoint(names):
             emit(view["removed"], Table(REMOVED_COLUMNS, view["removed"]))
             return
         said = _told(view, said)
@@ -95,8 +98,9 @@ def _typed_again(names: Sequence[str]) -> None:
         raise Failure("the names typed are others; nothing was done")
 
 
-def _of_these(fenced: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
-    return any(one["name"] in names for one in fenced)
+def _named(lives: Sequence[Mapping[str, Any]]) -> set[str]:
+    """By name alone, and as one particular life."""
+    return {name for one in lives for name in (one["name"], f"{one['name']}#{one['incarnation']}")}
 
 
 def _told(view: Mapping[str, Any], before: str) -> str:

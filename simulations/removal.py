@@ -1,0 +1,138 @@
+"""
+An operator who has machines removed that will not come back, and does not give up before it is done.
+
+It does what a person does with `weaveipam peer remove`: asks one daemon, reads the answer, asks again, and
+turns to another daemon if that one is gone or does not know who is meant.
+Does not know when machines are lost, nor what is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from random import Random
+from typing import Protocol
+
+from simulations.facts import Removed
+from simulations.machine import Answered, Machine
+from simulations.world import World
+from weaveipam.protocol.requests import Reason, Refusal, RemovePeers, RollCallView
+
+REPEAT_S = 0.5
+"""Between two looks at how far it has got, as of the command."""
+TURN = 0.2
+"""Chance to ask another daemon when one does not answer."""
+
+
+class Surroundings(Protocol):
+    """What an operator knows and can do besides."""
+
+    world: World
+    gone: set[str]
+    """Machines that do not come back; whoever is not among them survives."""
+    removed: set[str]
+    """Those of them whose removal has been confirmed."""
+
+    def empty(self, machine: Machine) -> None:
+        """Make sure that nobody uses what the machine's earlier lives gave out."""
+        ...
+
+
+class Removal:
+    """One command, repeated until all that were named are removed."""
+
+    def __init__(self, around: Surroundings, names: Collection[str], at: str, rng: Random) -> None:
+        self.done = False
+        self.told = ""
+        """What it waits for, by the last answer."""
+        self._around = around
+        self._world = around.world
+        self._names = sorted(names)
+        self._earlier: set[str] = set()
+        """Earlier lives of machines that are there, which had to be removed as well."""
+        self._at = at
+        self._rng = rng
+        self._survivors = False
+        self._unknown: dict[str, set[str]] = {name: set() for name in self._names}
+        """By machine that is gone: those that do not know its last life."""
+
+    def ask(self) -> None:
+        """Give the command, for the first time or once more."""
+        if self.done:
+            return
+        machine = self._world.machines[self._at]
+        if not machine.running:
+            self._turn(1.0 if self._at in self._around.gone else TURN)
+            self._again()
+            return
+        survivors = tuple(self._left()) if self._survivors else None
+        request = RemovePeers((*self._names, *sorted(self._earlier)), survivors=survivors)
+        machine.ask(self._world.next_request(), request, self._heard)
+
+    def _left(self) -> Sequence[str]:
+        return sorted(name for name in self._world.machines if name not in self._around.gone)
+
+    def _again(self) -> None:
+        self._world.timeline.after(REPEAT_S, self.ask)
+
+    def _turn(self, chance: float) -> None:
+        """Ask another daemon from now on, perhaps."""
+        up = [one.name for one in self._world.running() if one.name not in self._names]
+        if up and self._rng.random() < chance:
+            self._at = self._rng.choice(up)
+
+    def _heard(self, answered: Answered | None) -> None:
+        answer = None if answered is None else answered.answer
+        match answer:
+            case RollCallView():
+                self._read(answer)
+            case Refusal():
+                self.told = answer.detail
+                if answer.reason is Reason.NOT_FOUND:
+                    self._not_known([name for name in self._names if f" {name};" in answer.detail])
+                self._turn(1.0)
+            case _:
+                self._turn(TURN)
+        if not self.done:
+            self._again()
+
+    def _read(self, view: RollCallView) -> None:
+        self.told = f"waits for {', '.join(view.awaited)}; {view.detail}"
+        named = {*self._names, *self._earlier}
+        open_ends = [one for one in view.fenced if named & {one.name, str(one)}]
+        if open_ends or not named <= {name for one in view.removed for name in (one.name, str(one))}:
+            self._survivors = self._survivors or "survive" in view.detail
+            for name in view.awaited:
+                self._include(name)
+            return
+        lives = {name: self._world.machines[name].life for name in self._names}
+        late = [name for name, life in lives.items() if life not in view.removed]
+        if not late:
+            self._finish(view)
+            return
+        self._not_known(late)  # an earlier life of it was removed, and nobody here has heard of the last
+        self._turn(1.0)
+
+    def _include(self, awaited: str) -> None:
+        """Name somebody as well who will never answer, once that is sure."""
+        if awaited in self._around.gone and awaited not in self._names:
+            self._names.append(awaited)
+            self._unknown[awaited] = set()
+            return
+        name, _, incarnation = awaited.partition("#")
+        if incarnation and awaited not in self._earlier:
+            self._around.empty(self._world.machines[name])
+            self._earlier.add(awaited)
+
+    def _not_known(self, names: Sequence[str]) -> None:
+        """Forget about machines that were never part of the cluster, as far as anybody who is left knows."""
+        for name in names:
+            self._unknown[name].add(self._at)
+            if self._unknown[name].issuperset(self._left()):
+                self._names.remove(name)
+        if not self._names and not self._earlier:
+            self.done = True
+
+    def _finish(self, view: RollCallView) -> None:
+        self.done = True
+        self._around.removed.update(self._names)
+        self._world.hear(Removed(self._world.now, view.removed))

@@ -132,7 +132,7 @@ class Clients:
         self._release(client)
 
     def emptied(self, machine: Machine, *, for_good: bool = False) -> None:
-        """The host has lost its power: pods that were there are gone; so are, if for good, durable clients."""
+        """The host has lost its power: pods that were there are gone; so are durable ones, if for good."""
         for client in [one for one in self.here.values() if one.machine is machine]:
             if for_good or not client.durable:
                 client.leaving = True

@@ -122,10 +122,10 @@ class Trouble:
         self.cut_power([machine], for_good=True)
         self.settle_down(machine)
 
-    def remove(self, names: Collection[str], at: str, rng: Random) -> Removal:
-        """Have machines removed that are lost, by a command given to one daemon."""
+    def remove(self, names: Collection[str], at: str, rng: Random, *, force: bool = False) -> Removal:
+        """Have lost machines removed, by a command given to one daemon; it goes on until it is done."""
         self.observer.mark("phase", f"{at} is to remove {', '.join(sorted(names))}", [at, *sorted(names)])
-        removal = Removal(self, names, at, rng)
+        removal = Removal(self, names, at, rng, force=force)
         self.removals.append(removal)
         removal.ask()
         return removal
@@ -388,7 +388,7 @@ def _remove(trouble: Trouble, rng: Random) -> str:
     def remove(names: list[str]) -> None:
         up = [one.name for one in world.running() if one.name not in trouble.gone]
         if up:
-            trouble.remove(names, rng.choice(up), rng)
+            trouble.remove(names, rng.choice(up), rng, force=rng.random() < 1 / 5)
 
     trouble.strike(mean_s, rng, lose)
     return f"{most} at most, one every {mean_s:g} s, after {delay_s:g} s"

@@ -40,7 +40,9 @@ class Surroundings(Protocol):
 class Removal:
     """One command, repeated until all that were named are removed."""
 
-    def __init__(self, around: Surroundings, names: Collection[str], at: str, rng: Random) -> None:
+    def __init__(
+        self, around: Surroundings, names: Collection[str], at: str, rng: Random, *, force: bool = False
+    ) -> None:
         self.done = False
         self.told = ""
         """What it waits for, by the last answer."""
@@ -51,6 +53,7 @@ class Removal:
         """Earlier lives of machines that are there, which had to be removed as well."""
         self._at = at
         self._rng = rng
+        self._force = force
         self._survivors = False
         self._unknown: dict[str, set[str]] = {name: set() for name in self._names}
         """By machine that is gone: those that do not know its last life."""
@@ -65,7 +68,7 @@ class Removal:
             self._again()
             return
         survivors = tuple(self._left()) if self._survivors else None
-        request = RemovePeers((*self._names, *sorted(self._earlier)), survivors=survivors)
+        request = RemovePeers((*self._names, *sorted(self._earlier)), self._force, survivors)
         machine.ask(self._world.next_request(), request, self._heard)
 
     def _left(self) -> Sequence[str]:

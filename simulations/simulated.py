@@ -188,6 +188,7 @@ class SimulatedStage:
     def start(self, *names: str) -> None:
         """As `Stage.start`."""
         self.observer.mark("start", "started", names)
+        self.trouble.gone.difference_update(names)
         for machine in self._those(names):
             if not machine.running:
                 self._boot(machine)
@@ -202,6 +203,17 @@ class SimulatedStage:
         """As `Stage.power_cut`."""
         self.observer.mark("power-cut", "no power", names)
         self.trouble.cut_power(self._those(names))
+
+    def lose(self, *names: str) -> None:
+        """As `Stage.lose`."""
+        self.observer.mark("crash", "lost for good", names)
+        self.trouble.lose(self._those(names))
+
+    def remove(self, names: Sequence[str], at: str, wait_s: float, *, force: bool = False) -> bool:
+        """As `Stage.remove`."""
+        removal = self.trouble.remove(names, at, self._rng, force=force)
+        self._wait(lambda: removal.done, wait_s)
+        return removal.done
 
     def pause(self, *names: str) -> None:
         """As `Stage.pause`."""

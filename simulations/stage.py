@@ -99,6 +99,18 @@ class Stage(Protocol):
         """The hosts lose their power at once: daemons, pods, and what was not on stable storage."""
         ...
 
+    def lose(self, *names: str) -> None:
+        """The hosts are gone for good, with all their pods; only `start` brings daemons back, from disk."""
+        ...
+
+    def remove(self, names: Sequence[str], at: str, wait_s: float, *, force: bool = False) -> bool:
+        """
+        Have lost hosts' daemons removed by the one there; whether that is done.
+
+        It waits at most so long for it, and what is not done by then goes on.
+        """
+        ...
+
     def install(self, release: Release, *names: str) -> None:
         """What is started there next, where daemons are down, is of that release."""
         ...
@@ -140,5 +152,5 @@ class Stage(Protocol):
         ...
 
     def settle(self) -> None:
-        """Heal, start everybody who is down, wait until all agree; a violation if they do not in time."""
+        """Heal, start who is down and not lost, wait until all agree; a violation if they do not in time."""
         ...

@@ -6,18 +6,23 @@ from simulations.stage import Stage
 
 NODES = 5
 MINUTES = 1.0
-UNTIL = "needs `weaveipam peer remove`, which does not exist yet"
 
 
 def play(stage: Stage) -> None:
-    """A fifth whole, then a death, the removal, the second death, and the rest with the taker back."""
+    """A fifth whole, a fifth after a death, the removal and the second death, and the rest without both."""
     victim, taker, *others = stage.names
     stage.load(adds_per_s=2.0, hold_s=10.0, at=others)
     stage.run(stage.seconds / 5)
-    stage.kill(victim)
+    stage.lose(victim)
     stage.run(stage.seconds / 5)
-    # Here the taker is to remove the victim; after its death, others[0] is to remove both.
-    stage.kill(taker)
-    stage.run(stage.seconds * 3 / 10)
+    stage.impair([others[-1]], delay_s=stage.seconds / 100)  # so that not all have answered
+    stage.remove([victim], taker, 0.0)
+    stage.run(stage.seconds / 120)
+    stage.lose(taker)
+    stage.heal()
+    stage.run(stage.seconds / 5)
+    done = stage.remove([victim, taker], others[0], stage.seconds / 5)
+    stage.claim("another one removes both", done)
+    stage.run(stage.seconds / 5)
     stage.start(taker)
-    stage.run(stage.seconds * 3 / 10)
+    stage.run(stage.seconds / 5)

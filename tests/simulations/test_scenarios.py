@@ -33,12 +33,15 @@ DEMANDED = [
     "cloned-image",
     "remove-both-sides",
     "remove-taker-dies",
+    "remove-amid-change",
+    "remove-late-words",
+    "remove-two-at-once",
     "leave",
     "churn-week",
 ]
 """Names that operators and scripts rely on."""
 
-NOT_YET = {"cloned-image", "remove-both-sides", "remove-taker-dies", "leave"}
+NOT_YET = {"cloned-image", "leave"}
 """Scenarios of what weaveipam cannot do yet."""
 
 FAILING: dict[str, str] = {}
@@ -59,6 +62,7 @@ class Rehearsal:
         """Whether the network is not as it should be."""
         self.claims: dict[str, bool] = {}
         self.paused: set[str] = set()
+        self._lost: set[str] = set()
         self._names = [f"n{number}" for number in range(nodes)]
         self._up = set(self._names)
         self._held: dict[str, int] = {}
@@ -153,11 +157,26 @@ class Rehearsal:
         self.kill(*names)
         self.release(names)
 
+    def lose(self, *names: str) -> None:
+        """As after a power cut, and somebody is left."""
+        self.power_cut(*names)
+        assert self._up
+        self._lost |= set(names)
+
+    def remove(self, names: Sequence[str], at: str, wait_s: float, *, force: bool = False) -> bool:
+        """Only who is lost is removed, by one that is up; in trouble not at once, but by force."""
+        self._check_groups(names, [at])
+        assert set(names) <= self._lost
+        assert at in self._up - self.paused
+        assert wait_s >= 0
+        return force or not self.troubled
+
     def start(self, *names: str) -> None:
         """Only who is down can be started."""
         self._check_groups(names)
         assert not set(names) & self._up
         self._up |= set(names)
+        self._lost -= set(names)
 
     def install(self, release: Release, *names: str) -> None:
         """Only who is down can be given another release."""

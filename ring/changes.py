@@ -40,14 +40,14 @@ def coalesce(ring: Ring, owner: Peer, within: Range) -> Ring:
     """
     The delta by which an owner joins its touching runs in a range; empty when there is nothing to join.
 
-    Runs of different generations stay apart: only who has accepted a generation's decision may write in it.
+    Runs of several generations become one of the highest among them: a decision that brought it is in force
+    where its runs are in the ring, and may be written in there.
     """
     joined: list[Run] = []
     for group in _groups(ring, owner, within):
         if len(group) > 1:
-            epoch = max(run.token.epoch for run in group) + 1
-            token = Token(group[0].token.generation, epoch)
-            joined.append(Run(group[0].start, group[-1].stop, token, owner, owner))
+            generation, epoch = max(run.token for run in group)
+            joined.append(Run(group[0].start, group[-1].stop, Token(generation, epoch + 1), owner, owner))
     return Ring.of(joined)
 
 
@@ -125,11 +125,10 @@ def _lifted(runs: Sequence[Run], heir: Peer, author: Peer) -> Iterator[Run]:
 
 
 def _groups(ring: Ring, owner: Peer, within: Range) -> Iterator[list[Run]]:
-    """The maximal groups of touching runs of one owner and generation, in order."""
+    """The maximal groups of touching runs of one owner, in order."""
     group: list[Run] = []
     for run in ring.within(within):
-        joins = bool(group) and group[-1].stop == run.start
-        if run.owner == owner and joins and group[-1].token.generation == run.token.generation:
+        if run.owner == owner and group and group[-1].stop == run.start:
             group.append(run)
             continue
         if group:

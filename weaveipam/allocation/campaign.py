@@ -229,8 +229,8 @@ class Campaign:
             rings: The proposer's, which tell who is beside what is taken.
             rules: Those in force.
         """
-        vote = rules.proposed(self.votes, Vote(self.ballot, self._decree(rings)))
-        return replace(self, decree=vote.decree)
+        vote = rules.proposed(self.votes)
+        return replace(self, decree=self._decree(rings) if vote is None else vote.decree)
 
     def accept(self, member: Peer) -> Accept:
         """What one member is asked to accept."""

@@ -17,13 +17,13 @@ from weaveipam.protocol.decisions import Vote
 class Rules:
     """All rules in force."""
 
-    def proposed(self, votes: Iterable[Vote | None], fresh: Vote) -> Vote:
+    def proposed(self, votes: Iterable[Vote]) -> Vote | None:
         """
-        R1: what was accepted with the highest ballot is proposed again, and only else something new.
+        R1: what was accepted with the highest ballot is proposed again; None: nothing was, so something new.
 
         Source: Lamport, "Paxos Made Simple" (2001), section 2.2, P2c.
         """
-        return max((one for one in votes if one is not None), key=lambda one: one.ballot, default=fresh)
+        return max(votes, key=lambda one: one.ballot, default=None)
 
     def refuses(self, run: Run, closed: Collection[Peer]) -> bool:
         """R2: who has promised that some are fenced believes nothing more that they say."""

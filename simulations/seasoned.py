@@ -44,7 +44,7 @@ def season(world: World, machines: Sequence[Machine], rng: Random) -> None:
     birth = Birth(rng.randbytes(16), seeds, tuple(sorted(world.layout.pools, key=lambda pool: pool.name)))
     electors = tuple(sorted(lives.values())[: min(ELECTORS_MAX, len(lives))])
     charter = Charter(1, electors, birth.pools)  # so many were chosen as soon as there were enough
-    decided = [Chartered(charter), Admitted(charter.number)]
+    decided: list[Record] = [Chartered(charter), Admitted(charter.number)]
     common = _written(Disk(rng), [Born(birth), *decided, *_shares(birth.pools, list(lives.values()))])
     roster = [OnRoster(one) for one in lives.values()]
     news = [Rumour(lives[one.name], one.settings.endpoint, MemberState.ALIVE, 0) for one in machines]

@@ -102,6 +102,8 @@ class HostStage:
         self._looked_at = 0.0
         self._hosts: dict[str, Host] = {}
         self._saved: dict[str, list[Pod]] = {}
+        self._gone: set[str] = set()
+        """Hosts that are lost for good."""
         has_bridge = (DEBIAN_PLUGINS / "bridge").is_file()
         if not has_bridge:
             self.lack("pods are no namespaces: the bridge plugin is not installed")
@@ -255,6 +257,7 @@ class HostStage:
 
     def start(self, *names: str) -> None:
         """As of `Stage`."""
+        self._gone.difference_update(names)
         down = [name for name in names if self._hosts[name].daemon.pid is None]
         if down:
             self.journal.mark("start", down, "started again")
@@ -266,6 +269,28 @@ class HostStage:
             "a power cut ends all processes and pods of a host, but what they wrote without syncing survives"
         )
         self._end(names, "power-cut", "power cut", self.clients.lose_power)
+
+    def lose(self, *names: str) -> None:
+        """As of `Stage`."""
+        self._end(names, "crash", "lost for good", self.clients.lose_power)
+        self._gone.update(names)
+
+    def remove(self, names: Sequence[str], at: str, wait_s: float, *, force: bool = False) -> bool:
+        """As of `Stage`; the daemon that is asked goes on by itself."""
+        self.journal.mark("phase", (at, *names), f"{at} is to remove {' '.join(names)}")
+        deadline = time.monotonic() + wait_s
+        survivors: list[str] | None = None
+        while True:
+            body = {"also": list(names[1:]), "force": force, "survivors": survivors}
+            view = self._hosts[at].daemon.ask("POST", f"/v1/peers/{names[0]}/remove", body)
+            fenced, removed = ({one["name"] for one in view[part]} for part in ("fenced", "removed"))
+            if removed.issuperset(names) and fenced.isdisjoint(names):
+                return True
+            if "survive" in view["detail"]:
+                survivors = [name for name in self._hosts if name not in self._gone]
+            if time.monotonic() > deadline:
+                return False
+            self.run(OBSERVE_S)
 
     def install(self, release: Release, *names: str) -> None:
         """As of `Stage`, but there is only one release to install."""
@@ -348,7 +373,7 @@ class HostStage:
         """As of `Stage`."""
         self.heal()
         self.resume(*(name for name, host in self._hosts.items() if host.paused))
-        self.start(*self._hosts)
+        self.start(*(name for name in self._hosts if name not in self._gone))
         self.journal.mark("phase", (), "all is healed")
         deadline = time.monotonic() + SETTLE_S
         while problems := self._problems(self._observe()):
@@ -369,7 +394,8 @@ class HostStage:
             if view.keys:
                 self.journal.accuse("durability", f"{name} keeps for nobody: {sorted(view.keys)[:5]}")
         if self.pool_size <= DRAIN_MAX:
-            given = self.burst(self.pool_size, self.names)
+            left = [name for name in self._hosts if name not in self._gone]
+            given = self.burst(self.pool_size, left)
             if given != self.pool_size:
                 text = f"{given} of {self.pool_size} addresses could be had in the end"
                 self.journal.accuse("coverage", text)
@@ -394,7 +420,7 @@ class HostStage:
         return self.watcher.observe(self._reach(), settled=settled)
 
     def _problems(self, views: dict[str, View]) -> list[str]:
-        silent = [f"{name} does not answer" for name in self._hosts if name not in views]
+        silent = [f"{name} does not answer" for name in self._hosts if name not in {*views, *self._gone}]
         return [*silent, *disagreements(views)]
 
     def _reach(self) -> Reach:

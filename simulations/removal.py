@@ -15,7 +15,14 @@ from typing import Protocol
 from simulations.facts import Removed
 from simulations.machine import Answered, Machine
 from simulations.world import World
-from weaveipam.protocol.requests import Reason, Refusal, RemovePeers, RollCallView
+from weaveipam.protocol.requests import (
+    GetStatus,
+    Reason,
+    Refusal,
+    RemovePeers,
+    RollCallView,
+    Status,
+)
 
 REPEAT_S = 0.5
 """Between two looks at how far it has got, as of the command."""
@@ -32,9 +39,42 @@ class Surroundings(Protocol):
     removed: set[str]
     """Those of them whose removal has been confirmed."""
 
+    removals: list[Removal]
+    """Every command so far."""
+
     def empty(self, machine: Machine) -> None:
         """Make sure that nobody uses what the machine's earlier lives gave out."""
         ...
+
+    def remove(self, names: Collection[str], at: str, rng: Random) -> Removal:
+        """Give a command to a daemon."""
+        ...
+
+
+class Attendant:
+    """Who sees after the trouble that daemons cannot be admitted, and removes the electors that are gone."""
+
+    def __init__(self, around: Surroundings, rng: Random) -> None:
+        self._around = around
+        self._rng = rng
+
+    def look(self) -> None:
+        """Read what every daemon says of itself, now and every second from now on."""
+        world = self._around.world
+        for machine in world.running():
+            if all(one.done for one in self._around.removals) and world.serving(machine):
+                self._read(machine)
+        world.timeline.after(1.0, self.look)
+
+    def _read(self, machine: Machine) -> None:
+        status = machine.show(GetStatus())
+        assert isinstance(status, Status)
+        _, waits, missing = status.why_not_ready.partition("not heard yet: ")
+        names = missing.split(", ")
+        hopeless = [name for name in names if "#" in name or name in self._around.gone]
+        if waits and hopeless and len(hopeless) == len(names):
+            others = [one.name for one in self._around.world.running() if one is not machine]
+            self._around.remove(hopeless, self._rng.choice(others or [machine.name]), self._rng)
 
 
 class Removal:
@@ -48,7 +88,7 @@ class Removal:
         """What it waits for, by the last answer."""
         self._around = around
         self._world = around.world
-        self._names = sorted(names)
+        self._names = sorted(name for name in names if "#" not in name)
         self._earlier: set[str] = set()
         """Earlier lives of machines that are there, which had to be removed as well."""
         self._at = at
@@ -57,6 +97,8 @@ class Removal:
         self._survivors = False
         self._unknown: dict[str, set[str]] = {name: set() for name in self._names}
         """By machine that is gone: those that do not know its last life."""
+        for name in sorted(names):
+            self._include(name)
 
     def ask(self) -> None:
         """Give the command, for the first time or once more."""

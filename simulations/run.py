@@ -19,6 +19,7 @@ from simulations.machine import Machine, NodeError
 from simulations.outcome import Outcome, percentiles
 from simulations.plan import SWARM, Plan
 from simulations.releases import RELEASES
+from simulations.removal import Attendant
 from simulations.simulated import SimulatedStage
 from simulations.sources import commit
 from simulations.views import is_ready, members_of
@@ -158,9 +159,10 @@ def _live(
         removes = removes or Random(f"{seed}/last-word").random() < REMOVED_CORES
         strengths[CORE] = f"only {', '.join(core)} are healed"
         _abandon(stage, core)
+    faults.end(trouble)
     if removes:
-        faults.end(trouble)
         _remove_all(stage, Random(f"{seed}/removal"))
+    Attendant(trouble, Random(f"{seed}/attendant")).look()
     stage.judge()
     return strengths
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from ring.ring import Peer
-from weaveipam.allocation.donors import Neighbours
+from weaveipam.allocation.donors import Neighbours, shown
 from weaveipam.allocation.ledger import Ledger
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.messages import Enrol, Enrolled, Tell
@@ -55,7 +55,8 @@ class Admission:
 
     def why(self, ledger: Ledger) -> str:
         """What it waits for, in a sentence."""
-        missing = ", ".join(one.name for one in sorted(ledger.electors - self.enrolled_by))
+        lives = sorted(ledger.electors - self.enrolled_by)
+        missing = ", ".join(shown(one, self._neighbours) for one in lives)
         return f"waiting for a majority of the electors to admit this daemon; not heard yet: {missing}"
 
     def _count_anew(self, ledger: Ledger) -> None:

@@ -58,6 +58,12 @@ class Neighbours(Protocol):
         """What a member last said of its free space."""
 
 
+def shown(life: Peer, neighbours: Neighbours) -> str:
+    """A life for operators: its name, or `name#incarnation` if the name has a later life by now."""
+    latest = neighbours.get(life.name)
+    return str(life) if latest is not None and latest.peer > life else life.name
+
+
 class Goal(NamedTuple):
     """What a search looks for."""
 

@@ -13,7 +13,7 @@ from random import Random
 from ring.ring import Peer
 from weaveipam.allocation.campaign import Campaign, Wanted
 from weaveipam.allocation.changes import CHANGES_MAX, Changes, in_use
-from weaveipam.allocation.donors import Neighbour, Neighbours
+from weaveipam.allocation.donors import Neighbour, Neighbours, shown
 from weaveipam.allocation.poolchange import wanted_for
 from weaveipam.allocation.seat import Seat
 from weaveipam.allocation.settings import AllocationSettings
@@ -134,12 +134,8 @@ class Proposer:
     @property
     def awaited(self) -> tuple[str, ...]:
         """Whose answers are missing, by name; an earlier life of who is there as `name#incarnation`."""
-        lives = () if self.campaign is None else self.campaign.awaited
-        there = {one: self._neighbours.get(one.name) for one in sorted(lives)}
-        return tuple(
-            str(one) if member is not None and member.peer > one else one.name
-            for one, member in there.items()
-        )
+        lives = () if self.campaign is None else sorted(self.campaign.awaited)
+        return tuple(shown(one, self._neighbours) for one in lives)
 
     # Asking
 

@@ -102,7 +102,7 @@ class Campaign:
     known: dict[RingId, Ring]
     """All that any answer said of what concerns the fenced."""
     spans: tuple[Span, ...]
-    """What the fenced own of that."""
+    """What they own of that, or somebody who was removed before."""
     needed: frozenset[Peer]
     """Whose answers are needed."""
     asked: int = 1
@@ -131,7 +131,8 @@ class Campaign:
             more: Others who are fenced, as it was told.
         """
         fenced = wanted.victims.union(ledger.closed, more)
-        told = concerning(known, fenced, ())
+        over = fenced.union(one.peer for one in ledger.charter.removed)
+        told = concerning(known, fenced, _owned(known, over))
         mine = {one.ring: Ring.of(one.runs) for one in told}
         return cls(
             ledger=ledger,
@@ -139,7 +140,7 @@ class Campaign:
             ballot=Ballot(len(fenced), ballot_round, ledger.me),
             fenced=fenced,
             known=mine,
-            spans=_owned(mine, fenced),
+            spans=_owned(mine, over),
             needed=ledger.roster.union(ledger.electors, (ledger.me,)) - fenced,
         )
 
@@ -151,6 +152,16 @@ class Campaign:
     def number(self) -> int:
         """Of the decision."""
         return self.ledger.charter.number + 1
+
+    @property
+    def over(self) -> frozenset[Peer]:
+        """
+        Whose addresses are taken: of all who are fenced, and of who was removed before.
+
+        Who came after a removal may not have heard who has got those addresses; where nobody has who is left,
+        they are taken once more.
+        """
+        return self.fenced.union(one.peer for one in self.ledger.charter.removed)
 
     def prepare(self, weigh: Weigh) -> Prepare:
         """The call, as it is to be made now."""
@@ -207,7 +218,7 @@ class Campaign:
 
     def wider(self) -> Campaign | None:
         """The same ballot, to ask all again, as the fenced own more than was asked about; None if not so."""
-        spans = _owned(self.known, self.fenced)
+        spans = _owned(self.known, self.over)
         before = {one.ring: one.ranges for one in self.spans}
         if all(not subtract(one.ranges, before.get(one.ring, ())) for one in spans):
             return None
@@ -252,8 +263,8 @@ class Campaign:
         said = []
         for ring, runs in sorted(self.known.items()):
             whole = merge(rings.get(ring, EMPTY), runs).ring
-            taken = take_over(whole, self.fenced, heirs, self.number)
-            kept = Ring.of(run for run in runs if run.author in self.fenced and run.owner not in self.fenced)
+            taken = take_over(whole, self.over, heirs, self.number)
+            kept = Ring.of(run for run in runs if run.author in self.fenced and run.owner not in self.over)
             both = merge(kept, taken).ring if self.differs else taken
             said.append(Statements(ring, tuple(both)))
         said += [Statements(one.ring, tuple(map(self._founded, one.ranges))) for one in self.wanted.founds]
@@ -276,11 +287,11 @@ class Campaign:
         return tuple(sorted((*left, *others[: max(0, wanted - len(left))])))
 
 
-def _owned(known: Known, fenced: Collection[Peer]) -> tuple[Span, ...]:
-    """The addresses that the fenced own."""
+def _owned(known: Known, owners: Collection[Peer]) -> tuple[Span, ...]:
+    """The addresses that some peers own."""
     spans = []
     for ring in sorted(known):
-        ranges = union(Range(run.start, run.stop) for run in known[ring] if run.owner in fenced)
+        ranges = union(Range(run.start, run.stop) for run in known[ring] if run.owner in owners)
         if ranges:
             spans.append(Span(ring, ranges))
     return tuple(spans)

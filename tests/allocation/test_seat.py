@@ -12,7 +12,7 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.decisions import Ballot, Decree, Statements
 from weaveipam.protocol.effects import Durability, Persist, Report
 from weaveipam.protocol.messages import Accept, Ownership, Prepare, Publish, Step
-from weaveipam.protocol.records import Owned, Record, RecordKey, Resting, Voted
+from weaveipam.protocol.records import Chartered, Owned, Record, RecordKey, Resting
 from weaveipam.protocol.values import Birth, Pool, PoolRange, RingId
 
 ME, OTHER, DEAD = Peer("me", 1), Peer("other", 1), Peer("dead", 1)
@@ -42,15 +42,19 @@ class Member:
                     self.disk.pop(key, None)
                 self.disk.update((one.record_key, one) for one in step.put)
 
-    def accept(self, now: float = 0.0) -> list[Step]:
-        """Promise and accept that what the dead one owned is this member's; what the acceptance wants."""
+    def accept(self, now: float = 0.0) -> None:
+        """Promise and accept that what the dead one owned is this member's."""
         (dead,) = [run for run in self.holdings.rings[RING] if run.owner == DEAD]
         said = Statements(RING, (Run(dead.start, dead.stop, Token(1, 0), ME, ME),))
         promised, _ = self.seat.ledger.promise(Prepare(1, BALLOT, (DEAD,), 1, (), 0), ())
         self.perform(self.seat.keep(promised, now))
         accepted, declined = self.seat.ledger.accept(Accept(1, BALLOT, Decree((DEAD,), (said,), (ME,)), ()))
         assert declined is None
-        steps = self.seat.install(accepted, now)
+        self.perform(self.seat.keep(accepted, now))
+
+    def complete(self, now: float = 0.0) -> list[Step]:
+        """Learn that it is decided; what that wants."""
+        steps = self.seat.complete(now)
         self.perform(steps)
         return steps
 
@@ -70,14 +74,27 @@ def test_who_has_promised_believes_the_fenced_no_more() -> None:
         assert 0 == len(theirs)
 
 
-def test_what_is_accepted_is_on_disk_with_what_it_does() -> None:
-    """The vote, the runs and the rest of what was taken over are one commit, on stable storage."""
-    steps = Member().accept()
+def test_what_is_accepted_changes_nothing_yet() -> None:
+    """Until it is known to be decided the vote is on disk, and rings are as they were."""
+    it = Member()
+    before = it.holdings.rings[RING]
+    it.accept()
+
+    for member in (it, Member(it.disk)):
+        assert member.seat.ledger.vote is not None
+        assert before == member.holdings.rings[RING]
+
+
+def test_what_is_decided_is_on_disk_with_what_it_does() -> None:
+    """The decision, the runs and the rest of what was taken over are one commit, on stable storage."""
+    it = Member()
+    it.accept()
+    steps = it.complete()
     first = steps[0]
 
     assert isinstance(first, Persist)
     assert Durability.HOST is first.durability
-    assert {Voted, Owned, Resting} <= {type(one) for one in first.put}
+    assert {Chartered, Owned, Resting} <= {type(one) for one in first.put}
     assert not any(isinstance(one, Publish) for one in steps), "all who may believe it have it"
 
 
@@ -85,7 +102,8 @@ def test_what_is_taken_over_rests() -> None:
     """Addresses of the dead are handed out only after the cooldown, as their neighbours may remember them."""
     it = Member()
     before = sum(one.space.free_count for one in it.holdings.pools.stocks.values())
-    it.accept(7.0)
+    it.accept()
+    it.complete(7.0)
 
     assert before == sum(one.space.free_count for one in it.holdings.pools.stocks.values())
     assert 7.0 + SETTINGS.cooldown_s == it.holdings.thaw_at
@@ -98,8 +116,7 @@ def test_a_decision_is_reported_once_it_is_complete() -> None:
     it = Member()
     it.accept()
     assert not it.holdings.is_removed(DEAD)
-    steps = it.seat.complete(0.0)
-    it.perform(steps)
+    steps = it.complete()
 
     (report,) = [one for one in steps if isinstance(one, Report)]
     assert ("decided", (("number", 1), ("removed", "dead"))) == (report.event, report.fields)
@@ -109,7 +126,7 @@ def test_a_decision_is_reported_once_it_is_complete() -> None:
 
 
 def test_what_later_decisions_bring_is_not_believed_yet() -> None:
-    """A statement of a generation that this member has not accepted waits until it has."""
+    """A statement of a generation whose decision this member does not know of waits until it does."""
     it = Member()
     (first, *_) = it.holdings.rings[RING]
     later = Ownership(RING, (Run(first.start, first.stop, Token(1, 0), OTHER, OTHER),))
@@ -118,6 +135,7 @@ def test_what_later_decisions_bring_is_not_believed_yet() -> None:
     assert 0 == len(theirs)
 
     it.accept()
+    it.complete()
     theirs = it.holdings.checked(later)
     assert theirs is not None
     assert 1 == len(theirs)

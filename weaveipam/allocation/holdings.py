@@ -340,7 +340,7 @@ class Holdings:
 
     def _believed(self, ownership: Ownership) -> Iterator[Run]:
         for run in ownership.runs:
-            if run.token.generation > self._generation_max or RULES.refuses(run, self._closed):
+            if not RULES.believes(run, self._closed, self._generation_max):
                 continue
             if self.pools.covers(ownership.ring, run.start, run.stop):
                 yield run

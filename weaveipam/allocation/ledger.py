@@ -78,13 +78,13 @@ class Ledger:
 
     @property
     def accepted_number(self) -> int:
-        """Of the last decision that is in force here; what later ones have said is not believed yet."""
+        """Of the last decision that this member has accepted; it may not be made yet."""
         return self.charter.number + (self.vote is not None)
 
     @property
     def pools(self) -> tuple[Pool, ...]:
         """Those in force here."""
-        return (self.charter if self.vote is None else self.charter.after(self.vote.decree)).pools
+        return self.charter.pools
 
     @property
     def electors(self) -> frozenset[Peer]:

@@ -211,7 +211,7 @@ class Proposer:
             return self._later(now)
         self.campaign = campaign.accepted_by(self._seat.me)
         self._tries, self._again_at = 0, now + self._settings.repeat_s
-        steps = self._seat.install(ledger, now)
+        steps = [*self._seat.keep(ledger, now)]
         return [*steps, *self._ask(self.campaign.awaited), *self._close(now)]
 
     def _in_use(self, now: float) -> list[Step]:

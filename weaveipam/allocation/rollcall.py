@@ -190,7 +190,7 @@ class RollCall:
         after, declined = ledger.accept(asked)
         if declined is not None:
             return self._decline(header, declined)
-        return [*self.seat.install(after, now), accepted]
+        return [*self.seat.keep(after, now), accepted]
 
     def _decline(self, header: Header, declined: Declined) -> list[Step]:
         steps: list[Step] = [Tell(header.endpoint, declined)]

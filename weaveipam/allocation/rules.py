@@ -29,6 +29,10 @@ class Rules:
         """R2: who has promised that some are fenced believes nothing more that they say."""
         return run.author in closed
 
+    def believes(self, run: Run, closed: Collection[Peer], decided: int) -> bool:
+        """Whether what a peer tells is taken over where so many decisions are known; the rest comes again."""
+        return run.token.generation <= decided and not self.refuses(run, closed)
+
     def serves(self, asker: Peer, closed: Collection[Peer]) -> bool:
         """R2: nor does it grant them anything."""
         return asker not in closed
@@ -50,9 +54,14 @@ class Rules:
         """
         return 2 * len(set(electors).difference(fenced)) >= len(set(electors))
 
-    def installs(self, *, complete: bool) -> bool:  # noqa: ARG002  # what a rule may look at
-        """R5: a decree is in force at a member once it is accepted there, not only when it is complete."""
-        return True
+    def installs(self, *, complete: bool) -> bool:
+        """
+        R5: a decree is in force at a member when it is known to be complete, and not before.
+
+        Of one that was accepted by some and never made others might have heard: its tokens are those of the
+        decree that is made in its place.
+        """
+        return complete
 
     def stops(self, me: Peer, closed: Collection[Peer]) -> bool:
         """R6: who hears that it is fenced stops at once."""

@@ -51,29 +51,24 @@ class Seat:
         put, delete = self._go_on_with(ledger, now)
         return [Persist(tuple(put), tuple(delete), Durability.HOST)] if put or delete else []
 
-    def install(self, ledger: Ledger, now: float) -> list[Step]:
-        """Go on with a ledger that has just accepted a decree: in force with what it does to rings."""
-        assert ledger.vote is not None, "it has just been accepted"
-        put, delete = self._go_on_with(ledger, now)
+    def complete(self, now: float) -> list[Step]:
+        """What was accepted here is decided: in force from now on, at once with what it does to rings."""
+        vote = self.ledger.vote
+        assert vote is not None, "nothing is complete that was not accepted"
+        put, delete = self._go_on_with(self.ledger.complete(), now)
         after: list[Step] = []
-        for said in ledger.vote.decree.statements:
+        for said in vote.decree.statements:
             change, rests = self._holdings.install(said, now)
             put += rests
             if change.persist is not None:
                 put += change.persist.put
                 delete += change.persist.delete
-            # Not passed on: who has not accepted the decree would not believe it, and all others have it.
+            # Not passed on: who does not know of the decision would not believe it, and all others have it.
             after += [one for one in self._holdings.settle(change, now) if not isinstance(one, Publish)]
-        return [Persist(tuple(put), tuple(delete), Durability.HOST), *after]
-
-    def complete(self, now: float) -> list[Step]:
-        """What was accepted here is decided."""
-        vote = self.ledger.vote
-        assert vote is not None, "nothing is complete that was not accepted"
         names = ",".join(one.name for one in vote.decree.victims)
-        steps = self.keep(self.ledger.complete(), now)
         fields = (("number", self.ledger.charter.number), ("removed", names))
-        return [*steps, Report(Level.INFO, "decided", fields)]
+        persist = Persist(tuple(put), tuple(delete), Durability.HOST)
+        return [persist, *after, Report(Level.INFO, "decided", fields)]
 
     def weigh(self, said: Statements) -> int:
         """The sum of the digests of some runs."""
@@ -108,4 +103,4 @@ class Seat:
     def _follow(self, ledger: Ledger) -> None:
         self.ledger = ledger
         gone = frozenset(one.peer for one in ledger.charter.removed)
-        self._holdings.trust(ledger.closed, gone, ledger.accepted_number)
+        self._holdings.trust(ledger.closed, gone, ledger.charter.number)

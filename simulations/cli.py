@@ -16,6 +16,7 @@ import click
 
 from simulations import scenarios
 from simulations.cluster_dask import ClusterError
+from simulations.explorer.cli import explore
 from simulations.options import (
     NO_FAULTS,
     Cannot,
@@ -49,6 +50,7 @@ def main() -> None:
     "run                                     a fresh seed",
     "run --scenario split-two --html split.html",
     "run --seeds 1-5000 --stop-at-first",
+    "explore --without R3",
     "list",
 )
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -156,6 +158,7 @@ def list_scenarios() -> None:
     )
 
 
+program.add_command(explore)
 program.add_command(scale)
 
 

@@ -1,0 +1,178 @@
+"""
+The worlds that are explored, and for each rule the world in which it is missed.
+
+Does not know how they are searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from simulations.explorer import left_out
+from simulations.explorer.invariants import Invariant
+from simulations.explorer.worlds import SETTLE, Word, World
+from weaveipam.allocation.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A world under some rules."""
+
+    rules: Rules
+    world: World
+    invariants: tuple[Invariant, ...] = (Invariant.ONE_OWNER,)
+    """Those that are looked at; without a rule others may be broken sooner."""
+
+
+_SMALL = World(seeds="abx", owners="bx", mortals="x", deaths_max=1, grants_max=1, decisions_max=1)
+
+_AGAIN = World(
+    seeds="abx",
+    owners="xxa",
+    mortals="x",
+    callers="ab",
+    deaths_max=1,
+    grants_max=1,
+    decisions_max=1,
+    beginning=("x dies", "a calls for the removal of x", "b hears from a: promise"),
+)
+"""Two propose one after the other, and the second knows of a grant that the first did not know of."""
+
+_CHAIN = World(
+    seeds="abcx",
+    owners="x",
+    mortals="bx",
+    callers="a",
+    grants_max=2,
+    decisions_max=1,
+    rounds_max=2,
+    beginning=(
+        "x grants 0 to b",
+        "b hears from x: 0",
+        "x dies",
+        "a calls for the removal of x",
+        "c hears from a: promise",
+        "a hears from c: I promise",
+    ),
+)
+"""A chain of grants from x to b, of which only b knows, while x is being removed."""
+
+_TWO_ASK = World(
+    seeds="abcx",
+    owners="cxa",
+    callers="abc",
+    grants_max=0,
+    decisions_max=1,
+    beginning=(
+        "x dies",
+        "a calls for the removal of x",
+        "b hears from a: promise",
+        "c hears from a: promise",
+        "a hears from b: I promise",
+        "a hears from c: I promise",
+        "a dies",
+    ),
+)
+"""Who was about to be the heir of x, by a decree that nobody else had accepted, has died."""
+
+_UNSEEN = World(
+    seeds="abcx",
+    owners="x",
+    callers="ab",
+    deaths_max=1,
+    decisions_max=1,
+    rounds_max=1,
+    beginning=("x grants 0 to c", "c hears from x: 0", "x dies"),
+)
+"""Of a grant only the heir knows."""
+
+_ELECTORS = World(
+    seeds="abc",
+    newcomers="n",
+    owners="a",
+    mortals="ab",
+    callers="bc",
+    grants_max=1,
+    decisions_max=1,
+    rounds_max=1,
+    beginning=("n asks to be enrolled", "a hears from n: enrol me"),
+)
+"""Somebody joins, and electors die who know of that."""
+
+_GROWING = World(
+    seeds="a",
+    newcomers="bcn",
+    owners="a",
+    mortals="a",
+    heirs="n",
+    callers="ab",
+    deaths_max=1,
+    rounds_max=1,
+    grants_max=1,
+    idle_decisions_max=1,
+    beginning=(
+        "b asks to be enrolled",
+        "c asks to be enrolled",
+        SETTLE,
+        "a calls for a decision",
+        "b hears from a: promise",
+        "c hears from a: promise",
+        "n asks to be enrolled",
+    ),
+)
+"""The first elector is about to get two more beside it, when somebody joins."""
+
+_DOUBLED = World(
+    seeds="a",
+    newcomers="bn",
+    owners="a",
+    callers="b",
+    deaths_max=1,
+    grants_max=1,
+    idle_decisions_max=1,
+    beginning=("b asks to be enrolled", SETTLE),
+)
+"""The only elector is asked by another, and calls may arrive twice."""
+
+_MISTAKEN = World(seeds="abx", owners="ax", deaths_max=0, decisions_max=1, word=Word.WRONG)
+_FORCED = World(seeds="abx", owners="ax", deaths_max=1, word=Word.FORCED)
+
+WORLDS: Mapping[str, World] = MappingProxyType(
+    {
+        "three": World(seeds="abx", owners="bxa", decisions_max=2, grants_max=2, coalesces=True),
+        "four": World(seeds="abcx", owners="cxa", grants_max=1),
+        "five": World(seeds="abcdx", owners="xdb", grants_max=2),
+        "joining": World(seeds="abc", newcomers="n", owners="ab", grants_max=2),
+        "leftover": World(seeds="ax", newcomers="n", owners="ax", grants_max=2, restarts=True),
+        "again": _AGAIN,
+        "electors": _ELECTORS,
+        "growing": _GROWING,
+        "doubled": _DOUBLED,
+        "chain": _CHAIN,
+        "two-ask": _TWO_ASK,
+        "mistaken": _MISTAKEN,
+        "forced": _FORCED,
+    }
+)
+"""Where nothing goes wrong with all rules in force."""
+
+CASES: Mapping[str, Case] = MappingProxyType(
+    {
+        "R1": Case(left_out.AnythingNew(), _AGAIN),
+        "R2": Case(left_out.BelievesFenced(), _SMALL),
+        "R2-serves": Case(left_out.ServesFenced(), _SMALL, (Invariant.NOTHING_LOST,)),
+        "R3": Case(left_out.GrowsInBallot(), _CHAIN),
+        "R4": Case(left_out.Majority(), _UNSEEN),
+        "R4-alone": Case(left_out.Alone(), World(seeds="abx", owners="ax")),
+        "R4-affirmed": Case(left_out.Unaffirmed(), _ELECTORS),
+        "R5": Case(left_out.AtOnce(), _TWO_ASK),
+        "R6": Case(left_out.GoesOn(), _FORCED),
+        "R7": Case(left_out.HeardOrNot(), _MISTAKEN),
+        "admitted": Case(left_out.OneElector(), _ELECTORS),
+        "enrols": Case(left_out.EnrolsAnyway(), _GROWING),
+        "answer-stands": Case(left_out.AnswerStands(), _GROWING),
+    }
+)
+"""By the rule that is left out."""

@@ -22,10 +22,19 @@ from simulations.releases import RELEASES, Release
 from simulations.removal import Removal
 from simulations.world import World
 from weaveipam.protocol.keyring import Key, KeyRing
+from weaveipam.protocol.records import Noted
 from weaveipam.protocol.requests import GetKeyring, Keyring
 
 LEFT_MIN = 2
 """Machines that are never lost."""
+WITNESSES_MIN = 2
+"""Daemons that must know what another one gave for a snapshot of its disk to be restored."""
+PATIENCE_S = 120.0
+"""How long daemons then wait for a member before they serve alone: as those should who restore snapshots."""
+CALM_S = 10.0
+"""How long nobody is cut off then."""
+AGAIN_S = 0.2
+"""Seconds until it is tried again if things are not so."""
 
 
 class Restorable(NamedTuple):
@@ -56,6 +65,8 @@ class Trouble:
     """Every command to remove some."""
     dark: set[str] = field(default_factory=set)
     """Machines that have lost their power and not started again."""
+    calm_until: float = 0.0
+    """Virtual seconds until which nobody is cut off."""
     counts: dict[str, int] = field(default_factory=dict)
     """Landmarks that only faults can see."""
 
@@ -217,7 +228,7 @@ def _partition(trouble: Trouble, rng: Random) -> str:
     world = trouble.world
 
     def cut() -> None:
-        if world.network.is_cut:
+        if world.network.is_cut or world.now < trouble.calm_until:
             return
         names = list(world.machines)
         rng.shuffle(names)
@@ -492,8 +503,22 @@ def _slow_disk(trouble: Trouble, rng: Random) -> str:
     return f"{slowness:g} times as slow as usual"
 
 
+def _is_witnessed(world: World, machine: Machine) -> bool:
+    """Whether others who are there know of all that a daemon gave to its clients."""
+    key = Noted(machine.life, 0).record_key
+    mine = machine.disk.snapshot().records.get(key)
+    others = [one for one in world.running() if one is not machine]
+    knowing = sum(one.disk.snapshot().records.get(key) == mine for one in others)
+    return not machine.unmarked and knowing >= WITNESSES_MIN
+
+
 def _roll_back(trouble: Trouble, rng: Random) -> str:
     mean_s, old_s = rng.choice((5.0, 15.0)), rng.choice((1.0, 5.0))
+    world = trouble.world
+    # What was told to nobody, or is asked of nobody, cannot be found out: see `weaveipam.allocation.marks`.
+    world.allocation = replace(world.allocation, sync_wait_s=PATIENCE_S)
+    for machine in world.machines.values():
+        machine.settings = replace(machine.settings, allocation=world.allocation)
 
     def remember(machine: Machine) -> None:
         if machine.name != trouble.seeds[0] and trouble.all_served:
@@ -501,7 +526,12 @@ def _roll_back(trouble: Trouble, rng: Random) -> str:
             trouble.world.timeline.after(rng.expovariate(1 / old_s), restore, machine, then)
 
     def restore(machine: Machine, then: Restorable) -> None:
-        if not trouble.over:
+        if trouble.over or machine.name in trouble.gone:
+            return
+        if world.network.is_cut or not machine.running or not _is_witnessed(world, machine):
+            world.timeline.after(AGAIN_S, restore, machine, then)
+        else:
+            trouble.calm_until = world.now + CALM_S
             trouble.observer.mark("disk", f"{machine.name} is restored from a snapshot", [machine.name])
             trouble.roll_back(machine, then)
 
@@ -539,8 +569,7 @@ FAULTS: dict[str, Fault] = {
 """
 Every kind of trouble, in the order in which they are set going.
 
-No seed draws `roll-back` by itself: a daemon that went back in time is not recognised as such yet, so what it
-does while it is cut off breaks promises.  It is there when it is named.
+No seed draws `roll-back` by itself.  It is there when it is named.
 """
 
 

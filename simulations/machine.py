@@ -32,7 +32,7 @@ from weaveipam.gossip.seal import SESSION_BYTES
 from weaveipam.node import Node, Settings
 from weaveipam.protocol.effects import Durability, Effect, Persist, Reply, Report, Restart, Send
 from weaveipam.protocol.keyring import KeyRing
-from weaveipam.protocol.records import Identity, Outgoing, Owned, Record, Resting
+from weaveipam.protocol.records import Identity, Leased, Noted, Outgoing, Owned, Record, Resting
 from weaveipam.protocol.requests import Answer, Request
 from weaveipam.protocol.values import Endpoint
 
@@ -115,6 +115,8 @@ class Machine:
         self.life = Peer(name, 0)
         """The latest."""
         self.lives_count = 0
+        self.unmarked = False
+        """Whether its daemon has given something to a client since it raised its mark."""
         self.paused = False
         self.stepwise = False
         self.mortality = 0.0
@@ -429,6 +431,11 @@ class Machine:
     def _wrote(self, persists: Sequence[Persist]) -> None:
         for one in persists:
             self._trace.note(self.name, "persist", (one.durability, one.delete, one.put))
+            for record in one.put:
+                if type(record) is Leased:
+                    self.unmarked = True
+                elif type(record) is Noted and record.peer == self.life:
+                    self.unmarked = False
         if any(type(record) is Owned for one in persists for record in one.put):
             self.on_ownership(self)
 

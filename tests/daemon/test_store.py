@@ -453,6 +453,23 @@ class TestDamage:
 
         assert reopened(copy) == RECORDS[:1]
 
+    def test_damaged_wal_is_an_older_store(self, path: Path, tmp_path: Path) -> None:
+        """One wrong bit in its WAL takes all that was written later, unseen: only others know of that."""
+        store = Store.open(path).store
+        store.write([put(RECORDS[0])])
+        size = path.with_name(f"{NAME}-wal").stat().st_size
+        store.write([put(RECORDS[1])])
+        store.write([put(*RECORDS[2:])])
+        copy = tmp_path / "copy" / NAME
+        shutil.copytree(path.parent, copy.parent)
+        store.close()
+        wal = copy.with_name(f"{NAME}-wal")
+        content = bytearray(wal.read_bytes())
+        content[size + 1000] ^= 1
+        wal.write_bytes(content)
+
+        assert reopened(copy) == RECORDS[:1]
+
     def test_died_while_being_made(self, path: Path) -> None:
         """What a death during the making of a store leaves is not taken for a store."""
         path.parent.mkdir()

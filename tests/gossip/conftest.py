@@ -209,6 +209,7 @@ class Network:
             elif isinstance(effect, Repair):
                 host.repairs.append((self.now, effect))
             else:
+                assert isinstance(effect, Report), "no life ends here"
                 host.reports.append((self.now, effect))
         self._arm(name)
 

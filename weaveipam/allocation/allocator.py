@@ -19,6 +19,7 @@ from weaveipam.allocation.explain import why_late, why_none
 from weaveipam.allocation.giving import Giver, persisted
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.marks import Marks
+from weaveipam.allocation.nextlife import forgotten
 from weaveipam.allocation.orders import Line, resolve, satisfies
 from weaveipam.allocation.pending import Pending, Waiting
 from weaveipam.allocation.pools import Part
@@ -85,6 +86,8 @@ class Allocator:
         """Answer allocations from now on."""
         self.serving = True
         self.giver.arm(now)
+        if self.holdings.leases:  # the process before may have had no time to note the last of them
+            self.marks.gave(now)
         return [*self.holdings.forget_stale(), *self._retry(None, now), *self._refill_all(now)]
 
     def admit(self, now: float) -> list[Step]:
@@ -173,7 +176,7 @@ class Allocator:
         if theirs is None:
             return [Report(Level.WARNING, "bad-statement", (("ring", str(ownership.ring)),))]
         change = self.holdings.merge(ownership.ring, theirs)
-        unknown = self.holdings.forgotten(change)
+        unknown = forgotten(self._me, change)
         if unknown is not None:
             text = format_range(ownership.ring.family, Range(unknown.start, unknown.stop))
             return [End(f"members know what this daemon once said of {text}, and its own store does not")]

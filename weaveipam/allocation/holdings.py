@@ -17,7 +17,7 @@ from dataclasses import replace
 from ring.address import Range, format_range, subtract, union
 from ring.changes import coalesce, divide, grant
 from ring.merge import Conflict
-from ring.ring import Peer, Ring, Run
+from ring.ring import Peer, Ring
 from weaveipam.allocation.leases import Leases
 from weaveipam.allocation.pools import Part, Pools
 from weaveipam.allocation.rings import Change, Rings
@@ -367,19 +367,6 @@ class Holdings:
             if self._me in (one.mine.owner, one.theirs.owner)
         ]
         return self._frozen_too(change, contested)
-
-    def forgotten(self, learned: Change) -> Run | None:
-        """
-        A statement of this very life that it does not hold, of those that peers told; None if there is none.
-
-        All that an owner states is on stable storage before anybody hears of it, and a ring never forgets, so
-        its disk has gone back in time.  That is certain: statements with epoch 0 are left out, as a birth or
-        a decision makes them in its name; so are other lives; and where two statements have one token, what
-        lost to another author may come round again.
-        """
-        own = (run for run in learned.won if run.author == self._me and run.token.epoch > 0)
-        both = (one.theirs for one in learned.conflicts if one.mine.author == one.theirs.author == self._me)
-        return next(own, None) or next(both, None)
 
     def _frozen_too(self, change: Change, contested: Sequence[Range]) -> Change:
         """A change that also freezes what two own: on disk with it, so that no restart forgets."""

@@ -54,9 +54,13 @@ class Marks:
         self._settings = settings
         self._neighbours = neighbours
         self._mark = 0
+        self._base: int | None = None
+        """The mark that this process began with; None: so did the life, and nobody can know more of it."""
         self._noted: dict[str, Noted] = {}
         self._knows: dict[Peer, int] = {}
         """The mark that witnesses have said they remember, to this process."""
+        self._answered: set[str] = set()
+        """Names of members that have answered this process, in whatever life: they know no more than it."""
         self._due_at = math.inf
         """When there is something to note."""
         self._tell_at = math.inf
@@ -71,7 +75,7 @@ class Marks:
         """Take over what the disk remembers; it says of this life only what this life wrote."""
         self._noted = {one.peer.name: one for one in records}
         mine = self._noted.pop(self._me.name, None)
-        self._mark = mine.mark if mine is not None and mine.peer == self._me else 0
+        self._mark = self._base = mine.mark if mine is not None and mine.peer == self._me else 0
         self._tell_at = now + REPEAT_S
 
     def of_this_life(self) -> tuple[RecordKey, ...]:
@@ -104,9 +108,17 @@ class Marks:
         return steps
 
     def ask(self) -> list[Tell]:
-        """Tell the mark to those witnesses that have not said that they remember it."""
+        """
+        Tell the mark to those witnesses that have not said that they remember it.
+
+        Who has not answered this process is told the one that it began with: had it raised its mark since,
+        alone, that of the process before would not be missed.
+        """
         unaware = (one for one in self._witnesses() if self._knows.get(one.peer) != self._mark)
-        return [Tell(one.endpoint, Mark(self._mark)) for one in unaware]
+        return [Tell(one.endpoint, Mark(self._mark_for(one.peer))) for one in unaware]
+
+    def _mark_for(self, member: Peer) -> int:
+        return self._mark if self._base is None or member.name in self._answered else self._base
 
     @property
     def known(self) -> bool:
@@ -118,7 +130,7 @@ class Marks:
         """Whether any member has answered, a witness or not."""
         return bool(self._knows)
 
-    def marked(self, header: Header, told: Marked, *, serving: bool) -> list[End]:
+    def marked(self, header: Header, told: Marked, *, serving: bool) -> list[End | Tell]:
         """
         A member says what it remembers of a life.
 
@@ -129,11 +141,13 @@ class Marks:
             return [End(f"members remember a later life of this daemon, {told.life}", told.life)]
         if told.life != self._me:
             return []
-        if told.mark > self._mark:
+        if told.mark > self._mark_for(header.sender):
             why = "members remember that it gave something to clients since; its own store does not"
             return [End(why)]
+        first = header.sender.name not in self._answered
+        self._answered.add(header.sender.name)
         self._knows[header.sender] = told.mark
-        return []
+        return [Tell(header.endpoint, Mark(self._mark))] if first and told.mark < self._mark else []
 
     def _witnesses(self) -> list[Neighbour]:
         return nlargest(WITNESSES, self._neighbours.alive(), key=lambda one: self._weight(one.peer.name))

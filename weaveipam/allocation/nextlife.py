@@ -14,12 +14,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from random import Random
 
-from ring.ring import Peer
+from ring.ring import Peer, Run
+from weaveipam.allocation.rings import Change
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.records import Identity, RecordKey
 
 LIFE_RANDOM_BITS = 20
 """Below the milliseconds of an incarnation: two lives of one name that begin in the same one still differ."""
+
+
+def forgotten(me: Peer, learned: Change) -> Run | None:
+    """
+    A statement of this very life that it does not hold, of those that peers told; None if there is none.
+
+    All that an owner states is on stable storage before anybody hears of it, and a ring never forgets, so its
+    disk has gone back in time.  That is certain: statements with epoch 0 are left out, as a birth or a
+    decision makes them in its name; so are other lives; and where two statements have one token, what lost to
+    another author may come round again.
+    """
+    own = (run for run in learned.won if run.author == me and run.token.epoch > 0)
+    both = (one.theirs for one in learned.conflicts if one.mine.author == one.theirs.author == me)
+    return next(own, None) or next(both, None)
 
 
 def successor(lives: Iterable[Peer], rng: Random) -> Peer:

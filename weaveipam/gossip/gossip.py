@@ -24,7 +24,18 @@ from weaveipam.gossip.seal import OVERHEAD_BYTES
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Level, Report
-from weaveipam.protocol.messages import Ack, Header, Message, Nack, Ownership, Ping, PingRequest, Rumour, Tell
+from weaveipam.protocol.messages import (
+    Ack,
+    End,
+    Header,
+    Message,
+    Nack,
+    Ownership,
+    Ping,
+    PingRequest,
+    Rumour,
+    Tell,
+)
 from weaveipam.protocol.values import Endpoint, MemberState
 
 __all__ = ["Digest", "Effect", "Gossip", "GossipSettings", "Repair"]
@@ -71,7 +82,7 @@ class Repair:
     endpoint: Endpoint
 
 
-Effect: TypeAlias = Tell | Report | Repair
+Effect: TypeAlias = Tell | Report | Repair | End
 """What a daemon's gossip may ask for; performed in order."""
 
 
@@ -257,7 +268,7 @@ class Gossip:
 
     def rumoured(
         self, header: Header, rumour: Rumour, now: float, *, bulk: bool = False
-    ) -> list[Tell | Report]:
+    ) -> list[Tell | Report | End]:
         """
         As `receive`, of a rumour, and without a digest, which so many messages need not wait for.
 
@@ -271,21 +282,24 @@ class Gossip:
                 that is told of a thousand members would tell them all of each other.
         """
         me = self.members.me
+        effects: list[Tell | Report | End]
         if rumour.peer.name != me.peer.name:
             weakened = self._weakened(rumour)
-            effects = self._believe(weakened, now, bulk=bulk)
+            effects = [*self._believe(weakened, now, bulk=bulk)]
             if weakened is not rumour:
                 self._probe.conclude(rumour.peer.name, now)
             return effects
         if rumour.peer.incarnation > me.peer.incarnation:
-            return self._name_in_use(rumour.peer, rumour.endpoint, now)
+            if rumour.endpoint == me.endpoint:
+                return [End(f"members know a later life of this daemon, {rumour.peer}", rumour.peer)]
+            return [*self._name_in_use(rumour.peer, rumour.endpoint, now)]
         if header.sender.name == me.peer.name:
             return []  # `heard` has reported it; two that refute each other would never end
         if rumour.peer.incarnation < me.peer.incarnation:
             # An earlier life of ours: once they hear of this one, all will take it for dead.
             self._rumours.add(me.rumour())
             return [Tell(header.endpoint, me.rumour())]
-        effects = self._believe(rumour, now)
+        effects = [*self._believe(rumour, now)]
         mine = self.members.me.rumour()
         return effects if rumour == mine else [Tell(header.endpoint, mine), *effects]
 

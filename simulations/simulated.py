@@ -245,6 +245,11 @@ class SimulatedStage:
         self.world.clone(machine, copied).start()
         return copied
 
+    def scrap(self, name: str) -> None:
+        """As `Stage.scrap`."""
+        self.trouble.gone.add(name)
+        self.kill(name)
+
     # Keys
 
     def set_keys(self, at: Sequence[str], *keys: Key) -> None:

@@ -135,6 +135,10 @@ class Stage(Protocol):
         """Start another host, with another address, from a copy of this one's disk; its name."""
         ...
 
+    def scrap(self, name: str) -> None:
+        """Switch the host off, for good."""
+        ...
+
     # Keys
 
     def set_keys(self, at: Sequence[str], *keys: Key) -> None:

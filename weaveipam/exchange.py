@@ -46,7 +46,7 @@ class Exchange:
         self._rollcall = rollcall
         self._allocator = allocator
         self._rng = rng
-        self._asked = rng.getrandbits(64)
+        gossip.twins.process = rng.getrandbits(64)
         self.newcomer = False
         """Whether this node knows little but the birth: who asks it for all must hear that from another."""
         self._said = 0
@@ -65,12 +65,14 @@ class Exchange:
 
     def ask(self, partner: Endpoint) -> Tell:
         """Ask for all that this node lacks, at once."""
-        asked = Sync(self._asked, repair.sync(self._tables()), self._rollcall.number)
+        twins = self._gossip.twins
+        outlines = repair.sync(self._tables())
+        asked = Sync(twins.process, outlines, self._rollcall.number, twins.serving)
         return Tell(partner, asked, stream=True)
 
     def answers(self, told: Synced) -> bool:
         """Whether this process asked for what ends with this."""
-        return told.asked == self._asked
+        return told.asked == self._gossip.twins.process
 
     def next_packet(self) -> None:
         """What is received from now on is of another packet; see `_enough`."""

@@ -50,10 +50,13 @@ from weaveipam.protocol.messages import (
     BirthPaxos,
     BirthPrepare,
     BirthPromise,
+    Call,
+    Elsewhere,
     End,
     Grant,
     GrantAck,
     Header,
+    Here,
     Inquiry,
     Mark,
     Marked,
@@ -173,7 +176,6 @@ class Node:
         """How many to ask next."""
         self._sync_pause_s = settings.allocation.inquiry_s
         """Until some are asked again; longer each time, as a long answer may be on its way."""
-        self._serve_at = math.inf
         self._synced_at = math.inf
         """When a member had told all that it knew."""
         self._audit_at = now + AUDIT_S
@@ -211,7 +213,7 @@ class Node:
             node._pools = node._holdings.pools
             others = bool(node._formation.endpoints()) or len(born.birth.seeds) > 1
             node._sync_at = now
-            node._serve_at = now + settings.allocation.sync_wait_s if others else now
+            node._questions.serve_at = now + settings.allocation.sync_wait_s if others else now
         return node
 
     # The four inputs
@@ -224,11 +226,12 @@ class Node:
             return self._packets.not_understood(error.header, now)
         except PeerError as error:
             return self._guard.refused(error, source, now)
-        if header.sender == self.me:  # an echo, or a clone of this disk: nothing to learn from either
-            return self._effects(self._gossiped(self._gossip.heard(header, now)))
+        if header.sender == self.me:
+            return self._effects(self._hear_myself(header, told, now))
         steps: list[Step] = []
         if self._birth is not None and header.cluster_id == self._cluster_id:
-            steps += self._formation.meet(header.sender, header.endpoint)
+            if self._gossip.twins.rival(header) is None:
+                steps += self._formation.meet(header.sender, header.endpoint)
             steps += self._gossiped(self._gossip.heard(header, now))
             if self._gossip.members.get(header.sender.name) is not None:  # else there are too many already
                 self._guard.heard(header.sender.name, key)
@@ -311,6 +314,10 @@ class Node:
         due = (self._gossip.wake_at, self._allocator.wake_at, self._rollcall.wake_at, self._sync_at, serve_at)
         return min(due)
 
+    @property
+    def _serve_at(self) -> float:
+        return max(self._questions.serve_at, self._gossip.twins.denied_until)
+
     # Peers
 
     def _hear_member(self, header: Header, message: Message, now: float) -> Sequence[Step]:
@@ -321,23 +328,46 @@ class Node:
                 return self._gossiped(self._gossip.rumoured(header, message, now))
             case Ping() | Ack() | PingRequest() | Nack():
                 return self._gossiped(self._gossip.receive(header, message, self._digest(), now))
-            case Outline() | Sync() | RingShare() | MemberShare():
-                return self._exchange.receive(header, message, now)
-            case Synced():
-                synced = self._exchange.answers(message) and not self._allocator.serving
-                return self._synced(now) if synced else ()
-            case Mark():
-                return self._hear_mark(header, message)
-            case Marked():
-                serving = self._allocator.serving
-                steps = [*self._allocator.marks.marked(header, message, serving=serving)]
-                return steps or self._serve_if_known(now)
+            case Call() | Here() | Elsewhere():
+                return self._gossip.twins.receive(header, message, now)
+            case Outline() | Sync() | RingShare() | MemberShare() | Synced() | Mark() | Marked():
+                return self._hear_of_state(header, message, now)
             case SpaceRequest() | Grant() | GrantAck() | SpaceRefusal():
                 return self._hear_of_space(header, message, now)
             case Inquiry() | Standing() | BirthPrepare() | BirthPromise() | BirthAccept() | BirthAccepted():
                 return ()
             case _:
                 return self._hear_of_decisions(header, message, now)
+
+    def _hear_of_state(
+        self,
+        header: Header,
+        message: Outline | Sync | RingShare | MemberShare | Synced | Mark | Marked,
+        now: float,
+    ) -> Sequence[Step]:
+        twins, marks = self._gossip.twins, self._allocator.marks
+        match message:
+            case Sync() if (rival := twins.rival(header)) is not None:
+                return twins.deny(header, rival, message.asked, serves=message.serves)
+            case Outline() | Sync() | RingShare() | MemberShare():
+                return self._exchange.receive(header, message, now)
+            case Synced():
+                synced = self._exchange.answers(message) and not self._allocator.serving
+                return self._synced(header, now) if synced else ()
+            case Mark():
+                return self._hear_mark(header, message) if twins.rival(header) is None else ()
+            case Marked():
+                twins.admitted(header)
+                answer = marks.marked(header, message, serving=self._allocator.serving)
+                return answer or self._serve_if_known(now)
+
+    def _hear_myself(self, header: Header, told: Iterable[Message], now: float) -> list[Step]:
+        """An echo, or a copy of this disk: nothing to learn from either but which it is."""
+        steps = self._gossiped(self._gossip.heard(header, now))
+        for message in told if header.cluster_id == self._cluster_id else ():
+            if isinstance(message, Call | Here):
+                steps += self._gossip.twins.receive(header, message, now)
+        return steps
 
     def _hear_mark(self, header: Header, mark: Mark) -> Sequence[Step]:
         later = self._formation.earlier(header.sender)
@@ -484,14 +514,16 @@ class Node:
         self._birth = birth
         self._rollcall.take(birth, records, now)
         self._allocator.admitted = self._rollcall.admitted
+        self._gossip.twins.serving = False
         self._cluster_id = codec.cluster_id(birth)
         self._packets.introduce(self._cluster_id)
         self._questions.cluster_id = self._cluster_id
         self._gossip.bind(codec.digest_key(birth))
         self._formation.settle()
 
-    def _synced(self, now: float) -> Sequence[Step]:
+    def _synced(self, header: Header, now: float) -> Sequence[Step]:
         """A newcomer serves; any other daemon makes sure first that its disk is not older than it was."""
+        self._gossip.twins.admitted(header)
         if self._exchange.newcomer:
             return self._serve(now)
         if self._synced_at == math.inf:
@@ -504,12 +536,15 @@ class Node:
         """Serve once the witnesses have answered, or some of them, and the others had the time to."""
         marks = self._allocator.marks
         late = self._synced_at + self._settings.allocation.donor_timeout_s <= now
+        if now < self._gossip.twins.denied_until:
+            return []
         if self._allocator.serving or self._synced_at == math.inf:
             return []
         return self._serve(now) if marks.known or (late and marks.partly_known) else []
 
     def _serve(self, now: float) -> list[Step]:
         self._exchange.newcomer = False
+        self._gossip.twins.serving = True
         return [Report(Level.INFO, "ready"), *self._allocator.serve(now)]
 
     def _serve_alone(self, now: float) -> list[Step]:

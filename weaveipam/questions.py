@@ -7,6 +7,7 @@ Does not know why anybody asks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -64,6 +65,8 @@ class Questions:
         self._exchange = exchange
         self.cluster_id = b""
         """Of the cluster that the node belongs to; empty while it belongs to none."""
+        self.serve_at = math.inf
+        """Seconds on the monotonic clock: when the node serves without having heard of anybody."""
         self.name_taken = ""
         """Why no cluster lets this node in, in one sentence; empty if it is not so."""
 
@@ -135,7 +138,7 @@ class Questions:
         return frozenset((self._me, *(one.peer for one in self._gossip.members.alive())))
 
     def _status(self, now: float) -> Status:
-        state, why = self._state()
+        state, why = self._state(now)
         members = self._gossip.members
         known = len(members.all()) if self.cluster_id else 0
         alive = len(members.alive()) if self.cluster_id else 0
@@ -155,7 +158,7 @@ class Questions:
             sealed=self._guard.sealed,
         )
 
-    def _state(self) -> tuple[str, str]:
+    def _state(self, now: float) -> tuple[str, str]:
         if not self.cluster_id:
             told = f"; {self._guard.told}" if self._guard.told else ""
             forming = self._formation.forming
@@ -165,8 +168,15 @@ class Questions:
         if not self._rollcall.admitted and self._allocator.serving:
             return "syncing", self._rollcall.admission.why(self._rollcall.seat.ledger)
         if not self._allocator.serving:
-            return "syncing", "waiting for a member to answer before serving; it serves alone if none does"
+            return "syncing", self._why_not_alone(now)
         return "ready", ""
+
+    def _why_not_alone(self, now: float) -> str:
+        """What keeps a daemon that came back from serving, and how long at most."""
+        if now < self._gossip.twins.denied_until:
+            return self._gossip.twins.why
+        left_s = max(0.0, self.serve_at - now)
+        return f"waiting for members to answer before serving; it serves alone in {left_s:.1f} s if none does"
 
     def _members(self, now: float) -> Members:
         sizes = self._holdings.rings.sizes()

@@ -341,6 +341,11 @@ class HostStage:
         self._start((copy,))
         return copy
 
+    def scrap(self, name: str) -> None:
+        """As of `Stage`."""
+        self._gone.add(name)
+        self.kill(name)
+
     # Keys
 
     def set_keys(self, at: Sequence[str], *keys: Key) -> None:

@@ -151,3 +151,14 @@ def test_who_served_alone_learns_it_later(world: Any) -> None:
 
     assert "next-life" in world.events("a")
     assert world.status("a").ready
+
+
+def test_the_wait_before_serving_alone_is_shown(world: Any) -> None:
+    """While a daemon waits for members its status says for how long at most."""
+    world.cut = {"a"}
+    world.crash("a")
+    world.start("a")
+    world.run(0.5)
+
+    assert not world.status("a").ready
+    assert "serves alone in 1.5 s" in world.status("a").why_not_ready

@@ -165,8 +165,11 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.MemberShare: st.builds(
         messages.MemberShare, st.integers(0, 9), st.integers(10, 1 << 64 - 1), st.booleans(), some(RUMOUR)
     ),
-    messages.Sync: st.builds(messages.Sync, U64, some(OUTLINE), U64),
+    messages.Sync: st.builds(messages.Sync, U64, some(OUTLINE), U64, st.booleans()),
     messages.Synced: st.builds(messages.Synced, U64),
+    messages.Elsewhere: st.builds(messages.Elsewhere, U64, PEER, ENDPOINT, st.booleans(), st.booleans()),
+    messages.Call: st.builds(messages.Call, U64),
+    messages.Here: st.builds(messages.Here, U64, U64, st.booleans()),
     messages.Mark: st.builds(messages.Mark, U64),
     messages.Marked: st.builds(messages.Marked, PEER, U64),
     messages.SpaceRequest: SPACE_REQUEST,

@@ -41,7 +41,7 @@ DEMANDED = [
 ]
 """Names that operators and scripts rely on."""
 
-NOT_YET = {"cloned-image", "leave"}
+NOT_YET = {"leave"}
 """Scenarios of what weaveipam cannot do yet."""
 
 FAILING: dict[str, str] = {}
@@ -67,6 +67,8 @@ class Rehearsal:
         self._up = set(self._names)
         self._held: dict[str, int] = {}
         self._snapshots: dict[str, int] = {}
+        self._copies: set[str] = set()
+        """They give nothing."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,10 +101,11 @@ class Rehearsal:
         assert at
         self._check_known(at)
         assert set(at) <= self._up - self.paused
-        given = min(count, self.pool_size - sum(self._held.values()))
-        for name in itertools.islice(itertools.cycle(at), given):
+        asked = [name for name in itertools.islice(itertools.cycle(at), count) if name not in self._copies]
+        served = asked[: self.pool_size - sum(self._held.values())]
+        for name in served:
             self._held[name] = self._held.get(name, 0) + 1
-        return given
+        return len(served)
 
     def release(self, at: Sequence[str] = ()) -> None:
         """Take back what bursts gave."""
@@ -209,7 +212,13 @@ class Rehearsal:
     def clone(self, name: str) -> str:
         """One host more."""
         self._check_known([name])
-        return self.join(1)[0]
+        (copied,) = self.join(1)
+        self._copies.add(copied)
+        return copied
+
+    def scrap(self, name: str) -> None:
+        """Who is up is down for good."""
+        self.kill(name)
 
     def claim(self, text: str, held: object) -> None:
         """A sentence that can be told from the others of the scenario."""

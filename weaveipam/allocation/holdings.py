@@ -17,7 +17,7 @@ from dataclasses import replace
 from ring.address import Range, format_range, subtract, union
 from ring.changes import coalesce, divide, grant
 from ring.merge import Conflict
-from ring.ring import Peer, Ring
+from ring.ring import Peer, Ring, Run
 from weaveipam.allocation.leases import Leases
 from weaveipam.allocation.pools import Part, Pools
 from weaveipam.allocation.rings import Change, Rings

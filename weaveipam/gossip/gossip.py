@@ -22,6 +22,7 @@ from weaveipam.gossip.push import Push
 from weaveipam.gossip.rumours import Rumours
 from weaveipam.gossip.seal import OVERHEAD_BYTES
 from weaveipam.gossip.settings import GossipSettings
+from weaveipam.gossip.twins import Twins
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Level, Report
 from weaveipam.protocol.messages import (
@@ -113,6 +114,7 @@ class Gossip:
         size: Callable[[Message], int] = codec.encoded_size,
     ) -> None:
         self.members = Members(me, endpoint, now)
+        self.twins = Twins(self.members, rng)
         self._settings = settings
         self._rng = rng
         self._size = size
@@ -183,7 +185,8 @@ class Gossip:
         if sender.name == me.peer.name:
             return [*self._name_in_use(sender, header.endpoint, now)]
         held = self.members.get(sender.name)
-        if held is None or held.peer.incarnation < sender.incarnation:
+        later = held is not None and held.peer.incarnation < sender.incarnation
+        if held is None or (later and self.twins.rival(header) is None):
             return [*self._believe(Rumour(sender, header.endpoint, MemberState.ALIVE, 0), now)]
         if (held.peer, held.endpoint, held.state) == (sender, header.endpoint, MemberState.ALIVE):
             return []
@@ -281,25 +284,38 @@ class Gossip:
             bulk: Whether it is one of many at once: then names that are new are not spread, or a newcomer
                 that is told of a thousand members would tell them all of each other.
         """
+        if rumour.peer.name == self.members.me.peer.name:
+            return self._rumoured_of_me(header, rumour, now)
+        if rumour.peer.name == header.sender.name and self.twins.rival(header) is not None:
+            return []  # its own word against that of one who is there
+        weakened = self._weakened(rumour)
+        effects = self._believe(weakened, now, bulk=bulk)
+        if weakened is not rumour:
+            self._probe.conclude(rumour.peer.name, now)
+        return [*effects]
+
+    def _rumoured_of_me(self, header: Header, rumour: Rumour, now: float) -> list[Tell | Report | End]:
+        """What to say against a rumour of this daemon's name."""
         me = self.members.me
-        effects: list[Tell | Report | End]
-        if rumour.peer.name != me.peer.name:
-            weakened = self._weakened(rumour)
-            effects = [*self._believe(weakened, now, bulk=bulk)]
-            if weakened is not rumour:
-                self._probe.conclude(rumour.peer.name, now)
-            return effects
         if rumour.peer.incarnation > me.peer.incarnation:
             if rumour.endpoint == me.endpoint:
                 return [End(f"members know a later life of this daemon, {rumour.peer}", rumour.peer)]
             return [*self._name_in_use(rumour.peer, rumour.endpoint, now)]
         if header.sender.name == me.peer.name:
             return []  # `heard` has reported it; two that refute each other would never end
+        called: list[Tell | Report] = []
+        if rumour.endpoint != me.endpoint and rumour.state <= MemberState.SUSPECT:
+            if not self.twins.serving:
+                return []  # who is seen there has the name until it is dead
+            if rumour.peer == me.peer:
+                called += self.twins.elsewhere(rumour.endpoint, now)
+            else:
+                called += self._name_in_use(rumour.peer, rumour.endpoint, now)
         if rumour.peer.incarnation < me.peer.incarnation:
             # An earlier life of ours: once they hear of this one, all will take it for dead.
             self._rumours.add(me.rumour())
-            return [Tell(header.endpoint, me.rumour())]
-        effects = [*self._believe(rumour, now)]
+            return [Tell(header.endpoint, me.rumour()), *called]
+        effects: list[Tell | Report | End] = [*called, *self._believe(rumour, now)]
         mine = self.members.me.rumour()
         return effects if rumour == mine else [Tell(header.endpoint, mine), *effects]
 

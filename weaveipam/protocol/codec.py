@@ -110,6 +110,9 @@ _MESSAGES: Mapping[int, type] = {
     59: messages.Closure,
     30: messages.Mark,
     31: messages.Marked,
+    32: messages.Elsewhere,
+    33: messages.Call,
+    34: messages.Here,
 }
 """Tags of messages; never reused for something else."""
 

@@ -165,10 +165,12 @@ class Sync:
     """
 
     asked: int
-    """Chosen by chance, once by each process: an answer to an earlier one proves nothing."""
+    """The number of the sender's process: an answer to an earlier one proves nothing."""
     outlines: tuple[Outline, ...]
     number: int = 0
     """Decisions that the asker knows to be complete."""
+    serves: bool = False
+    """Whether the sender serves already, and only sees nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,38 @@ class Synced:
 
     asked: int
     """As there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another process has your name; see `weaveipam.gossip.twins`."""
+
+    process: int
+    """Whom it is for: another process of the same life knows nothing of it."""
+    life: Peer
+    """The other one's."""
+    endpoint: Endpoint
+    proved: bool = False
+    """Whether it has answered since the receiver spoke last."""
+    serves: bool = False
+    """Whether it said that it serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Is anybody there?  Answered with `Here`."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Answers `Call`."""
+
+    call: int
+    process: int
+    """The number of the sender's process."""
+    serves: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,6 +531,9 @@ Message: TypeAlias = (
     | MemberShare
     | Sync
     | Synced
+    | Elsewhere
+    | Call
+    | Here
     | Mark
     | Marked
     | SpaceRequest

@@ -41,6 +41,7 @@ def test_nothing_needs_to_be_said() -> None:
         consensus=0,
         pools=(),
         preset="lan",
+        sync_wait_s=None,
         keyring=None,
         http=None,
         http_public=False,
@@ -93,6 +94,16 @@ def test_the_node_gets_its_part() -> None:
     assert ["p"] == [pool.name for pool in settings.pools]
     assert GossipSettings.preset("test") == settings.gossip
     assert AllocationSettings.preset("test") == settings.allocation
+
+
+def test_the_wait_before_serving_alone_is_its_own() -> None:
+    """It goes over the preset's, and may be none; what is no such time is refused."""
+    waits = [config(sync_wait=one).settings(Endpoint("10.9.9.9", 1)) for one in ("90", "0.5", "0")]
+
+    assert [90.0, 0.5, 0.0] == [one.allocation.sync_wait_s for one in waits]
+    assert ["--sync-wait: expected a number of seconds, not -1"] == problems(sync_wait="-1")
+    assert ["--sync-wait: expected a number of seconds, not inf"] == problems(sync_wait="inf")
+    assert ["--sync-wait: expected a number, not 'long'"] == problems(sync_wait="long")
 
 
 @pytest.mark.parametrize("preset", ["lan", "wan", "test"])

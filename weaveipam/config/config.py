@@ -8,9 +8,10 @@ Does not know command lines, sockets, or what the host is called.
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,6 +57,8 @@ class Config:
     pools: tuple[Pool, ...]
     """Sorted by name."""
     preset: str
+    sync_wait_s: float | None
+    """How long a daemon that comes back waits for members before it serves alone; None: by the preset."""
     keyring: Path | None
     """As `weaveipam.protocol.keyring` describes it; None: packets are not sealed."""
     http: Endpoint | None
@@ -73,6 +76,9 @@ class Config:
 
     def settings(self, endpoint: Endpoint) -> Settings:
         """The node's part of it, when peers reach the daemon at `endpoint`."""
+        allocation = AllocationSettings.preset(self.preset)
+        if self.sync_wait_s is not None:
+            allocation = replace(allocation, sync_wait_s=self.sync_wait_s)
         return Settings(
             endpoint=endpoint,
             join=self.join,
@@ -80,7 +86,7 @@ class Config:
             consensus=self.consensus,
             pools=self.pools,
             gossip=GossipSettings.preset(self.preset),
-            allocation=AllocationSettings.preset(self.preset),
+            allocation=allocation,
         )
 
 
@@ -162,6 +168,7 @@ class _Reading:
             consensus=init.consensus,
             pools=parse_pools(*self._said.get("pool", Said("pool", [])), self._problems),
             preset=self._value("preset", _one_of(*PRESETS), "lan"),
+            sync_wait_s=self._value("sync_wait", _seconds, None),
             keyring=self._value("keyring", _path, None),
             http=http,
             http_public=self._value("http_public", bool, default=False),
@@ -249,6 +256,12 @@ def _init(text: str) -> Init:
         if seeds.count(one) > 1:
             raise ValueError(f"names {one} twice")
     return Init(tuple(sorted(seeds)))
+
+
+def _seconds(value: float) -> float:
+    if not 0 <= value < math.inf:
+        raise ValueError(f"expected a number of seconds, not {value:g}")
+    return value
 
 
 def _ip_version(host: str) -> int | None:

@@ -7,6 +7,7 @@ Does not know what the values mean, nor which go together; `config` does.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import tomllib
@@ -20,7 +21,7 @@ DEFAULT_SOCKET = "/run/weaveipam/api.sock"
 CNI_SOCKET_NAME = "cni.sock"
 """Of the second socket, beside the API's."""
 
-Kind: TypeAlias = Literal["text", "texts", "switch", "pools"]
+Kind: TypeAlias = Literal["text", "texts", "number", "switch", "pools"]
 """`texts` and `pools` may be said several times; see `_normal` for how each source says it."""
 
 
@@ -59,6 +60,7 @@ OPTIONS = (
     ),
     Option("pool", "pools", "NAME=RANGE[,RANGE...]", "A pool of addresses; repeatable."),
     Option("preset", "text", "lan|wan|test", "Timings between peers. Default: lan."),
+    Option("sync_wait", "number", "SECONDS", "How long a restart waits for members. Default: by the preset."),
     Option("keyring", "text", "FILE", "Keys that packets are sealed with. Default: none, packets are open."),
     Option("http", "text", "HOST:PORT", "Serve the HTTP API here too. Default: off."),
     Option("http_public", "switch", "", "Serve health and metrics there without a token."),
@@ -158,6 +160,8 @@ def _normal(option: Option, value: object) -> object:
             return [one for one in re.split(r"[\s,]+", value) if one]
         case "texts", list() | tuple() if all(isinstance(one, str) for one in value):
             return list(value)
+        case "number", _:
+            return _number(value)
         case "switch", bool():
             return value
         case "switch", str() if value.lower() in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
@@ -170,6 +174,13 @@ def _normal(option: Option, value: object) -> object:
             return value
     expected = {"text": "a string", "texts": "a list of strings", "switch": "true or false"}
     raise ValueError(f"expected {expected.get(option.kind, '[[pool]] tables')}, not {value!r}")
+
+
+def _number(value: object) -> float:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError):
+            return float(value)
+    raise ValueError(f"expected a number, not {value!r}")
 
 
 def _pool_table(text: str) -> dict[str, object]:

@@ -7,7 +7,8 @@ Does not know who owns anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -99,6 +100,18 @@ def union(ranges: Iterable[Range]) -> tuple[Range, ...]:
         else:
             joined.append(one)
     return tuple(joined)
+
+
+def meeting(ranges: Sequence[Range], what: Range) -> tuple[Range, ...]:
+    """
+    The shared addresses of `what` and of sorted, disjoint ranges; logarithmic in those that share none.
+
+    >>> meeting((Range(0, 4), Range(6, 8), Range(10, 12)), Range(3, 7))
+    (Range(start=3, stop=4), Range(start=6, stop=7))
+    """
+    low = bisect_right(ranges, what.start, key=lambda one: one.stop)
+    high = bisect_left(ranges, what.stop, key=lambda one: one.start)
+    return tuple(both for one in ranges[low:high] if (both := one.meet(what)))
 
 
 def parse_address(text: str) -> tuple[Family, int]:

@@ -45,12 +45,15 @@ from weaveipam.protocol.keyring import UNSEALED, KeyRing
 from weaveipam.protocol.messages import (
     UNFORMED,
     Ack,
+    Adopt,
+    Adopted,
     BirthAccept,
     BirthAccepted,
     BirthPaxos,
     BirthPrepare,
     BirthPromise,
     Call,
+    Contest,
     Elsewhere,
     End,
     Grant,
@@ -58,6 +61,7 @@ from weaveipam.protocol.messages import (
     Header,
     Here,
     Inquiry,
+    LoanQuery,
     Mark,
     Marked,
     MemberShare,
@@ -68,6 +72,7 @@ from weaveipam.protocol.messages import (
     Ping,
     PingRequest,
     Publish,
+    Returned,
     RingShare,
     Rumour,
     SpaceRefusal,
@@ -90,6 +95,7 @@ from weaveipam.protocol.requests import (
     Release,
     RemovePeers,
     Request,
+    ResolveConflict,
     SetKeyring,
 )
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool
@@ -254,6 +260,8 @@ class Node:
                 steps = self._allocator.release(request_id, request, now)
             case Collect():
                 steps = self._allocator.collect(request_id, request, now)
+            case ResolveConflict():
+                steps = self._allocator.settling.resolve(request_id, request, now)
             case SetKeyring():
                 self._guard.change(request.ring, self._gossip.members.names())
                 ids = ",".join(key.id for key in request.ring.keys)
@@ -334,6 +342,10 @@ class Node:
                 return self._hear_of_state(header, message, now)
             case SpaceRequest() | Grant() | GrantAck() | SpaceRefusal():
                 return self._hear_of_space(header, message, now)
+            case Adopt() | Adopted() | LoanQuery() | Returned():
+                return self._allocator.adoption.hear(header, message, now)
+            case Contest():
+                return self._allocator.settling.hear(header, message, now)
             case Inquiry() | Standing() | BirthPrepare() | BirthPromise() | BirthAccept() | BirthAccepted():
                 return ()
             case _:

@@ -15,6 +15,8 @@ from ring.ring import Peer
 from weaveipam import __version__
 from weaveipam.allocation import views
 from weaveipam.allocation.allocator import Allocator
+from weaveipam.allocation.audit import audit
+from weaveipam.allocation.conflicts import all_conflicts, conflict_problems
 from weaveipam.allocation.formation import Formation
 from weaveipam.allocation.rollcall import RollCall
 from weaveipam.exchange import Exchange
@@ -22,7 +24,11 @@ from weaveipam.gossip.gossip import Gossip
 from weaveipam.gossip.guard import Guard
 from weaveipam.protocol.requests import (
     Answer,
+    Check,
+    Conflicts,
     GetAllocations,
+    GetCheck,
+    GetConflicts,
     GetKeyring,
     GetMembers,
     GetPools,
@@ -33,6 +39,7 @@ from weaveipam.protocol.requests import (
     Members,
     MemberView,
     Pools,
+    Problem,
     Question,
     Reason,
     Refusal,
@@ -40,6 +47,9 @@ from weaveipam.protocol.requests import (
     RollCallView,
     Status,
 )
+
+SENTENCES_MAX = 100
+"""About conflicts in a status; `GetConflicts` answers with all of them."""
 
 
 class Questions:
@@ -70,7 +80,7 @@ class Questions:
         self.name_taken = ""
         """Why no cluster lets this node in, in one sentence; empty if it is not so."""
 
-    def answer(self, asked: Question, now: float) -> Answer:
+    def answer(self, asked: Question, now: float) -> Answer:  # noqa: C901 - a case for each question
         """What is so now."""
         match asked:
             case GetKeyring():
@@ -83,6 +93,10 @@ class Questions:
                 return views.allocations(self._holdings, asked)
             case GetPools():
                 return Pools(views.pool_uses(self._holdings, self._reachable()))
+            case GetConflicts():
+                return self._conflicts()
+            case GetCheck():
+                return self._check(now)
             case _ if not self.cluster_id:
                 return Refusal(Reason.NOT_READY, self._formation.why())
             case GetRollCall():
@@ -137,8 +151,18 @@ class Questions:
     def _reachable(self) -> frozenset[Peer]:
         return frozenset((self._me, *(one.peer for one in self._gossip.members.alive())))
 
+    def _conflicts(self) -> Conflicts:
+        return all_conflicts(self._holdings, self._allocator.adoption, self._allocator.settling)
+
+    def _check(self, now: float) -> Check:
+        state, why = self._state(now)
+        problems = [] if state == "ready" else [Problem("not-ready", f"{state}: {why}")]
+        problems += audit(self._holdings, self._me, self._reachable() if state == "ready" else None)
+        return Check((*problems, *conflict_problems(self._conflicts())))
+
     def _status(self, now: float) -> Status:
         state, why = self._state(now)
+        found = self._conflicts()
         members = self._gossip.members
         known = len(members.all()) if self.cluster_id else 0
         alive = len(members.alive()) if self.cluster_id else 0
@@ -153,9 +177,17 @@ class Questions:
             pools=views.pool_uses(self._holdings, self._reachable()),
             pending=len(self._allocator.pending),
             outgoing=len(self._allocator.giver.grants),
-            conflicts=(*self._holdings.conflicts, *self._formation.strangers.conflicts(now)),
+            conflicts=(
+                *[one.detail for one in conflict_problems(found)][:SENTENCES_MAX],
+                *self._formation.strangers.conflicts(now),
+            ),
             version=__version__,
             sealed=self._guard.sealed,
+            contested=sum(one.range.size for one in found.contested),
+            foreign=sum(one.range.size for one in found.foreign),
+            unadopted=sum(one.range.size for one in found.foreign if not one.adopted),
+            lent=sum(one.range.size for one in found.lent),
+            twice=sum(one.range.size for one in found.twice),
         )
 
     def _state(self, now: float) -> tuple[str, str]:

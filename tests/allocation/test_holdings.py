@@ -17,8 +17,8 @@ from weaveipam.allocation.pools import Part
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Ownership
-from weaveipam.protocol.records import Leased, Record, RecordKey
-from weaveipam.protocol.values import Allocation, Assigned, Birth, Pool, PoolRange, RingId
+from weaveipam.protocol.records import Leased, Lent, Record, RecordKey
+from weaveipam.protocol.values import Allocation, Assigned, Birth, Loan, Pool, PoolRange, RingId
 
 ME, OTHER = Peer("me", 1), Peer("other", 1)
 V4 = RingId("default", Family.V4)
@@ -147,13 +147,13 @@ def test_another_life_forgets_what_is_frozen() -> None:
     assert frozen == set(world.holdings.of_this_life())
 
 
-def contested() -> tuple[World, list[object]]:
+def contested(other: Peer = OTHER) -> tuple[World, list[object]]:
     """A leased address that somebody else claims with the very token of its owner."""
     world = World()
     world.act(0, 0, 0)
     (held,) = world.holdings.leases
     at = held.addresses[0].range.start
-    clash = Ring.of([Run(at, at + 1, Token(0, 0), OTHER, OTHER)])
+    clash = Ring.of([Run(at, at + 1, Token(0, 0), other, other)])
     change = world.holdings.merge(V4, clash)
     return world, [*world.holdings.settle(change, 1.0)]
 
@@ -167,8 +167,31 @@ def test_two_owners_freeze_exactly_the_addresses() -> None:
     world.persist(world.holdings.thaw(100.0))
 
     assert "two-owners" in {getattr(step, "event", "") for step in steps}
-    assert len(world.holdings.conflicts) >= 1
+    assert len(world.holdings.contests) >= 1
     assert at not in addresses(world.holdings.pools.stocks[BLUE].space.free_ranges())
+
+
+def test_what_a_removed_life_claimed_or_held_is_free_again() -> None:
+    """A decision that a peer is over ends its contests and loans, also on disk; what is leased here stays."""
+    lesser = Peer("left", 1)  # so that this node has it by the order of equal statements
+    world, _ = contested(lesser)
+    (held,) = world.holdings.leases
+    at = held.addresses[0].range.start
+    world.persist([world.holdings.lend([Lent(Loan(V4, Range(6, 7), "k"), lesser)])])
+    for other in (OTHER, Peer("left", 0)):
+        world.persist(world.holdings.forget_holder(other, 1.0))
+    assert (len(world.holdings.contests), len(world.holdings.loans)) == (1, 1)
+    world.persist(world.holdings.forget_holder(lesser, 1.0))
+    world.persist(world.holdings.thaw(100.0))
+    again = world.restored()
+
+    assert (len(again.contests), len(again.loans)) == (0, 0)
+    for holdings in (world.holdings, again):
+        free = addresses(holdings.pools.stocks[BLUE].space.free_ranges())
+        assert 6 in free
+        assert at not in free
+    world.persist(world.holdings.give_back([held], 100.0))
+    assert at in resting(world.holdings)
 
 
 def test_a_restart_remembers_what_is_frozen() -> None:
@@ -181,7 +204,7 @@ def test_a_restart_remembers_what_is_frozen() -> None:
 
     free = addresses(again.pools.stocks[BLUE].space.free_ranges())
     assert free.isdisjoint(range(4, 8))
-    assert len(again.conflicts) == 1
+    assert len(again.contests) == 1
     assert world.holdings.merge(V4, clash).persist is None
 
 

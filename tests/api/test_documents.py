@@ -13,21 +13,39 @@ from weaveipam.protocol.requests import (
     Allocated,
     Allocations,
     Answer,
+    Check,
+    Conflicts,
+    Contested,
+    Foreign,
     Found,
+    Holder,
     Keyring,
     KeyView,
+    LentOut,
     Members,
     MemberView,
     Pools,
     PoolUse,
+    Problem,
     Reason,
     Refusal,
     Released,
+    Resolution,
     RingView,
     RollCallView,
     Status,
+    UsedTwice,
 )
-from weaveipam.protocol.values import Allocation, Assigned, Endpoint, MemberState, Pool, PoolRange, RingId
+from weaveipam.protocol.values import (
+    Allocation,
+    Assigned,
+    ContestStage,
+    Endpoint,
+    MemberState,
+    Pool,
+    PoolRange,
+    RingId,
+)
 
 PEER = Peer("n1", 0xAB)
 POOL = Pool(
@@ -38,7 +56,7 @@ POOL = Pool(
         PoolRange(Family.V6, Range(1 << 120, (1 << 120) + 3), 128),
     ),
 )
-USE = PoolUse(POOL, size=257, owned=100, used=7, cooling=3, unreachable=11)
+USE = PoolUse(POOL, size=257, owned=100, used=7, cooling=3, unreachable=11, withheld=4)
 ALLOCATION = Allocation(
     "k",
     "default",
@@ -84,7 +102,8 @@ POOL_DOCUMENT = {
     "owned": 100,
     "used": 7,
     "cooling": 3,
-    "free": 90,
+    "withheld": 4,
+    "free": 86,
     "unreachable": 11,
 }
 STATUS = Status(
@@ -101,7 +120,25 @@ STATUS = Status(
     conflicts=("a sentence",),
     version="0.1.0",
     sealed=True,
+    contested=6,
+    foreign=7,
+    unadopted=8,
+    lent=9,
+    twice=10,
 )
+RING = RingId("default", Family.V4)
+NINE = Range(9, 10)
+MINE, THEIRS = Run(9, 10, Token(1, 2), PEER, PEER), Run(9, 10, Token(1, 2), Peer("n2", 1), PEER)
+HOLDER = Holder("k", PEER)
+HOLDER_DOCUMENT = {"key": "k", "holder": "n1", "holder_incarnation": "00000000000000ab"}
+PLACE = {"network": "default", "family": 4, "range": "0.0.0.9", "size": 1}
+CLAIM = {
+    "owner_incarnation": "00000000000000ab",
+    "generation": 1,
+    "epoch": 2,
+    "author": "n1",
+    "author_incarnation": "00000000000000ab",
+}
 ANSWERS: list[tuple[Answer, object]] = [
     (
         Refusal(Reason.EXHAUSTED, "none left"),
@@ -140,6 +177,11 @@ ANSWERS: list[tuple[Answer, object]] = [
             "pending": 4,
             "outgoing": 5,
             "conflicts": ["a sentence"],
+            "contested": 6,
+            "foreign": 7,
+            "unadopted": 8,
+            "lent": 9,
+            "twice": 10,
             "version": "0.1.0",
             "sealed": True,
         },
@@ -166,6 +208,48 @@ ANSWERS: list[tuple[Answer, object]] = [
             "removed": [{"name": "n1", "incarnation": "0000000000000001"}],
         },
     ),
+    (
+        Conflicts(
+            (Contested(RING, NINE, MINE, THEIRS, ContestStage.OPEN, PEER, ((NINE, HOLDER),), None),),
+            (Foreign(RING, NINE, "k", PEER, adopted=True),),
+            (LentOut(RING, NINE, HOLDER),),
+            (UsedTwice(RING, NINE, HOLDER, HOLDER),),
+        ),
+        {
+            "contested": [
+                {
+                    **PLACE,
+                    "owner": "n1",
+                    "owner_incarnation": "00000000000000ab",
+                    "stage": "open",
+                    "mine": {
+                        **CLAIM,
+                        "owner": "n1",
+                        "allocations": [{"range": "0.0.0.9", **HOLDER_DOCUMENT}],
+                    },
+                    "theirs": {
+                        **CLAIM,
+                        "owner": "n2",
+                        "owner_incarnation": "0000000000000001",
+                        "allocations": None,
+                    },
+                }
+            ],
+            "foreign": [
+                {
+                    **PLACE,
+                    "key": "k",
+                    "owner": "n1",
+                    "owner_incarnation": "00000000000000ab",
+                    "adopted": True,
+                }
+            ],
+            "lent": [{**PLACE, **HOLDER_DOCUMENT}],
+            "twice": [{**PLACE, "holders": [HOLDER_DOCUMENT, HOLDER_DOCUMENT]}],
+        },
+    ),
+    (Resolution("a sentence"), {"detail": "a sentence"}),
+    (Check((Problem("contested", "a sentence"),)), [{"kind": "contested", "detail": "a sentence"}]),
     (
         Keyring((KeyView("00ab12", True, ()), KeyView("plain", False, ("n2", "n3")))),
         [

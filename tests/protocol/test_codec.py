@@ -26,7 +26,9 @@ from weaveipam.protocol.values import (
     Assigned,
     Birth,
     BirthBallot,
+    ContestStage,
     Endpoint,
+    Loan,
     MemberState,
     Pool,
     PoolRange,
@@ -145,6 +147,9 @@ REMOVAL = st.builds(decisions.Removal, U64, PEER)
 CHARTER = st.builds(decisions.Charter, U64, some(PEER), some(POOL), some(REMOVAL))
 USE = FAMILY.flatmap(lambda f: st.builds(messages.Use, TEXT, ring(f), span(f)))
 
+LOAN = FAMILY.flatmap(lambda f: st.builds(Loan, ring(f), span(f), TEXT))
+LENT = st.builds(records.Lent, LOAN, PEER)
+
 MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.Ping: st.builds(messages.Ping, U64, PEER, U64, some(HINT), st.booleans()),
     messages.Ack: st.builds(messages.Ack, U64, st.none() | PEER, U64, some(HINT)),
@@ -176,6 +181,23 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.Grant: FAMILY.flatmap(lambda f: st.builds(messages.Grant, U64, U64, ring(f), runs(f))),
     messages.GrantAck: st.builds(messages.GrantAck, U64),
     messages.SpaceRefusal: st.builds(messages.SpaceRefusal, U64, st.sampled_from(Refused)),
+    messages.Adopt: st.builds(messages.Adopt, some(LOAN)),
+    messages.Adopted: st.builds(
+        messages.Adopted, some(LOAN), some(st.builds(messages.Twice, LOAN, TEXT, PEER))
+    ),
+    messages.LoanQuery: st.builds(messages.LoanQuery, U64, some(LOAN)),
+    messages.Returned: st.builds(messages.Returned, U64, some(LOAN)),
+    messages.Contest: FAMILY.flatmap(
+        lambda f: st.builds(
+            messages.Contest,
+            ring(f),
+            span(f),
+            st.sampled_from(ContestStage),
+            st.booleans(),
+            runs(f),
+            some(LENT),
+        )
+    ),
     messages.BirthPrepare: st.builds(messages.BirthPrepare, BIRTH_BALLOT, U64),
     messages.BirthPromise: ACCEPTED.flatmap(
         lambda one: st.builds(messages.BirthPromise, BIRTH_BALLOT, BIRTH_BALLOT, *map(st.just, one))
@@ -222,7 +244,17 @@ RECORDS: dict[type, st.SearchStrategy[Record]] = {
     records.Leased: st.builds(records.Leased, ALLOCATION),
     records.Resting: FAMILY.flatmap(lambda f: st.builds(records.Resting, ring(f), span(f))),
     records.Noted: st.builds(records.Noted, PEER, U64),
-    records.Frozen: FAMILY.flatmap(lambda f: st.builds(records.Frozen, ring(f), span(f))),
+    records.Frozen: FAMILY.flatmap(
+        lambda f: st.builds(
+            records.Frozen,
+            ring(f),
+            span(f),
+            st.none() | run(f),
+            st.none() | run(f),
+            st.sampled_from(ContestStage),
+        )
+    ),
+    records.Lent: LENT,
     records.Outgoing: FAMILY.flatmap(lambda f: st.builds(records.Outgoing, U64, PEER, ring(f), runs(f))),
     records.Chartered: st.builds(records.Chartered, CHARTER),
     records.Admitted: st.builds(records.Admitted, U64),

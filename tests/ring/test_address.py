@@ -15,6 +15,7 @@ from ring.address import (
     blocks,
     format_address,
     format_range,
+    meeting,
     parse_address,
     parse_cidr,
     parse_range,
@@ -124,3 +125,13 @@ def test_an_empty_range_is_no_range() -> None:
     """A range holds at least one address."""
     with pytest.raises(AssertionError):
         Range(4, 4)
+
+
+@given(st.lists(small, max_size=8), small)
+def test_meeting_is_what_ranges_share(ranges: list[Range], what: Range) -> None:
+    """Of sorted, disjoint ranges exactly the addresses that are in another one too, as they were split."""
+    disjoint = union(ranges)
+    met = meeting(disjoint, what)
+
+    assert members(met) == members(disjoint) & members([what])
+    assert list(met) == [both for one in disjoint if (both := one.meet(what))]

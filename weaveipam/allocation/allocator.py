@@ -14,6 +14,7 @@ from random import Random
 
 from ring.address import Range, format_range
 from ring.ring import Peer
+from weaveipam.allocation.adoption import Adoption
 from weaveipam.allocation.donors import Goal, Neighbour, Neighbours, Search, Searches
 from weaveipam.allocation.explain import why_late, why_none
 from weaveipam.allocation.giving import Giver, persisted
@@ -25,6 +26,7 @@ from weaveipam.allocation.pending import Pending, Waiting
 from weaveipam.allocation.pools import Part
 from weaveipam.allocation.rings import Change
 from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.allocation.settling import Settling
 from weaveipam.protocol.effects import Level, Reply, Report
 from weaveipam.protocol.messages import (
     End,
@@ -67,6 +69,8 @@ class Allocator:
         self.pending = Pending()
         self.giver = Giver(me, settings, neighbours, rng, self.holdings)
         self.marks = Marks(me, settings, neighbours)
+        self.adoption = Adoption(me, settings, neighbours, rng, self.holdings)
+        self.settling = Settling(me, settings, neighbours, self.holdings, self.learn)
         self.serving = False
         """Whether allocations are answered; before, they wait."""
         self.admitted = False
@@ -88,6 +92,8 @@ class Allocator:
         self.giver.arm(now)
         if self.holdings.leases:  # the process before may have had no time to note the last of them
             self.marks.gave(now)
+        self.adoption.begin(now)
+        self.settling.begin(now)
         return [*self.holdings.forget_stale(), *self._retry(None, now), *self._refill_all(now)]
 
     def admit(self, now: float) -> list[Step]:
@@ -143,6 +149,9 @@ class Allocator:
             ring = RingId(request.network, family)
             held = self.holdings.leases.at(ring, address)
             run = self.holdings.rings[ring].at(address)
+            for lent in self.holdings.loans.meeting(ring, Range(address, address + 1)) if not held else ():
+                detail = f"key {lent.loan.key} holds this address at {lent.holder.name}; release it there"
+                return [*steps, Reply(request_id, Refusal(Reason.NOT_OWNER, detail))]
             if held is None and run is not None and run.owner != self._me:
                 detail = f"{run.owner.name} owns this address; release it there"
                 return [Reply(request_id, Refusal(Reason.NOT_OWNER, detail))]
@@ -184,6 +193,8 @@ class Allocator:
 
     def _settle(self, change: Change, now: float) -> list[Step]:
         steps = self.holdings.settle(change, now)
+        if change.frozen:
+            self.settling.begin(now)
         if change.gained or change.lost:
             self.giver.arm(now)
         if not change.gained or not self.serving:
@@ -243,6 +254,7 @@ class Allocator:
         due += [at for _, at in self._refill.values()]
         if self.serving:  # else it would be due for ever
             due += (self.holdings.tidy_at, self.giver.drift_at)
+            due += (self.adoption.wake_at, self.settling.wake_at)
         return min(due)
 
     def wake(self, now: float) -> list[Step]:
@@ -272,6 +284,8 @@ class Allocator:
             steps += self.holdings.tidy(now)
             steps += self.giver.drift(now, busy=bool(self.pending or self._searches))
             steps += self.marks.wake(now)
+            steps += self.adoption.wake(now)
+            steps += self.settling.wake(now)
         return steps
 
     # Allocating

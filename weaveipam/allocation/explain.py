@@ -20,6 +20,9 @@ def why_none(
     holdings: Holdings, line: Line, waiting: Waiting, reachable: Collection[Peer]
 ) -> tuple[Reason, str]:
     """Why a line found nothing after every search for it has failed."""
+    withheld = _withheld(holdings, line) if line.exact else None
+    if withheld is not None:
+        return withheld
     taken = line.exact and any(search.taken for search in waiting.failed.values())
     here = holdings.leases.at(line.ring, line.within[0].start) if line.exact else None
     if taken or here is not None:
@@ -37,6 +40,18 @@ def why_none(
     what = f"block of {line.size} addresses" if line.size > 1 else "address"
     detail = f"no free {what} in pool {names}: {free} of {size} free here, none at the members that answered"
     return Reason.EXHAUSTED, detail + _away(holdings, line, reachable)
+
+
+def _withheld(holdings: Holdings, line: Line) -> tuple[Reason, str] | None:
+    """Whether the one address wanted is here, but contested or kept for somebody at another daemon."""
+    what = line.within[0]
+    text = format_range(line.ring.family, what)
+    for lent in holdings.loans.meeting(line.ring, what):
+        detail = f"{text} is in use at {lent.holder.name}, by key {lent.loan.key}"
+        return Reason.IN_USE, detail
+    if holdings.contests.meeting(line.ring, what):
+        return Reason.CONFLICT, f"{text} has two owners, and waits for a decision; see weaveipam conflicts"
+    return None
 
 
 def why_late(waiting: Waiting, *, ready: bool) -> str:

@@ -135,7 +135,7 @@ class Giver:
 
     def _all_leased(self, asked: SpaceRequest) -> bool:
         """Whether particular addresses were asked for and all of them are in use."""
-        held = (self._holdings.leases.at(asked.ring, one.start) for one in asked.within if one.size == 1)
+        held = (self._holdings.is_held(asked.ring, one.start) for one in asked.within if one.size == 1)
         return bool(asked.within) and all(one.size == 1 for one in asked.within) and all(held)
 
 

@@ -3,7 +3,8 @@ What this node has: rings, stocks and leases, and the records that remember them
 
 Whatever changes one of the three passes here, so that they agree at every return: the free, the cooling and
 the leased addresses of a part are together exactly the assignable addresses that this node owns, but for
-*foreign* ones (leased here, owned by another since) and *frozen* ones (claimed by two, handed out by nobody).
+*foreign* ones (leased here, owned by another since), *frozen* ones (claimed by two, handed out by nobody) and
+*lent* ones (owned here, and foreign to a peer that holds them).
 
 Does not know clients, donors or who is alive.
 """
@@ -14,11 +15,14 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from ring.address import Range, format_range, subtract, union
+from ring.address import Range, format_range, meeting, subtract
 from ring.changes import coalesce, divide, grant
 from ring.merge import Conflict
 from ring.ring import Peer, Ring, Run
+from weaveipam.allocation.contests import Contests
+from weaveipam.allocation.foreign import Foreign
 from weaveipam.allocation.leases import Leases
+from weaveipam.allocation.loans import Loans, is_same_or_earlier, without
 from weaveipam.allocation.pools import Part, Pools
 from weaveipam.allocation.rings import Change, Rings
 from weaveipam.allocation.rules import RULES
@@ -27,13 +31,13 @@ from weaveipam.protocol.codec import digest_key
 from weaveipam.protocol.decisions import Span, Statements
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
 from weaveipam.protocol.messages import Ownership, Publish, Step, Use
-from weaveipam.protocol.records import Frozen, Leased, Owned, Record, RecordKey, Resting
-from weaveipam.protocol.values import Allocation, Assigned, Birth, Pool, RingId
+from weaveipam.protocol.records import Frozen, Leased, Lent, Owned, Record, RecordKey, Resting
+from weaveipam.protocol.values import Allocation, Assigned, Birth, ContestStage, Loan, Pool, RingId
 
 EPOCH_MAX = 1 << 62
 """Above it nothing is believed: owners raise epochs one by one, and the next one must still have 64 bits."""
-CONFLICTS_MAX = 100
-"""Conflict sentences kept for status; all are logged, the rest only counted there."""
+TOLD_MAX = 100
+"""Conflicts of others that are remembered, so that each is reported once."""
 
 
 class Holdings:
@@ -45,13 +49,13 @@ class Holdings:
         self.pools = Pools((), settings.cooldown_s)
         self.rings = Rings(me, b"")
         self.leases = Leases()
-        self.conflicts: dict[str, None] = {}
-        """One sentence for each contested range, oldest first."""
+        self.contests = Contests()
+        """What another peer owns as well, with the same token; nothing of it is free."""
+        self.loans = Loans()
+        """What keys at other peers hold; nothing of it is free."""
+        self.foreign = Foreign(me)
         self._untidy: dict[tuple[RingId, Range], float] = {}
-        self._foreign: dict[tuple[str, str], Allocation] = {}
-        self._frozen: dict[RingId, tuple[Range, ...]] = {}
-        self._contests: dict[RecordKey, None] = {}
-        """Of what is frozen."""
+        self._told: dict[str, None] = {}
         self._resting: set[RecordKey] = set()
         self._stale: tuple[RecordKey, ...] = ()
         self._closed: frozenset[Peer] = frozenset()
@@ -93,12 +97,10 @@ class Holdings:
             if isinstance(record, Leased):
                 self.leases.add(record.allocation)
                 self._lease_again(record.allocation)
+        self._freeze([record for record in records if isinstance(record, Frozen)])
+        self.lend([record for record in records if isinstance(record, Lent)])
         resting = [record for record in records if isinstance(record, Resting)]
         self._stale = tuple(one.record_key for one in resting if not self._rest_again(one, now))
-        for record in records:
-            if isinstance(record, Frozen):
-                self._freeze(record.ring, record.range)
-                self._note(f"{format_range(record.ring.family, record.range)} had two owners with one token")
         return split
 
     def forget_stale(self) -> list[Step]:
@@ -108,7 +110,8 @@ class Holdings:
 
     def of_this_life(self) -> tuple[RecordKey, ...]:
         """The records, but for leases, that mean nothing to another life: what rests, and what is frozen."""
-        return (*sorted(self._resting), *self._stale, *self._contests)
+        kept = (one.record_key for one in (*self.contests, *self.loans))
+        return (*sorted(self._resting), *self._stale, *kept)
 
     def _split(self, birth: Birth) -> list[Step]:
         steps: list[Step] = []
@@ -128,7 +131,7 @@ class Holdings:
                 stock.space.remove(one.range)
                 stock.used += one.range.size
             if any(run.owner != self._me for run in self.rings[ring].within(one.range)):
-                self._foreign[allocation.network, allocation.key] = allocation
+                self.foreign.add(allocation)
 
     def _rest_again(self, record: Resting, now: float) -> bool:
         rested = [
@@ -186,8 +189,8 @@ class Holdings:
         delete: list[RecordKey] = []
         durable = False
         for allocation in allocations:
+            self.foreign.release(allocation, self.rings)
             self.leases.remove(allocation)
-            self._foreign.pop((allocation.network, allocation.key), None)
             delete.append(Leased(allocation).record_key)
             durable = durable or allocation.durable
             for one in allocation.addresses:
@@ -201,13 +204,17 @@ class Holdings:
         if stock is None:
             return []
         stock.used -= one.range.size
-        runs = self.rings[ring].within(one.range)
-        mine = (Range(run.start, run.stop) for run in runs if run.owner == self._me)
-        rests = [Resting(ring, what) for what in subtract(mine, self._frozen.get(ring, ()))]
+        rests = [Resting(ring, what) for what in self._clear(ring, one.range)]
         for rest in rests:
             stock.space.release(rest.range, now)
             self._resting.add(rest.record_key)
         return rests
+
+    def _clear(self, ring: RingId, what: Range) -> tuple[Range, ...]:
+        """What of a range is this node's alone, by its ring, and no key at another peer holds."""
+        mine = (Range(run.start, run.stop) for run in self.rings[ring].within(what) if run.owner == self._me)
+        contested, lent = self.contests.ranges(ring), self.loans.ranges(ring)
+        return subtract(mine, (*meeting(contested, what), *meeting(lent, what)) if contested or lent else ())
 
     def thaw(self, now: float) -> list[Step]:
         """Free what has rested."""
@@ -262,8 +269,8 @@ class Holdings:
         for allocation in self.leases:
             self._lease_again(allocation)
         delete += [one.record_key for one in cooling if not self._rest_again(one, now)]
-        for ring, ranges in self._frozen.items():
-            for what in ranges:
+        for ring in self.pools.rings():
+            for what in (*self.contests.ranges(ring), *self.loans.ranges(ring)):
                 self.pools.freeze(ring, what)
         self.vacate(vacated)
         return put, delete
@@ -320,7 +327,7 @@ class Holdings:
 
     def frozen(self, ring: RingId) -> tuple[Range, ...]:
         """What two own with one token, by this node's knowledge; sorted, disjoint."""
-        return self._frozen.get(ring, ())
+        return self.contests.ranges(ring)
 
     def checked(self, ownership: Ownership) -> Ring | None:
         """
@@ -352,39 +359,53 @@ class Holdings:
     def merge(self, ring: RingId, theirs: Ring) -> Change:
         """Learn statements; stocks follow what this node gains and loses.  Next: put it on disk, settle."""
         change = self.rings.merge(ring, theirs)
+        put: list[Record] = []
+        delete: list[RecordKey] = []
         for lost in change.lost:
             self.pools.lose(ring, lost)
             for one in self.leases.within(ring, lost):
-                self._foreign[one.network, one.key] = one
+                self.foreign.add(one)
+            shrunk = [one for one in self.loans.meeting(ring, lost) if not self._is_yielded(one.loan)]
+            left = [piece for one in shrunk for piece in without(one, lost)]
+            self.loans.change(left, shrunk)
+            put += left
+            delete += [one.record_key for one in shrunk]
+        self.foreign.moved = self.foreign.moved or bool(self.foreign and change.won)
+        left_over, over, freed = self.contests.overruled(ring, change.won, self._me)
+        put += left_over
+        delete += over
         for gained in change.gained:
             self.pools.gain(ring, gained)
-            self._return_home(ring, gained)
-            for closed in self._vacated.get(ring, ()):
-                self.pools.freeze(ring, closed)
-        contested = [
-            Range(one.mine.start, one.mine.stop)
-            for one in change.conflicts
-            if self._me in (one.mine.owner, one.theirs.owner)
-        ]
-        return self._frozen_too(change, contested)
-
-    def _frozen_too(self, change: Change, contested: Sequence[Range]) -> Change:
-        """A change that also freezes what two own: on disk with it, so that no restart forgets."""
-        frozen = self._frozen.get(change.ring, ())
-        fresh = [one for one in contested if subtract([one], frozen)]
-        if not fresh:
+            held = self.foreign.within(ring, gained)  # what comes back in use is not free
+            for kept in (
+                *held,
+                *meeting(self.contests.ranges(ring), gained),
+                *meeting(self.loans.ranges(ring), gained),
+                *meeting(self._vacated.get(ring, ()), gained),
+            ):
+                self.pools.freeze(ring, kept)
+        if change.gained:
+            self.foreign.keep(self.rings)
+        fresh = self.contests.found(ring, change.conflicts, self._me)
+        self._freeze(fresh)
+        put += fresh
+        if not put and not delete:
             return change
-        for one in fresh:
-            self._freeze(change.ring, one)
-        put = change.persist.put if change.persist is not None else ()
-        delete = change.persist.delete if change.persist is not None else ()
-        records = tuple(Frozen(change.ring, one) for one in fresh)
-        return replace(change, persist=Persist((*put, *records), delete, Durability.HOST))
+        extra = Persist(tuple(put), tuple(delete), Durability.HOST)
+        return replace(
+            change, persist=together(change.persist, extra), frozen=tuple(fresh), freed=tuple(freed)
+        )
 
-    def _freeze(self, ring: RingId, what: Range) -> None:
-        self.pools.freeze(ring, what)
-        self._contests[Frozen(ring, what).record_key] = None
-        self._frozen[ring] = union((*self._frozen.get(ring, ()), what))
+    def _is_yielded(self, loan: Loan) -> bool:
+        """Whether its owner has given it up, and whoever is to have it has not heard of the loan."""
+        met = self.contests.meeting(loan.ring, loan.range)
+        return any(one.stage is ContestStage.YIELDED for one in met)
+
+    def _freeze(self, fresh: Sequence[Frozen]) -> None:
+        if fresh:
+            self.contests.change(fresh, ())
+        for one in fresh:
+            self.pools.freeze(one.ring, one.range)
 
     def give_away(self, ring: RingId, what: Range, heir: Peer) -> Change:
         """Hand over addresses that are free, or that `Space.donate` has taken out already."""
@@ -398,34 +419,90 @@ class Holdings:
         """What follows once a change is on disk: passing it on, telling of losses, joining runs later."""
         steps: list[Step] = [Publish(Ownership(change.ring, change.won))] if change.won else []
         for conflict in change.conflicts:
-            steps += self._contested(change.ring, conflict)
+            steps += self._contested(change.ring, conflict, change.frozen)
         for lost in change.lost:
-            steps += self._lost(change.ring, lost)
+            steps.append(self._lost(change.ring, lost))
+        rests = [self.set_free(change.ring, freed, now) for freed in change.freed]
+        steps += [one for one in rests if one.put]
         for gained in change.gained:
             self._untidy.setdefault((change.ring, gained), now + self._settings.coalesce_s)
         return steps
 
-    def _contested(self, ring: RingId, conflict: Conflict) -> list[Step]:
+    def _contested(self, ring: RingId, conflict: Conflict, frozen: Sequence[Frozen]) -> list[Step]:
+        """A report of what is contested with this node, or for the first time between others."""
         what = Range(conflict.mine.start, conflict.mine.stop)
         text = format_range(ring.family, what)
-        owners = f"{conflict.mine.owner} and {conflict.theirs.owner}"
-        return self._told(f"{text} has two owners with one token: {owners}", "two-owners", text)
+        owners = sorted(str(one) for one in (conflict.mine.owner, conflict.theirs.owner))
+        sentence = f"{text} has two owners with one token: {owners[0]} and {owners[1]}"
+        if self._me in (conflict.mine.owner, conflict.theirs.owner):
+            fresh = any(one.range.meet(what) for one in frozen)
+        else:
+            fresh = sentence not in self._told and len(self._told) < TOLD_MAX
+            self._told |= {sentence: None} if fresh else {}
+        fields = (("range", text), ("detail", sentence))
+        return [Report(Level.ERROR, "two-owners", fields)] if fresh else []
 
-    def _lost(self, ring: RingId, what: Range) -> list[Step]:
+    def _lost(self, ring: RingId, what: Range) -> Report:
         text = format_range(ring.family, what)
         run = self.rings[ring].at(what.start)
         owner = "nobody" if run is None else str(run.owner)
-        return self._told(f"{text} was taken from this node; it is {owner}'s now", "ownership-lost", text)
+        used = sum(one.range.size for one in self.leases.loans(ring, what))
+        detail = (
+            f"{text} was taken from this node; it is {owner}'s now; {used} addresses of it are in use here"
+        )
+        level = Level.ERROR if used else Level.WARNING
+        return Report(level, "ownership-lost", (("range", text), ("in_use", used), ("detail", detail)))
 
-    def _told(self, sentence: str, event: str, text: str) -> list[Step]:
-        if sentence in self.conflicts:
-            return []
-        self._note(sentence)
-        return [Report(Level.ERROR, event, (("range", text), ("detail", sentence)))]
+    # Foreign and lent addresses
 
-    def _note(self, sentence: str) -> None:
-        if len(self.conflicts) < CONFLICTS_MAX:
-            self.conflicts[sentence] = None
+    def set_free(self, ring: RingId, what: Range, now: float) -> Persist:
+        """What was withheld of a range, and is owned here and held by nobody, rests, and then it is free."""
+        clear = subtract(self._clear(ring, what), (one.range for one in self.leases.loans(ring, what)))
+        rests: list[Resting] = []
+        for stock in self.pools.stocks_of(ring):
+            for one in (piece for rest in clear for piece in stock.meet(rest)):
+                stock.space.remove(one)
+                stock.space.release(one, now)
+                rests.append(Resting(ring, one))
+        self._resting.update(one.record_key for one in rests)
+        return Persist(tuple(rests), (), Durability.PROCESS)
+
+    def is_held(self, ring: RingId, address: int) -> bool:
+        """Whether a key here holds an address, or one to which it is lent."""
+        lent = meeting(self.loans.ranges(ring), Range(address, address + 1))
+        return bool(lent) or self.leases.at(ring, address) is not None
+
+    def lend(self, fresh: Sequence[Lent]) -> Persist:
+        """Keep addresses for whom they are foreign to; to be on disk before they hear of it."""
+        self.loans.change(fresh, ())
+        rested: list[RecordKey] = []
+        for one in fresh:
+            self.pools.freeze(one.loan.ring, one.loan.range)
+            key = Resting(one.loan.ring, one.loan.range).record_key
+            if key in self._resting:
+                self._resting.remove(key)
+                rested.append(key)
+        return Persist(tuple(fresh), tuple(rested), Durability.HOST)
+
+    def take_back(self, gone: Sequence[Lent], now: float) -> list[Step]:
+        """Nobody holds these any more; they rest, and then they are free."""
+        self.loans.change((), gone)
+        ended = Persist((), tuple(one.record_key for one in gone), Durability.HOST)
+        rests = [self.set_free(one.loan.ring, one.loan.range, now) for one in gone]
+        return [together(ended, *rests)] if gone else []
+
+    def forget_holder(self, peer: Peer, now: float) -> list[Step]:
+        """
+        A decision says that a life is over, with the users of its addresses: what it held or claimed rests.
+
+        A later life says nothing of the kind: it may have lost its disk, and not know who uses what.
+        """
+        over = [one for one in self.contests if one.other is not None and is_same_or_earlier(one.other, peer)]
+        self.contests.change((), over)
+        steps = self.take_back([one for one in self.loans if is_same_or_earlier(one.holder, peer)], now)
+        ended = Persist((), tuple(one.record_key for one in over), Durability.HOST)
+        rests = [self.set_free(one.ring, one.range, now) for one in over]
+        return [*steps, together(ended, *rests)] if over else steps
 
     def tidy(self, now: float) -> list[Step]:
         """Join neighbouring runs of this node's own where it gained some."""
@@ -434,8 +511,10 @@ class Holdings:
             if at > now:
                 continue
             del self._untidy[ring, what]
-            delta = coalesce(self.rings[ring], self._me, self._neighbourhood(ring, what))
-            change = self.merge(ring, delta)
+            # What is contested is raised only by who is to keep it, once the other one has given it up.
+            clear = subtract([self._neighbourhood(ring, what)], self.contests.ranges(ring))
+            joined = (coalesce(self.rings[ring], self._me, one) for one in clear)
+            change = self.merge(ring, Ring.of(run for delta in joined for run in delta))
             assert not change.gained, "coalescing moves no address"
             if change.persist is not None:
                 persist = change.persist
@@ -451,10 +530,12 @@ class Holdings:
             stop = run.stop
         return Range(start, stop)
 
-    def _return_home(self, ring: RingId, gained: Range) -> None:
-        """Addresses that come back to this node while they are leased here are not free."""
-        for allocation in self._foreign.values():
-            for one in allocation.addresses:
-                both = one.range.meet(gained)
-                if both is not None and RingId(allocation.network, one.family) == ring:
-                    self.pools.freeze(ring, both)
+
+def together(*persists: Persist | None) -> Persist:
+    """One write of several, as durable as the most durable of them."""
+    made = [one for one in persists if one is not None]
+    return Persist(
+        tuple(record for one in made for record in one.put),
+        tuple(key for one in made for key in one.delete),
+        max(one.durability for one in made),
+    )

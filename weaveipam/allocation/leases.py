@@ -10,7 +10,7 @@ from bisect import bisect_right, insort
 from collections.abc import Iterator
 
 from ring.address import Range
-from weaveipam.protocol.values import Allocation, RingId
+from weaveipam.protocol.values import Allocation, Loan, RingId
 
 
 class Leases:
@@ -52,6 +52,17 @@ class Leases:
             for one in self._by_key.values()
             if one.network == ring.network
             and any(held.family is ring.family and held.range.meet(what) for held in one.addresses)
+        ]
+
+    def loans(self, ring: RingId, what: Range) -> list[Loan]:
+        """What keys hold of a range, whoever owns it; quick for a single address, else as `within`."""
+        one = self.at(ring, what.start) if what.size == 1 else None
+        found = ([] if one is None else [one]) if what.size == 1 else self.within(ring, what)
+        return [
+            Loan(ring, both, allocation.key)
+            for allocation in found
+            for held in allocation.addresses
+            if held.family is ring.family and (both := held.range.meet(what))
         ]
 
     def starting_with(self, network: str, prefix: str) -> list[Allocation]:

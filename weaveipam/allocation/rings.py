@@ -15,7 +15,7 @@ from ring.ring import EMPTY, TOTALS, Peer, Ring, Run, Weight
 from weaveipam.protocol.codec import run_digests
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Ownership, RingShare
-from weaveipam.protocol.records import Owned, RecordKey
+from weaveipam.protocol.records import Frozen, Owned, RecordKey
 from weaveipam.protocol.values import RingId
 
 
@@ -34,6 +34,10 @@ class Change:
     """One token with two owners: never by the rules, so always worth a report."""
     persist: Persist | None
     """To be performed before anybody hears of the change; None if nothing changed."""
+    frozen: tuple[Frozen, ...] = ()
+    """What is contested with this node only since."""
+    freed: tuple[Range, ...] = ()
+    """What was contested with this node until then."""
 
 
 @dataclass(frozen=True, slots=True)

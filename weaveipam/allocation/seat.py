@@ -68,7 +68,8 @@ class Seat:
         names = ",".join(one.name for one in vote.decree.victims)
         fields = (("number", self.ledger.charter.number), ("removed", names))
         persist = Persist(tuple(put), tuple(delete), Durability.HOST)
-        return [persist, *after, Report(Level.INFO, "decided", fields)]
+        ended = [step for one in vote.decree.victims for step in self._holdings.forget_holder(one, now)]
+        return [persist, *after, *ended, Report(Level.INFO, "decided", fields)]
 
     def weigh(self, said: Statements) -> int:
         """The sum of the digests of some runs."""

@@ -48,6 +48,8 @@ class AllocationSettings:
     """
     rollcall_s: float = 10.0
     """How often an elector looks whether electors are missing."""
+    loan_check_s: float = 60.0
+    """How long after a holder of lent addresses was heard of them it is asked whether it still holds them."""
     watermark_min: int = 4
     """Addresses: a pool here with fewer free asks for more ahead of need."""
     watermark_max: int = 256
@@ -83,5 +85,6 @@ class AllocationSettings:
                 drift_s=0.5,
                 heard_s=1.5,
                 rollcall_s=2.0,
+                loan_check_s=4.0,
             ),
         }[name]

@@ -23,7 +23,7 @@ from weaveipam.protocol.requests import (
     Refusal,
     RingView,
 )
-from weaveipam.protocol.values import Pool, RingId
+from weaveipam.protocol.values import Loan, Pool, RingId
 
 
 def pool_uses(holdings: Holdings, reachable: Collection[Peer]) -> tuple[PoolUse, ...]:
@@ -89,11 +89,26 @@ def _unreachable(holdings: Holdings, reachable: Collection[Peer]) -> dict[Part, 
 
 def _pool_use(holdings: Holdings, pool: Pool, away: dict[Part, int]) -> PoolUse:
     stocks = {part: stock for part, stock in holdings.pools.stocks.items() if part.pool == pool.name}
+    owned = sum(stock.owned for stock in stocks.values())
+    foreign = sum(loan.range.size for part in stocks for loan in _foreign_in(holdings, part))
+    used = sum(stock.used for stock in stocks.values()) - foreign
+    cooling = sum(stock.space.cooling_count for stock in stocks.values())
     return PoolUse(
         pool,
         size=sum(stock.size for stock in stocks.values()),
-        owned=sum(stock.owned for stock in stocks.values()),
-        used=sum(stock.used for stock in stocks.values()),
-        cooling=sum(stock.space.cooling_count for stock in stocks.values()),
+        owned=owned,
+        used=used,
+        cooling=cooling,
         unreachable=sum(away[part] for part in stocks),
+        withheld=owned - used - cooling - sum(stock.space.free_count for stock in stocks.values()),
     )
+
+
+def _foreign_in(holdings: Holdings, part: Part) -> list[Loan]:
+    """Addresses of a part that are leased here and owned by others."""
+    return [
+        loan
+        for loan, _ in holdings.foreign.loans(holdings.rings)
+        if loan.ring == part.ring
+        and any(one.meet(loan.range) for one in holdings.pools.stocks[part].assignable)
+    ]

@@ -8,7 +8,7 @@ Does not know HTTP, sockets or tables.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, assert_never
 
@@ -18,7 +18,11 @@ from weaveipam.protocol.requests import (
     Allocated,
     Allocations,
     Answer,
+    Check,
+    Conflicts,
+    Contested,
     Found,
+    Holder,
     Keyring,
     Members,
     MemberView,
@@ -28,11 +32,12 @@ from weaveipam.protocol.requests import (
     Reason,
     Refusal,
     Released,
+    Resolution,
     RingView,
     RollCallView,
     Status,
 )
-from weaveipam.protocol.values import Allocation, Assigned, Pool
+from weaveipam.protocol.values import Allocation, Assigned, Pool, RingId
 
 Document: TypeAlias = dict[str, Any] | list[Any]
 """What `json.dumps` takes."""
@@ -80,6 +85,12 @@ def answer_document(answer: Answer) -> Document:  # noqa: C901, PLR0912 - a case
             return {"pool": None if pool is None else _pool_of(pool)}
         case RollCallView():
             return _roll_call(answer)
+        case Conflicts():
+            return _conflicts(answer)
+        case Resolution(detail):
+            return {"detail": detail}
+        case Check(problems):
+            return [{"kind": one.kind, "detail": one.detail} for one in problems]
         case _:
             assert_never(answer)
 
@@ -138,6 +149,11 @@ def _status(answer: Status) -> dict[str, Any]:
         "pending": answer.pending,
         "outgoing": answer.outgoing,
         "conflicts": list(answer.conflicts),
+        "contested": answer.contested,
+        "foreign": answer.foreign,
+        "unadopted": answer.unadopted,
+        "lent": answer.lent,
+        "twice": answer.twice,
         "version": answer.version,
         "sealed": answer.sealed,
     }
@@ -212,6 +228,67 @@ def _pool(use: PoolUse) -> dict[str, Any]:
         "owned": use.owned,
         "used": use.used,
         "cooling": use.cooling,
+        "withheld": use.withheld,
         "free": use.free,
         "unreachable": use.unreachable,
+    }
+
+
+def _conflicts(answer: Conflicts) -> dict[str, Any]:
+    return {
+        "contested": [_contested(one) for one in answer.contested],
+        "foreign": [
+            {
+                **_place(one.ring, one.range),
+                "key": one.key,
+                "owner": one.owner.name,
+                "owner_incarnation": _incarnation(one.owner),
+                "adopted": one.adopted,
+            }
+            for one in answer.foreign
+        ],
+        "lent": [{**_place(one.ring, one.range), **_holder(one.holder)} for one in answer.lent],
+        "twice": [
+            {**_place(one.ring, one.range), "holders": [_holder(one.one), _holder(one.other)]}
+            for one in answer.twice
+        ],
+    }
+
+
+def _contested(one: Contested) -> dict[str, Any]:
+    return {
+        **_place(one.ring, one.range),
+        "owner": None if one.owner is None else one.owner.name,
+        "owner_incarnation": _incarnation(one.owner),
+        "stage": one.stage.name.lower(),
+        "mine": _claim(one.ring, one.mine, one.here),
+        "theirs": _claim(one.ring, one.theirs, one.there),
+    }
+
+
+def _claim(ring: RingId, run: Run | None, held: Sequence[tuple[Range, Holder]] | None) -> dict[str, Any]:
+    """One side's statement, and what keys hold there by it; None for what is not known."""
+    return {
+        "owner": None if run is None else run.owner.name,
+        "owner_incarnation": _incarnation(None if run is None else run.owner),
+        "generation": None if run is None else run.token.generation,
+        "epoch": None if run is None else run.token.epoch,
+        "author": None if run is None else run.author.name,
+        "author_incarnation": _incarnation(None if run is None else run.author),
+        "allocations": None
+        if held is None
+        else [{"range": format_range(ring.family, what), **_holder(holder)} for what, holder in held],
+    }
+
+
+def _holder(one: Holder) -> dict[str, Any]:
+    return {"key": one.key, "holder": one.peer.name, "holder_incarnation": _incarnation(one.peer)}
+
+
+def _place(ring: RingId, what: Range) -> dict[str, Any]:
+    return {
+        "network": ring.network,
+        "family": int(ring.family),
+        "range": format_range(ring.family, what),
+        "size": what.size,
     }

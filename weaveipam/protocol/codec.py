@@ -113,6 +113,11 @@ _MESSAGES: Mapping[int, type] = {
     32: messages.Elsewhere,
     33: messages.Call,
     34: messages.Here,
+    35: messages.Adopt,
+    36: messages.Adopted,
+    37: messages.LoanQuery,
+    38: messages.Returned,
+    39: messages.Contest,
 }
 """Tags of messages; never reused for something else."""
 
@@ -132,6 +137,7 @@ _RECORDS: Mapping[int, type] = {
     53: records.Promised,
     54: records.Voted,
     30: records.Noted,
+    35: records.Lent,
 }
 """Tags of records; never reused for something else."""
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ring.address import Family, Range
 from ring.ring import Peer, Run
 from weaveipam.protocol.decisions import Ballot, Charter, Decree, Span, Statements, Vote
 from weaveipam.protocol.effects import Persist, Reply, Report
-from weaveipam.protocol.values import Birth, BirthBallot, Endpoint, MemberState, RingId
+from weaveipam.protocol.records import Lent
+from weaveipam.protocol.values import Birth, BirthBallot, ContestStage, Endpoint, Loan, MemberState, RingId
 
 PRINT_BYTES = 6
 """Of a part in an `Outline`: that two parts differ unseen has a chance of one in 2^48, and not twice."""
@@ -299,6 +300,72 @@ class SpaceRefusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopt:
+    """
+    What keys at the sender hold and the receiver owns: keep it for them; repeated until `Adopted` answers.
+
+    Loans of what the receiver does not own, by its knowledge, are not answered.
+    """
+
+    loans: tuple[Loan, ...]
+
+
+class Twice(NamedTuple):
+    """Somebody else who holds something of a loan."""
+
+    loan: Loan
+    key: str
+    holder: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """These loans are on the sender's stable storage."""
+
+    loans: tuple[Loan, ...]
+    twice: tuple[Twice, ...]
+    """Those of them that somebody else holds as well: an address is in use twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoanQuery:
+    """Are these loans still held?  Those that are come back as `Adopt`, the others as `Returned`."""
+
+    query: int
+    """Chosen by chance; never 0."""
+    loans: tuple[Loan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Nobody at the sender holds these any more; the loans end only if it answers a `LoanQuery`."""
+
+    query: int
+    """Of the `LoanQuery`; 0: nobody asked, and the receiver had better do so now."""
+    loans: tuple[Loan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """
+    Where the sender stands on addresses that it and the receiver own with one token; repeated while it is so.
+
+    With `SETTLED` nothing is contested there, by the sender's knowledge; that is never answered, and believed
+    only if the runs are above both claims.
+    """
+
+    ring: RingId
+    range: Range
+    stage: ContestStage
+    asks: bool
+    """Whether the receiver should answer."""
+    runs: tuple[Run, ...]
+    """What the sender claims of the range, or else all that its ring says there."""
+    leases: tuple[Lent, ...]
+    """What keys hold there: at the sender, and at those whom it has lent it to."""
+
+
+@dataclass(frozen=True, slots=True)
 class Inquiry:
     """Are you in a cluster?  From a daemon in none, to everybody it was told of; answered by `Standing`."""
 
@@ -540,6 +607,11 @@ Message: TypeAlias = (
     | Grant
     | GrantAck
     | SpaceRefusal
+    | Adopt
+    | Adopted
+    | LoanQuery
+    | Returned
+    | Contest
     | Inquiry
     | Standing
     | BirthPrepare

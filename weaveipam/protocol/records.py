@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from ring.address import Range
 from ring.ring import Peer, Run
 from weaveipam.protocol.decisions import Ballot, Charter, Span, Vote
-from weaveipam.protocol.values import Allocation, Birth, BirthBallot, Endpoint, RingId
+from weaveipam.protocol.values import Allocation, Birth, BirthBallot, ContestStage, Endpoint, Loan, RingId
 
 
 class RecordKey(NamedTuple):
@@ -118,11 +118,38 @@ class Frozen:
 
     ring: RingId
     range: Range
+    mine: Run | None = None
+    """By what this daemon owned them when it was noticed; None: noted by a release that kept no evidence."""
+    theirs: Run | None = None
+    """What the other one says of the same addresses."""
+    stage: ContestStage = ContestStage.OPEN
+
+    @property
+    def other(self) -> Peer | None:
+        """Who claims them too."""
+        return None if self.theirs is None else self.theirs.owner
 
     @property
     def record_key(self) -> RecordKey:
-        """By both ends, as such ranges may overlap."""
-        return RecordKey("Frozen", f"{self.ring}/{self.range.start:032x}-{self.range.stop:033x}")
+        """By both ends and who else claims it, as such ranges may overlap."""
+        by = "" if self.theirs is None else f"/{self.theirs.owner}"
+        return RecordKey("Frozen", f"{self.ring}/{self.range.start:032x}-{self.range.stop:033x}{by}")
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What this daemon owns and a key at another one holds: not free until the holder says so."""
+
+    loan: Loan
+    holder: Peer
+    """The life that has asked for it last."""
+
+    @property
+    def record_key(self) -> RecordKey:
+        """By holder's name, range and key: two may hold one address, and that must not be forgotten."""
+        ring, what = self.loan.ring, self.loan.range
+        place = f"{ring}/{what.start:032x}-{what.stop:033x}"
+        return RecordKey("Lent", f"{place}/{self.holder.name}/{self.loan.key}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +258,7 @@ Record: TypeAlias = (
     | Resting
     | Outgoing
     | Frozen
+    | Lent
     | Noted
     | Chartered
     | Admitted

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ring.address import Family, Range
 from ring.ring import Peer, Run
 from weaveipam.protocol.keyring import KeyRing
-from weaveipam.protocol.values import DEFAULT_NETWORK, Allocation, Endpoint, MemberState, Pool, RingId
+from weaveipam.protocol.values import (
+    DEFAULT_NETWORK,
+    Allocation,
+    ContestStage,
+    Endpoint,
+    MemberState,
+    Pool,
+    RingId,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +163,44 @@ class ChangePool:
     """How long all this may take; then it is withdrawn, if it can be."""
 
 
+@dataclass(frozen=True, slots=True)
+class GetConflicts:
+    """What is contested, foreign, lent or in use twice, as far as this daemon is concerned."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetCheck:
+    """What is wrong, as far as this daemon can see."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveConflict:
+    """Decide which of the two daemons that claim a range keeps it; this daemon is one of them."""
+
+    family: Family
+    range: Range
+    owner: str
+    """The name of the daemon that keeps what is contested of the range."""
+    network: str = DEFAULT_NETWORK
+
+
 Question: TypeAlias = (
-    Lookup | GetStatus | GetMembers | GetRing | GetPools | GetAllocations | GetKeyring | GetRollCall
+    Lookup
+    | GetStatus
+    | GetMembers
+    | GetRing
+    | GetPools
+    | GetAllocations
+    | GetKeyring
+    | GetRollCall
+    | GetConflicts
+    | GetCheck
 )
 """What is only asked: nothing changes."""
 
-Request: TypeAlias = Allocate | Release | Collect | SetKeyring | RemovePeers | ChangePool | Question
+Request: TypeAlias = (
+    Allocate | Release | Collect | SetKeyring | RemovePeers | ChangePool | ResolveConflict | Question
+)
 
 
 class Reason(StrEnum):
@@ -227,11 +267,13 @@ class PoolUse:
     """Of those owned, released and still resting."""
     unreachable: int
     """Addresses of `size` whose owner is not alive."""
+    withheld: int = 0
+    """Of those owned, handed out by nobody: contested, or lent to a key at another daemon."""
 
     @property
     def free(self) -> int:
-        """Owned, and neither used nor cooling."""
-        return self.owned - self.used - self.cooling
+        """Owned, and neither used, cooling nor withheld."""
+        return self.owned - self.used - self.cooling - self.withheld
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,10 +297,20 @@ class Status:
     outgoing: int
     """Grants not acknowledged yet."""
     conflicts: tuple[str, ...]
-    """One sentence for each range that is frozen, foreign or claimed twice."""
+    """One sentence for each range that is contested, foreign or in use twice; at most 100."""
     version: str
     sealed: bool = False
     """Whether every packet must be sealed with a key: none without is sent or taken."""
+    contested: int = 0
+    """Addresses that another daemon owns with the same token; nobody hands them out."""
+    foreign: int = 0
+    """Addresses in use here that other daemons own."""
+    unadopted: int = 0
+    """Of those, addresses whose owner has not said that it keeps them for their users."""
+    lent: int = 0
+    """Addresses that this daemon keeps for users at other daemons."""
+    twice: int = 0
+    """Addresses that are known to be in use by two keys at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +353,98 @@ class Allocations:
     """Answers `GetAllocations`; sorted by network and key."""
 
     allocations: tuple[Allocation, ...]
+
+
+class Holder(NamedTuple):
+    """A key and where it holds what it holds."""
+
+    key: str
+    peer: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """A range that this daemon and another one own with one token."""
+
+    ring: RingId
+    range: Range
+    mine: Run | None
+    """This daemon's statement; None where an older release noticed the conflict and kept no evidence."""
+    theirs: Run | None
+    """The other one's, of the same addresses."""
+    stage: ContestStage
+    owner: Peer | None
+    """Who has it by the order of equal statements, so that all others agree."""
+    here: tuple[tuple[Range, Holder], ...]
+    """What keys hold of it, at this daemon or where this one has lent it to."""
+    there: tuple[tuple[Range, Holder], ...] | None
+    """The same of the other side; None as long as it has not said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Addresses that a key holds here and another daemon owns."""
+
+    ring: RingId
+    range: Range
+    key: str
+    owner: Peer
+    adopted: bool
+    """Whether the owner has said that it keeps them for their user."""
+
+
+@dataclass(frozen=True, slots=True)
+class LentOut:
+    """Addresses of this daemon that a key holds elsewhere."""
+
+    ring: RingId
+    range: Range
+    holder: Holder
+
+
+@dataclass(frozen=True, slots=True)
+class UsedTwice:
+    """Addresses that two keys hold."""
+
+    ring: RingId
+    range: Range
+    one: Holder
+    other: Holder
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """Answers `GetConflicts`; each sorted by ring and address."""
+
+    contested: tuple[Contested, ...]
+    foreign: tuple[Foreign, ...]
+    lent: tuple[LentOut, ...]
+    twice: tuple[UsedTwice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Answers `ResolveConflict`: it is decided."""
+
+    detail: str
+    """One sentence: what is so now, and what is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong."""
+
+    kind: str
+    """A stable kebab-case name."""
+    detail: str
+    """One sentence: what it is, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Answers `GetCheck`; the problems are by kind, and may be none."""
+
+    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,4 +513,7 @@ Answer: TypeAlias = (
     | Pools
     | Allocations
     | Keyring
+    | Conflicts
+    | Resolution
+    | Check
 )

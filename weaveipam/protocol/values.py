@@ -93,6 +93,32 @@ ROUND_MAX = 1 << 48
 """More than can ever be tried; a higher one is a lie, and would leave no room for the next."""
 
 
+class ContestStage(IntEnum):
+    """How far a contested range is from having one owner again, by one of the two who claim it."""
+
+    OPEN = 0
+    """Claimed by both, handed out by neither."""
+    KEEPING = 1
+    """Somebody has decided here that this side keeps it; the other one must give up first."""
+    YIELDED = 2
+    """Given up here, durably; the other one takes it when it hears of that."""
+    SETTLED = 3
+    """One owner, above all that was contested; only told, never remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """
+    An address, or a stretch of a block, that a key holds at one peer while another peer owns it.
+
+    The owner keeps it for the key until the holder says that it was released.
+    """
+
+    ring: RingId
+    range: Range
+    key: str
+
+
 class MemberState(IntEnum):
     """A peer as the membership protocol sees it; of two equally fresh rumours the higher state wins."""
 

@@ -23,8 +23,12 @@ from weaveipam.protocol.requests import (
     Allocated,
     Allocations,
     Answer,
+    Check,
+    Conflicts,
     Found,
     GetAllocations,
+    GetCheck,
+    GetConflicts,
     GetKeyring,
     GetMembers,
     GetPools,
@@ -42,6 +46,8 @@ from weaveipam.protocol.requests import (
     Released,
     RemovePeers,
     Request,
+    Resolution,
+    ResolveConflict,
     RingView,
     RollCallView,
     Status,
@@ -100,6 +106,12 @@ class Daemon:
                 return Keyring(())
             case RemovePeers() | GetRollCall():
                 return RollCallView(1, False, (), (), False, "", (PEER,))
+            case GetConflicts():
+                return Conflicts((), (), (), ())
+            case GetCheck():
+                return Check(())
+            case ResolveConflict():
+                return Resolution("decided")
         why = "" if self.ready else "waiting for seeds"
         return Status(
             PEER, self.ready, "ready" if self.ready else "forming", why, "", 1, 1, (), 0, 0, (), "0"
@@ -161,6 +173,8 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
         ("/v1/allocations?pool=p", GetAllocations("p")),
         ("/v1/keyring", GetKeyring()),
         ("/v1/decisions", GetRollCall()),
+        ("/v1/conflicts", GetConflicts()),
+        ("/v1/check", GetCheck()),
         ("/v1/lookup/k", Lookup(key="k")),
         ("/v1/lookup/fd00%3A%3A1?network=b", Lookup(address=parse_address("fd00::1"), network="b")),
     ],
@@ -317,6 +331,17 @@ async def test_hanging_up_cancels_the_request(door: Door) -> None:
         await door.daemon.waiting.wait()
         asking.cancel()
         await door.daemon.cancelled.wait()
+
+
+async def test_a_conflict_is_decided(door: Door) -> None:
+    """The body becomes one request, and the answer is what was said."""
+    body = {"range": "10.0.0.8/29", "owner": "n2", "network": "blue"}
+    async with door.client.post(_url("/v1/conflicts/resolve"), json=body) as response:
+        document = await response.json()
+
+    first = parse_address("10.0.0.8")[1]
+    assert {"detail": "decided"} == document
+    assert [ResolveConflict(Family.V4, Range(first, first + 8), "n2", "blue")] == door.daemon.asked
 
 
 async def test_keys_are_changed(door: Door) -> None:

@@ -210,3 +210,21 @@ def test_a_release_names_one_thing() -> None:
     for key, address in (("k", "::1"), (None, None)):
         with pytest.raises(InvalidError):
             schema.release_request(key, address, None)
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        ([], "the body"),
+        ({"range": "10.0.0.8"}, "owner"),
+        ({"owner": "n1"}, "range"),
+        ({"range": "10.0.0.9/29", "owner": "n1"}, "range"),
+        ({"range": "10.0.0.8", "owner": ""}, "owner"),
+        ({"range": "10.0.0.8", "owner": "n1", "network": 5}, "network"),
+        ({"range": "10.0.0.8", "owner": "n1", "force": True}, "force"),
+    ],
+)
+def test_a_wrong_decision_is_refused_by_field(document: object, named: str) -> None:
+    """What cannot be meant names the field."""
+    with pytest.raises(InvalidError, match=named):
+        schema.resolve_request(document)

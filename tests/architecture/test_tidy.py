@@ -42,6 +42,7 @@ TESTED_THROUGH = {
     "weaveipam.cli.completion": "tests/cli/test_program.py",
     "weaveipam.cli.compose": "tests/cli/test_agent.py",
     "weaveipam.cli.demo": "tests/e2e/test_demo.py",
+    "weaveipam.cli.conflicts": "tests/cli/test_agent.py",
     "weaveipam.cli.keyring": "tests/e2e/test_sealing.py",
     "weaveipam.cli.show": "tests/cli/test_agent.py",
     "weaveipam.protocol.fields": "tests/protocol/test_codec.py",

@@ -439,6 +439,32 @@ def test_three_daemons_form_a_cluster(init: str, tmp_path: Path) -> None:
     assert 12 == len(set(given))
 
 
+def test_what_is_wrong_is_listed(tmp_path: Path) -> None:
+    """Nothing, while all is well; then a check names who is not there, and ends with status 4."""
+    one, two = (Agent(tmp_path / name) for name in "ab")
+    ports = _free_ports(2)
+    try:
+        for made, name, port, other in ((one, "a", ports[0], ports[1]), (two, "b", ports[1], ports[0])):
+            made.directory.mkdir()
+            where = ("--bind", f"127.0.0.1:{port}", "--join", f"127.0.0.1:{other}")
+            made.launch("--name", name, "--init", "seeds=a,b", *where)
+        for made in (one, two):
+            made.hear("READY=1")
+        assert {"contested": [], "foreign": [], "lent": [], "twice": []} == one.ask("conflicts")
+        assert "conflicts  none\n" == one.run("conflicts").stdout
+        assert (0, "problems  none\n") == ((ran := one.run("check")).returncode, ran.stdout)
+        refused = one.run("conflicts", "resolve", "10.32.0.8/29", "--owner", "b")
+        assert (1, "weaveipam: not-found: ") == (refused.returncode, refused.stderr[:22])
+        two.kill()
+        one.wait(lambda: one.run("check").returncode == 4)
+        assert ["owner-away"] == [
+            problem["kind"] for problem in json.loads(one.run("check", "-o", "json").stdout)
+        ]
+    finally:
+        one.kill()
+        two.kill()
+
+
 def _free_ports(count: int) -> list[int]:
     """Ports that were free a moment ago."""
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]

@@ -28,6 +28,8 @@ from weaveipam.daemon.metrics import CONTENT_TYPE
 from weaveipam.protocol.requests import (
     Answer,
     GetAllocations,
+    GetCheck,
+    GetConflicts,
     GetKeyring,
     GetMembers,
     GetPools,
@@ -92,6 +94,9 @@ def application(
             web.get("/v1/keyring", door.keyring),
             web.get("/v1/decisions", door.decisions),
             web.post("/v1/peers/{name}/remove", door.remove_peer),
+            web.get("/v1/conflicts", door.conflicts),
+            web.post("/v1/conflicts/resolve", door.resolve),
+            web.get("/v1/check", door.check),
             web.get("/healthz", door.healthz),
             web.get("/readyz", door.readyz),
             web.get("/metrics", door.metrics),
@@ -221,6 +226,19 @@ class _Door:
         body = await request.read()
         document = schema.parse_json(body) if body else {}
         return reply(await self._ask(schema.remove_request(request.match_info["name"], document)))
+
+    async def conflicts(self, request: web.Request) -> web.Response:
+        parameters(request)
+        return reply(await self._ask(GetConflicts()))
+
+    async def resolve(self, request: web.Request) -> web.Response:
+        parameters(request)
+        wanted = schema.resolve_request(schema.parse_json(await request.read()))
+        return reply(await self._ask(wanted))
+
+    async def check(self, request: web.Request) -> web.Response:
+        parameters(request)
+        return reply(await self._ask(GetCheck()))
 
     async def healthz(self, _request: web.Request) -> web.Response:
         """Alive is who answers, ready or not."""

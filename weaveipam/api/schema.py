@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from ring.address import Family, Range, format_address, parse_address
+from ring.address import Family, Range, format_address, parse_address, parse_range
 from weaveipam.protocol.requests import (
     Allocate,
     Lookup,
     Release,
     RemovePeers,
+    ResolveConflict,
     Want,
 )
 from weaveipam.protocol.values import DEFAULT_NETWORK
@@ -28,6 +29,10 @@ ADDRESS_CHARACTERS_MAX = 45
 """Of IPv6 with its last 32 bits written as IPv4."""
 KEY_LINE_CHARACTERS_MAX = 256
 """Of a key for packets as text, with a comment behind it."""
+RANGE_CHARACTERS_MAX = 2 * ADDRESS_CHARACTERS_MAX + 1
+"""Of a first and a last address."""
+OWNER_CHARACTERS_MAX = 253
+"""Of a daemon's name; a DNS name's."""
 LABELS_MAX = 64
 LABEL_CHARACTERS_MAX = 253
 """Of a label's name, and of its value."""
@@ -100,6 +105,23 @@ def lookup_request(subject: str, network: str | None) -> Lookup:
         return Lookup(address=parse_address(subject), network=network_name(network))
     except ValueError:
         return Lookup(key=_key(subject), network=network_name(network))
+
+
+def resolve_request(document: object) -> ResolveConflict:
+    """
+    The request in a body of `POST /v1/conflicts/resolve`.
+
+    Raises:
+        InvalidError: names the field that is unknown, missing or of a wrong type.
+    """
+    fields = _fields(document, ("range", "owner", "network"), required=("range", "owner"))
+    text = _text("range", fields["range"], RANGE_CHARACTERS_MAX)
+    try:
+        family, what = parse_range(text)
+    except ValueError as error:
+        raise InvalidError(f"range: {error}") from None
+    owner = _text("owner", fields["owner"], OWNER_CHARACTERS_MAX)
+    return ResolveConflict(family, what, owner, network_name(fields.get("network")))
 
 
 def key_line(document: object) -> str:

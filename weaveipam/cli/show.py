@@ -24,6 +24,7 @@ POOL_COLUMNS = (
     Column("owned"),
     Column("used"),
     Column("cooling"),
+    Column("withheld", wide=True),
     Column("free"),
     Column("unreachable"),
     Column("gateways", wide=True),
@@ -98,6 +99,7 @@ def status() -> None:
         "members": f"{document['members_alive']} alive of {document['members_total']}",
         "waiting requests": document["pending"],
         "grants under way": document["outgoing"],
+        "conflicts": _withheld(document),
         "packets": "sealed" if document["sealed"] else "NOT SEALED: see docs/security.md",
         "version": document["version"],
     }
@@ -178,6 +180,14 @@ def lookup(subject: str, network: str | None) -> None:
     rows = list(allocation_rows([allocation])) if allocation else [{"pool": document["pool"]}]
     owner = {name: document[name] for name in ("owner", "owner_incarnation")}
     emit(document, Table(LOOKUP_COLUMNS, [{**row, **owner} for row in rows]))
+
+
+def _withheld(status: Mapping[str, Any]) -> str:
+    """Counts of what `weaveipam conflicts` lists."""
+    counts = [f"{status[name]} {name}" for name in ("contested", "foreign", "lent") if status[name]]
+    counts += [f"{status['unadopted']} of the foreign not adopted yet"] if status["unadopted"] else []
+    counts += [f"{status['twice']} IN USE TWICE"] if status["twice"] else []
+    return ", ".join(counts) or "none"
 
 
 def allocation_table(allocations: Iterable[Mapping[str, Any]]) -> Table:

@@ -153,7 +153,18 @@ def _of_node(status: Status) -> Iterable[Metric]:
     members.add_metric(["alive"], status.members_alive)
     members.add_metric(["other"], status.members_total - status.members_alive)
     yield members
-    yield _gauge("conflicts", "Ranges that are frozen, foreign or claimed twice.", len(status.conflicts))
+    yield _gauge("conflicts", "Sentences on conflicts in the status, at most 100.", len(status.conflicts))
+    yield _gauge("contested_addresses", "Addresses that another daemon owns too.", status.contested)
+    yield _gauge("addresses_in_use_twice", "Addresses that two keys hold.", status.twice)
+    foreign = GaugeMetricFamily(
+        "weaveipam_foreign_addresses",
+        "Addresses in use here that other daemons own, by whether those keep them for their users.",
+        labels=["adopted"],
+    )
+    foreign.add_metric(["yes"], status.foreign - status.unadopted)
+    foreign.add_metric(["no"], status.unadopted)
+    yield foreign
+    yield _gauge("lent_addresses", "Addresses kept for users at other daemons.", status.lent)
     yield _gauge("unacknowledged_grants", "Grants that their heirs have not confirmed.", status.outgoing)
     yield _gauge("waiting_for_space_requests", "Requests that wait for space from peers.", status.pending)
     build = GaugeMetricFamily("weaveipam_build_info", "Always 1.", labels=["version"])
@@ -182,7 +193,12 @@ def _of_pools(status: Status) -> Iterable[Metric]:
         capacity.add_metric(labels, use.size)
         unreachable.add_metric(labels, use.unreachable)
         owned.add_metric(labels, use.owned)
-        for state, count in (("allocated", use.used), ("free_local", use.free), ("cooling", use.cooling)):
+        for state, count in (
+            ("allocated", use.used),
+            ("free_local", use.free),
+            ("cooling", use.cooling),
+            ("withheld", use.withheld),
+        ):
             by_state.add_metric([*labels, state], count)
     return (capacity, unreachable, owned, by_state)
 

@@ -96,6 +96,8 @@ class Forgot:
     machine: str
     older: bool = False
     """It remembers an earlier time: a snapshot was restored."""
+    apart: bool = False
+    """Nobody who knows better could be reached meanwhile: what it owned then, it may take for its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,19 @@ class View:
     outgoing: int
     """Grants not acknowledged yet."""
     conflicts: tuple[str, ...]
+    """Sentences on what follows."""
+    contested: int = 0
+    """Addresses that it and another daemon own with one token."""
+    twice: int = 0
+    """Addresses that it knows two keys to hold."""
+    foreign: int = 0
+    """Addresses in use there that others own."""
+    unadopted: int = 0
+    """Of those, addresses whose owners have not said that they keep them for their users."""
+    lent: int = 0
+    """Addresses of its own that it keeps for users at others."""
+    withheld: int = 0
+    """Addresses of its own that are neither free, nor resting, nor in use there."""
 
 
 @dataclass(frozen=True, slots=True)

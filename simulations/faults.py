@@ -146,12 +146,16 @@ class Trouble:
         here = [one for one in self.clients.here.values() if one.machine is machine and one.size]
         return Restorable(machine.disk.snapshot(), here)
 
-    def roll_back(self, machine: Machine, then: Restorable) -> None:
-        """Make a host what it was, and start its daemon: pods that came after the snapshot never were."""
+    def roll_back(self, machine: Machine, then: Restorable, *, apart: bool = False) -> None:
+        """
+        Make a host what it was, and start its daemon: pods that came after the snapshot never were.
+
+        `apart` states that nobody whom it can reach knows more than its disk does.
+        """
         back = [one for one in then.clients if not one.leaving]
         self.cut_power([machine])
         machine.disk.roll_back(then.disk)
-        self.world.forgot(machine, older=True)
+        self.world.forgot(machine, older=True, apart=apart)
         for client in back:
             client.leaving = False
             self.clients.here[client.key] = client

@@ -54,7 +54,10 @@ LANDMARKS: Mapping[str, str] = {
     "rekeyed": "all daemons changed to another key",
     "paused": "a process was stopped and went on late",
     "two-owners": "addresses were frozen, as two owned them with one token",
-    "ownership-lost": "addresses in use were found to be somebody else's",
+    "ownership-lost": "addresses were found to be somebody else's",
+    "address-in-use-twice": "two keys were found to hold one address",
+    "conflict-yielded": "a claim to contested addresses was given up, as somebody had decided",
+    "conflict-resolved": "contested addresses had one owner again",
 }
 """By name, with what it means."""
 

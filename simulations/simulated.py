@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from random import Random
 
+from ring.address import Range
 from simulations import faults
 from simulations.checkers.bounded import quiet_s
 from simulations.checkers.convergence import disagreements
@@ -26,6 +27,8 @@ from simulations.seasoned import season
 from simulations.stage import UNOPENED
 from simulations.world import World
 from weaveipam.protocol.keyring import Key, KeyRing
+from weaveipam.protocol.requests import Conflicts, GetConflicts, ResolveConflict
+from weaveipam.protocol.values import RingId
 
 ANSWERS_S = 30.0
 """How long a burst waits for its answers."""
@@ -232,10 +235,10 @@ class SimulatedStage:
         self.observer.mark("disk", "a snapshot", [name])
         self._snapshots[name] = self.trouble.snapshot(self.world.machines[name])
 
-    def roll_back(self, name: str) -> None:
+    def roll_back(self, name: str, *, apart: bool = False) -> None:
         """As `Stage.roll_back`."""
         self.observer.mark("disk", "back to the snapshot", [name])
-        self.trouble.roll_back(self.world.machines[name], self._snapshots[name])
+        self.trouble.roll_back(self.world.machines[name], self._snapshots[name], apart=apart)
 
     def clone(self, name: str) -> str:
         """As `Stage.clone`."""
@@ -249,6 +252,26 @@ class SimulatedStage:
         """As `Stage.scrap`."""
         self.trouble.gone.add(name)
         self.kill(name)
+
+    # Conflicts
+
+    def contested(self) -> int:
+        """As `Stage.contested`."""
+        return sum(view.contested for view in self.observer.views().values())
+
+    def resolve(self) -> int:
+        """As `Stage.resolve`; which of the two is asked, and which keeps it, is drawn."""
+        sides: dict[tuple[RingId, Range], list[str]] = {}
+        for machine in self.world.running():
+            found = machine.show(GetConflicts()) if machine.idle else None
+            for one in found.contested if isinstance(found, Conflicts) else ():
+                sides.setdefault((one.ring, one.range), []).append(machine.name)
+        self.observer.mark("phase", f"{len(sides)} conflicts are decided")
+        for (ring, what), names in sides.items():
+            decision = ResolveConflict(ring.family, what, self._rng.choice(names), ring.network)
+            asked = self.world.machines[self._rng.choice(names)]
+            asked.ask(self.world.next_request(), decision, lambda _answered: None)
+        return len(sides)
 
     # Keys
 
@@ -316,7 +339,8 @@ class SimulatedStage:
                 self.court.accuse("durability", self.world.now, f"{name} has forgotten who holds: {gone[:5]}")
         first = next(iter(views.values()))
         used = sum(sum(view.used.values()) for view in views.values())
-        expected = first.size - first.unreachable - used
+        fenced = sum(min(view.withheld, view.contested + view.lent) for view in views.values())
+        expected = first.size - first.unreachable - used - fenced
         if expected > DRAIN_MAX or self.court.violations or any(map(is_mixed, self.world.layout.pools)):
             return
         given = self._use_up(self._rng.sample(list(views), min(len(views), ASKERS_MAX)))

@@ -127,8 +127,12 @@ class Stage(Protocol):
         """Remember the host as it is, disk and pods."""
         ...
 
-    def roll_back(self, name: str) -> None:
-        """Make the host what it was at the snapshot, disk and pods, and start its daemon."""
+    def roll_back(self, name: str, *, apart: bool = False) -> None:
+        """
+        Make the host what it was at the snapshot, disk and pods, and start its daemon.
+
+        `apart` says that nobody whom it can reach for now knows more than its disk: two may own one address.
+        """
         ...
 
     def clone(self, name: str) -> str:
@@ -137,6 +141,15 @@ class Stage(Protocol):
 
     def scrap(self, name: str) -> None:
         """Switch the host off, for good."""
+
+    # Conflicts
+
+    def contested(self) -> int:
+        """Addresses that daemons show as contested with another one; those that two show count twice."""
+        ...
+
+    def resolve(self) -> int:
+        """Decide all conflicts, each at one of its two daemons and for one of them; how many there were."""
         ...
 
     # Keys

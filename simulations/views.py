@@ -102,4 +102,10 @@ def view_of(machine: Machine, rings: tuple[RingId, ...]) -> View:
         alive=frozenset(one.peer.name for one in members.members if one.state is MemberState.ALIVE),
         outgoing=status.outgoing,
         conflicts=status.conflicts,
+        contested=status.contested,
+        twice=status.twice,
+        foreign=status.foreign,
+        unadopted=status.unadopted,
+        lent=status.lent,
+        withheld=sum(one.withheld for one in status.pools),
     )

@@ -231,10 +231,10 @@ class World:
         machine.cancel(number)
         self.hear(Vanished(self.now, number))
 
-    def forgot(self, machine: Machine, *, older: bool = False) -> None:
-        """State that a machine's disk is not what it was, or what it was at an earlier time."""
+    def forgot(self, machine: Machine, *, older: bool = False, apart: bool = False) -> None:
+        """State that a machine's disk is not what it was, or what it was at an earlier time; see `Forgot`."""
         self.forgetful = True
-        self.hear(Forgot(self.now, machine.name, older))
+        self.hear(Forgot(self.now, machine.name, older, apart))
 
     def _answered(self, number: int, give: bool, answered: Answered | None, then: Heard) -> None:
         now = self.now

@@ -19,8 +19,6 @@ class Convergence:
     def __init__(self) -> None:
         self._forgetful = False
         """Whether a daemon has lost what it knew: a grant to that life is never acknowledged."""
-        self._restored = False
-        """Whether a daemon went back in time: conflicts are found then, and stay until somebody decides."""
         self._removed: set[str] = set()
         """Machines whose daemons were removed: nobody repeats grants to them."""
 
@@ -28,15 +26,11 @@ class Convergence:
         """As `Checker.hear`."""
         if isinstance(fact, Forgot):
             self._forgetful = True
-            self._restored = self._restored or fact.older
         if isinstance(fact, Removed):
             self._removed.update(one.name for one in fact.lives)
         if not isinstance(fact, Observed) or not fact.settled:
             return
         yield from disagreements(fact.views, lost=bool(fact.gone - self._removed) or self._forgetful)
-        for name, view in fact.views.items():
-            if view.conflicts and not self._restored:
-                yield f"{name} reports conflicts: {'; '.join(view.conflicts)}"
 
 
 def disagreements(views: Mapping[str, View], *, lost: bool = False) -> Iterator[str]:

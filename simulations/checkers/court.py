@@ -14,6 +14,7 @@ from simulations.checkers.convergence import Convergence
 from simulations.checkers.cooldown import Cooldown
 from simulations.checkers.coverage import Coverage
 from simulations.checkers.durability import Durability
+from simulations.checkers.fenced import Fenced
 from simulations.checkers.idempotence import Idempotence
 from simulations.checkers.liveness import Liveness
 from simulations.checkers.local import Local
@@ -37,6 +38,7 @@ def all_checkers(cooldown_s: float) -> list[Checker]:
         Work(),
         Durability(),
         Convergence(),
+        Fenced(),
         Bounded(),
         Idempotence(),
         Cooldown(cooldown_s),

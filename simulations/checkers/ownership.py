@@ -1,7 +1,8 @@
 """
 No two running daemons show that they own the same address.
 
-Looked at with every change in a small cluster, and whenever all are observed in a large one.
+Looked at with every change in a small cluster, and whenever all are observed in a large one; but only once
+all is settled after a disk went back in time where nobody knew better: two believe the same until they meet.
 Does not know what is allocated.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from ring.address import Range
 from simulations.checkers.base import shown
-from simulations.facts import Down, Fact, Observed, Owns, View
+from simulations.facts import Down, Fact, Forgot, Observed, Owns, View
 from weaveipam.protocol.values import RingId
 
 Ranges = Mapping[RingId, tuple[Range, ...]]
@@ -24,18 +25,22 @@ class Ownership:
 
     def __init__(self) -> None:
         self._shown: dict[str, Ranges] = {}
+        self._apart = False
+        """Whether a daemon may believe what was so once."""
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
         match fact:
+            case Forgot():
+                self._apart = self._apart or fact.apart
             case Owns():
                 self._shown[fact.machine] = fact.ranges
-                for other, ranges in self._shown.items():
+                for other, ranges in self._shown.items() if not self._apart else ():
                     if other != fact.machine:
                         yield from _common(fact.machine, fact.ranges, other, ranges)
             case Down():
                 self._shown.pop(fact.machine, None)
-            case Observed():
+            case Observed() if fact.settled or not self._apart:
                 serving = {name: one for name, one in fact.views.items() if one.serving}
                 yield from _sweep({name: _owned(view) for name, view in serving.items()})
             case _:

@@ -65,6 +65,12 @@ def _view(host: Host, rings: Sequence[RingId]) -> View | None:
         alive=frozenset(one["name"] for one in members if one["state"] == "alive"),
         outgoing=status["outgoing"],
         conflicts=tuple(status["conflicts"]),
+        contested=status["contested"],
+        twice=status["twice"],
+        foreign=status["foreign"],
+        unadopted=status["unadopted"],
+        lent=status["lent"],
+        withheld=sum(pool["withheld"] for pool in status["pools"]),
     )
 
 

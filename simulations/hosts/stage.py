@@ -322,11 +322,11 @@ class HostStage:
         self._saved[name] = self.clients.pods_of(host)
         self.journal.mark("disk", (name,), "snapshot")
 
-    def roll_back(self, name: str) -> None:
+    def roll_back(self, name: str, *, apart: bool = False) -> None:
         """As of `Stage`."""
         self._end((name,), "disk", "rolled back", partial(self.clients.roll_back, pods=self._saved[name]))
         self._hosts[name].restore(self._saved_at(name))
-        self.journal.state(partial(Forgot, machine=name, older=True))
+        self.journal.state(partial(Forgot, machine=name, older=True, apart=apart))
         self._start((name,))
 
     def clone(self, name: str) -> str:
@@ -345,6 +345,24 @@ class HostStage:
         """As of `Stage`."""
         self._gone.add(name)
         self.kill(name)
+
+    # Conflicts
+
+    def contested(self) -> int:
+        """As of `Stage`."""
+        return sum(view.contested for view in self._observe().values())
+
+    def resolve(self) -> int:
+        """As of `Stage`: the first daemon that lists one is asked, and the other one keeps the range."""
+        decided: set[str] = set()
+        for name, host in self._hosts.items():
+            for one in host.daemon.ask("GET", "/v1/conflicts")["contested"] if host.running else ():
+                if one["range"] not in decided:
+                    decided.add(one["range"])
+                    body = {"range": one["range"], "owner": one["theirs"]["owner"], "network": one["network"]}
+                    host.daemon.ask("POST", "/v1/conflicts/resolve", body)
+                    self.journal.mark("phase", (name,), f"{one['range']} goes to {one['theirs']['owner']}")
+        return len(decided)
 
     # Keys
 

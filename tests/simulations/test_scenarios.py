@@ -80,6 +80,14 @@ class Rehearsal:
         assert seconds > 0
         self.spent_s += seconds
 
+    def contested(self) -> int:
+        """Nobody contests anything here."""
+        return 0
+
+    def resolve(self) -> int:
+        """There is nothing to decide."""
+        return 0
+
     def set_keys(self, at: Sequence[str], *keys: Key) -> None:
         """Daemons that there are get keys that make a ring."""
         assert set(at) <= set(self._names)
@@ -204,8 +212,9 @@ class Rehearsal:
         self._check_known([name])
         self._snapshots[name] = self._held.get(name, 0)
 
-    def roll_back(self, name: str) -> None:
-        """To a snapshot that was made."""
+    def roll_back(self, name: str, *, apart: bool = False) -> None:
+        """To a snapshot that was made; apart from others only if the network is cut."""
+        assert self.troubled or not apart
         self._held[name] = self._snapshots[name]
         self._up.add(name)
 

@@ -18,7 +18,6 @@ from weaveipam.protocol.values import RingId
 RING = RingId("default", Family.V4)
 WHOLE = {RING: (Run(0, 16, Token(0, 1), Peer("n1", 1), Peer("n1", 1)),)}
 OTHER = {RING: (Run(0, 16, Token(0, 2), Peer("n1", 1), Peer("n1", 1)),)}
-CONFLICT = {"conflicts": ("10.0.0.1 has two owners with one token",)}
 
 Judged = Callable[..., list[str]]
 
@@ -56,9 +55,8 @@ def test_agreement_is_fine(judged: Judged) -> None:
         ({"alive": frozenset({"n2"})}, "n2 does not see ['n1'] alive, and sees [] who are not"),
         ({"alive": frozenset({"n1", "n2", "n3"})}, "n2 does not see [] alive, and sees ['n3'] who are not"),
         ({"outgoing": 2}, "n2 has 2 grants that nobody has acknowledged"),
-        (CONFLICT, "n2 reports conflicts: 10.0.0.1 has two owners with one token"),
     ],
-    ids=["token", "no ring", "not alive", "alive", "open", "conflict"],
+    ids=["token", "no ring", "not alive", "alive", "open"],
 )
 def test_each_disagreement_is_found(judged: Judged, what: Mapping[str, Any], text: str) -> None:
     """One of them differs in one thing: one violation."""
@@ -96,10 +94,3 @@ def test_a_grant_to_nobody_stays_open(judged: Judged) -> None:
     """Grants may stay open where some are gone for good, or have lost what they knew."""
     assert judged({"outgoing": 1}, gone="n3") == []
     assert judged({"outgoing": 1}, Forgot(1.0, "n2")) == []
-
-
-def test_who_went_back_in_time_finds_conflicts(judged: Judged) -> None:
-    """Conflicts stay after a snapshot was restored; a disk that is merely lost causes none."""
-    assert judged(CONFLICT, Forgot(1.0, "n2", older=True)) == []
-    assert judged(CONFLICT, Forgot(1.0, "n2", older=True), Forgot(2.0, "n1")) == []
-    assert len(judged(CONFLICT, Forgot(1.0, "n2"))) == 1

@@ -29,10 +29,21 @@ from weaveipam.gossip.seal import SESSION_BYTES, Seal
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import Node, Settings
 from weaveipam.protocol import codec
+from weaveipam.protocol.decisions import ELECTORS_MAX, Charter
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.keyring import UNSEALED, Key, KeyRing
 from weaveipam.protocol.messages import Header, Message, Ownership, Rumour
-from weaveipam.protocol.records import Acquaintance, Born, Identity, Owned, Record
+from weaveipam.protocol.records import (
+    Acquaintance,
+    Admitted,
+    Born,
+    Chartered,
+    Identity,
+    OnRoster,
+    Owned,
+    Record,
+)
+from weaveipam.protocol.requests import GetRing, RingView
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool, RingId
 
 PRESET = "lan"
@@ -151,6 +162,12 @@ class Host(Machine):
                     self.on_owned(self, record)
 
     @property
+    def ballots(self) -> int:
+        """How many its node has called, of those that it remembers."""
+        assert isinstance(self.node, Node)
+        return self.node._rollcall.proposer._round  # noqa: SLF001 - no operator asks for it
+
+    @property
     def fingerprint(self) -> int:
         """Over all ownership that its node knows; equal where that is equal."""
         assert isinstance(self.node, Node)
@@ -178,10 +195,11 @@ class Fleet:
         self._policy = policy
         self._seal = Seal(UNSEALED if shape.loopback else KEYRING, bytes(SESSION_BYTES))
         self._epochs: dict[str, int] = {}
-        self._shares: dict[str, Run] = {}
+        self._numbers: dict[str, int] = {}
         self._lives = [Peer(f"node-{number:04}", _incarnation(number)) for number in range(shape.nodes)]
         self._birth = Birth(Random(seed).randbytes(16), (self._lives[0],), _pools())
         self.ring = RingId(self._birth.pools[0].network, self._birth.pools[0].ranges[0].family)
+        self._stop = self._birth.pools[0].ranges[0].range.stop
         self._season()
 
     def _season(self) -> None:
@@ -193,16 +211,19 @@ class Fleet:
         ]
         owned = [Owned(self.ring, run) for run in self._runs()]
         met = [Acquaintance(one.peer, one.endpoint) for one in roster]
-        common: Sequence[Record] = (Born(self._birth), *owned)
+        charter = Charter(1, tuple(self._lives[:ELECTORS_MAX]), self._birth.pools)
+        common: Sequence[Record] = (Born(self._birth), Chartered(charter), Admitted(1), *owned)
+        enrolled = [OnRoster(life) for life in self._lives]
         rng = Random(f"{self._seed}/fleet")
         for life, endpoint in zip(self._lives, endpoints, strict=True):
             host = self._host(life.name, endpoint, ())
-            disk = _ThinDisk(Random(rng.random()), common, (Identity(life), *met))
+            own: list[Record] = [Identity(life), *(enrolled if life in charter.electors else ())]
+            disk = _ThinDisk(Random(rng.random()), common, (*own, *met))
             host.disk = disk
             host.know(self._policy, roster)
             host.start()
             host.know(self._policy, ())
-            disk.own = (Identity(life), *rng.sample(met, min(ACQUAINTANCES, len(met))))
+            disk.own = (*own, *rng.sample(met, min(ACQUAINTANCES, len(met))))
         self.run(SETTLE_S)
 
     def _host(self, name: str, endpoint: Endpoint, join: tuple[Endpoint, ...]) -> Host:
@@ -229,9 +250,9 @@ class Fleet:
         size = whole.size // 2 // count
         for number, life in enumerate(self._lives):
             start = whole.start + number * size
-            self._shares[life.name] = Run(start, start + size, Token(0, 1), life, life)
+            self._numbers[life.name] = number
             self._epochs[life.name] = 1
-            yield self._shares[life.name]
+            yield Run(start, start + size, Token(0, 1), life, life)
         gone = [Peer(f"gone-{number:04}", _incarnation(number)) for number in range(FOREIGN_OWNERS)]
         for number in range(foreign):
             start = whole.start + whole.size // 2 + number * FOREIGN_RUN_ADDRESSES
@@ -264,6 +285,12 @@ class Fleet:
         """Let the network's chance, and with it all that follows, be another from now on."""
         self._rng.seed(seed)
 
+    def runs(self, host: Host) -> tuple[Run, ...]:
+        """Of the ring, as a node knows it."""
+        answer = host.show(GetRing(self.ring))
+        assert isinstance(answer, RingView)
+        return answer.runs
+
     def running(self) -> list[Host]:
         """Hosts whose node runs, in order."""
         return [host for host in self.hosts.values() if host.running]
@@ -275,15 +302,16 @@ class Fleet:
 
     def state(self, host: Host) -> tuple[int, int]:
         """
-        Let a node make a new statement, now; the start of the run that it is about, and its epoch.
+        Let a node spread a new statement, now; the start of the run that it is about, and its epoch.
 
-        It raises the epoch of its own share, as joining its runs would.  It is told so by another member,
-        and learns, remembers and spreads it as it would any other statement.
+        It is of one that is gone, as of its own a node believes nothing that it does not know.  It is told so
+        by another member, and learns, remembers and spreads it as it would what it says itself.
         """
         name = host.name
         self._epochs[name] += 1
-        share = self._shares[name]
-        run = share._replace(token=Token(0, self._epochs[name]))
+        start = self._stop - (1 + self._numbers[name]) * FOREIGN_RUN_ADDRESSES
+        gone = Peer(f"late-{name}", 1)
+        run = Run(start, start + FOREIGN_RUN_ADDRESSES, Token(0, self._epochs[name]), gone, gone)
         teller = next(one for one in self.hosts.values() if one is not host)
         endpoint = teller.settings.endpoint
         host.deliver(self.packet(teller.life, endpoint, (Ownership(self.ring, (run,)),)), endpoint)

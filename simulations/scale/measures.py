@@ -12,7 +12,7 @@ from functools import partial
 from random import Random
 from typing import TypeAlias
 
-from simulations.scale import bulk, live, members, spreading
+from simulations.scale import bulk, live, members, removing, spreading
 from simulations.scale.fleet import Fleet, Shape
 from simulations.scale.spreading import Readings
 
@@ -83,6 +83,8 @@ def _all() -> tuple[Measurement, ...]:
             name="slowed", run=members.slowed, seeds={0: 1}, seconds={0: _HOUR_S, 1000: 300.0, 5000: 60.0}
         ),
         Measurement(name="mass-restart", run=members.mass_restart, seeds=once),
+        Measurement(name="reclaim", run=removing.reclaim, seeds={0: 5, 1000: 2}, nodes_max=1000),
+        Measurement(name="reclaim-900", run=removing.reclaim_most, seeds={0: 3, 1000: 1}, nodes_max=1000),
         Measurement(name="split", run=bulk.split, seeds={0: 1}, seconds={0: 600.0, 1000: 60.0, 5000: 30.0}),
         Measurement(name="missed", run=spreading.missed, policy="selective", seeds={0: 20, 1000: 5, 5000: 3}),
     ]

@@ -66,6 +66,20 @@ def _spread_rows(prefix: str, *, barred: bool) -> Iterator[Row]:
         )
 
 
+def _removal_rows(name: str, usable_bar_s: float | None) -> list[Row]:
+    return _rows(
+        name,
+        ("done at the node that was asked (max)", "removed_s", max, "s", None),
+        ("all its space is usable (max)", "usable_s", max, "s", usable_bar_s),
+        ("ballots (max)", "ballots", max, "", None),
+        ("packets sent by each node", "packets", median, "", None),
+        ("by the one that was asked", "packets_max", max, "", None),
+        ("sent by each node", "sent_bytes", median, "B", None),
+        ("by the one that was asked", "sent_bytes_max", max, "B", None),
+        ("received by it", "received_bytes_max", max, "B", None),
+    )
+
+
 _IDLE: Sequence[tuple[str, str, Fold, str, float | None]] = (
     ("sent by each node", "sent_bytes_per_s", median, "B/s", 256.0),
     ("sent by the busiest", "sent_bytes_per_s_max", median, "B/s", None),
@@ -130,6 +144,17 @@ TABLES: Mapping[str, tuple[str, Sequence[Row]]] = {
                 ("sent by each for it", "sent_bytes_per_node", median, "B", None),
             ),
         ],
+    ),
+    "One dead node is removed": (
+        (
+            "All know that it is dead; from the command until every other node has made the decision and"
+            " holds the same ring, in which the dead one has nothing. Traffic is all there is meanwhile."
+        ),
+        _removal_rows("reclaim", 10.0),
+    ),
+    "Nine tenths are removed": (
+        "As before, of nine tenths that died at once, in one command and with the survivors affirmed.",
+        _removal_rows("reclaim-900", None),
     ),
     "False deaths at 10 % loss": ("Nobody dies.", _rows("lossy", *_DEATHS)),
     "False deaths with slow nodes": (

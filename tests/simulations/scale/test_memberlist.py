@@ -112,7 +112,7 @@ def test_a_cluster_spreads_by_ticks(memberlist: Fleet) -> None:
 
 def test_only_exchanges_repair(memberlist: Fleet) -> None:
     """Who was cut off while a statement spread lacks it for seconds, and has it within two exchanges."""
-    author, deaf = memberlist.hosts["node-0001"], memberlist.hosts["node-0002"]
+    author, deaf = memberlist.hosts["node-0001"], memberlist.hosts["node-0005"]
     others = [name for name in memberlist.hosts if name != deaf.name]
     memberlist.network.cut(others, [deaf.name])
     memberlist.state(author)

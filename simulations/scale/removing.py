@@ -19,6 +19,8 @@ from weaveipam.protocol.requests import GetRollCall, RemovePeers, RollCallView
 
 REMOVED_WITHIN_S = 120.0
 """Longest wait for a removal."""
+PAUSE_S = 10.0
+"""Between the end of many and the command."""
 POLL_S = 0.5
 """Between two looks at how far it is, as of the command."""
 
@@ -48,24 +50,31 @@ class _Command:
 
 
 def reclaim(fleet: Fleet, rng: Random) -> Readings:
-    """One node is gone and all know it; then its removal, until all others have it and its space."""
-    return _removed(fleet, rng, 1)
+    """One node is gone; its removal when all know that, until all others have it and its space."""
+    (victim,) = _victims(fleet, rng, 1)
+    others = len(fleet.hosts) - 1
+    dead = _once_all(fleet.running(), lambda host: host.gossip.members.alive_count == others - 1)
+    assert fleet.run_until(dead, DEATH_WITHIN_S, 0.1)
+    return _removed(fleet, rng, [victim])
 
 
 def reclaim_most(fleet: Fleet, rng: Random) -> Readings:
-    """As `reclaim`, of nine tenths at once, with the survivors affirmed."""
-    return _removed(fleet, rng, ceil(MASS * len(fleet.hosts)))
+    """As `reclaim`, of nine tenths at once, a while after that, when many take them to be there."""
+    victims = _victims(fleet, rng, ceil(MASS * len(fleet.hosts)))
+    fleet.run(PAUSE_S)
+    return _removed(fleet, rng, victims)
 
 
-def _removed(fleet: Fleet, rng: Random, count: int) -> Readings:
-    hosts = list(fleet.hosts.values())
-    victims = rng.sample(hosts, count)
-    names = [host.name for host in victims]
+def _victims(fleet: Fleet, rng: Random, count: int) -> Sequence[str]:
+    """Names of hosts that have just lost their power."""
+    victims = rng.sample(list(fleet.hosts.values()), count)
     for host in victims:
         host.lose_power()
+    return [host.name for host in victims]
+
+
+def _removed(fleet: Fleet, rng: Random, names: Sequence[str]) -> Readings:
     left = fleet.running()
-    assert fleet.run_until(_once_all(left, lambda host: _sees(host, len(left) - 1)), DEATH_WITHIN_S, 0.1)
-    fleet.run(1.0)
     before = [(_sent(fleet, host), _received(fleet, host)) for host in left]
     began, asked = fleet.now, rng.choice(left)
     command = _Command(fleet, asked, names, [host.name for host in left])
@@ -103,10 +112,6 @@ def _once_all(hosts: Sequence[Host], holds: Callable[[Host], bool]) -> Callable[
         return not open_ends
 
     return done
-
-
-def _sees(host: Host, count: int) -> bool:
-    return host.gossip.members.alive_count == count
 
 
 def _view(host: Host) -> RollCallView:

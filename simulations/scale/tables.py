@@ -153,7 +153,10 @@ TABLES: Mapping[str, tuple[str, Sequence[Row]]] = {
         _removal_rows("reclaim", 10.0),
     ),
     "Nine tenths are removed": (
-        "As before, of nine tenths that died at once, in one command and with the survivors affirmed.",
+        (
+            "Ten seconds after they died at once, in one command and with the survivors affirmed; the node that"
+            " is asked first pings for five seconds those that it takes to be there."
+        ),
         _removal_rows("reclaim-900", None),
     ),
     "False deaths at 10 % loss": ("Nobody dies.", _rows("lossy", *_DEATHS)),

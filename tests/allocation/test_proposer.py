@@ -11,7 +11,7 @@ from ring.ring import Peer
 from weaveipam.allocation.campaign import answered
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.ledger import Ledger
-from weaveipam.allocation.proposer import REPEAT_DOUBLINGS_MAX, Proposer
+from weaveipam.allocation.proposer import LAPSE, REPEAT_DOUBLINGS_MAX, Proposer
 from weaveipam.allocation.seat import Seat
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.members import Members
@@ -23,6 +23,7 @@ from weaveipam.protocol.messages import (
     Declined,
     Header,
     Objection,
+    Ping,
     Prepare,
     Rumour,
     Step,
@@ -162,13 +163,30 @@ def test_it_does_not_begin_while_it_has_heard_the_victim_itself() -> None:
 
 
 def test_it_does_not_begin_while_the_victim_seems_to_be_there() -> None:
-    """Rumours that it is alive are enough to hold it up, and a wish that nobody repeats lapses."""
+    """Who is said to be alive is pinged; if it does not answer for a while, the removal begins."""
     desk = Desk()
-    assert [] == desk.it.remove([DEAD], None, 0.0, forced=False)
-    assert "a has heard from dead" in desk.it.obstacles
+    steps = desk.it.remove([DEAD], None, 0.0, forced=False)
+    assert {"dead"} == said(steps, Ping).keys()
+    assert "a makes sure" in desk.it.obstacles
+    now = 0.0
+    while not said(steps, Prepare):
+        now = desk.it.wake_at
+        steps = desk.it.wake(now)
+    assert SETTINGS.heard_s <= now < 3 * SETTINGS.heard_s
+
+
+def test_it_does_not_begin_while_the_victim_answers() -> None:
+    """As long as it does so it is pinged, and a wish that nobody repeats lapses."""
+    desk = Desk()
+    desk.it.remove([DEAD], None, 0.0, forced=False)
+    now = 0.0
     while desk.it.wanted is not None:
-        assert {} == said(desk.it.wake(desk.it.wake_at), Prepare)
-        assert desk.it.wake_at < math.inf
+        now = desk.it.wake_at
+        desk.seat.hear(DEAD, now)
+        steps = desk.it.wake(now)
+        assert {} == said(steps, Prepare)
+        assert {"dead"} == said(steps, Ping).keys() or desk.it.wanted is None
+    assert LAPSE * SETTINGS.heard_s <= now < 4 * SETTINGS.heard_s
 
 
 def test_an_operator_may_insist() -> None:

@@ -19,7 +19,17 @@ from weaveipam.allocation.seat import Seat
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.decisions import ELECTORS_MAX
 from weaveipam.protocol.effects import Reply
-from weaveipam.protocol.messages import Accepted, Decided, Declined, Header, Objection, Promise, Step, Tell
+from weaveipam.protocol.messages import (
+    Accepted,
+    Decided,
+    Declined,
+    Header,
+    Objection,
+    Ping,
+    Promise,
+    Step,
+    Tell,
+)
 from weaveipam.protocol.requests import ChangePool, Reason, Refusal
 
 REPEAT_DOUBLINGS_MAX = 3
@@ -54,6 +64,8 @@ class Proposer:
         """Whether at the last look something was unfinished already."""
         self._repeated_at = -math.inf
         """When an operator last said who is to be removed."""
+        self._pinged_at: dict[Peer, float] = {}
+        """When those of them who seem to be there were first pinged since they were heard."""
 
     def begin(self, now: float) -> None:
         """Look after what others leave unfinished from now on."""
@@ -65,8 +77,9 @@ class Proposer:
         """
         Have some lives removed, besides those that are being removed already.
 
-        While one of them seems to be there nothing begins, unless it is forced, and the wish lapses if it is
-        not repeated: who errs has not ordered the removal of a daemon that restarts a week later.
+        Whoever seems to be there is pinged first, unless it is forced.  While it answers nothing begins, and
+        the wish lapses if it is not repeated: who errs has not ordered the removal of a daemon that restarts
+        a week later.
         """
         self._repeated_at = now
         wanted = self.wanted or Wanted()
@@ -153,12 +166,18 @@ class Proposer:
         """Promise oneself, and then ask everybody."""
         assert self.campaign is not None, "there is something to ask"
         asked = self.campaign.prepare(self._seat.weigh)
-        ledger, declined = self._seat.ledger.promise(asked, self._seem_there(now))
+        lately = self._seat.heard_lately(self.campaign.fenced, now)
+        pinged = self._not_sure_of(lately, now)
+        ledger, declined = self._seat.ledger.promise(asked, lately or [one.peer for one in pinged])
         if declined is not None:
-            self._objections = {self._seat.me: _sentence(self._seat.me, declined)}
+            names = ", ".join(one.name for one in declined.closed)
+            unsure = f"{self._seat.me.name} makes sure that nobody answers any more as {names}"
+            self._objections = {self._seat.me: _sentence(self._seat.me, declined) if lately else unsure}
             if now <= self._repeated_at + LAPSE * self._settings.heard_s or self.changes:
-                return self._later(now)
+                pings = [Tell(one.endpoint, Ping(0, one.peer, 0)) for one in pinged]
+                return [*self._later(now), *pings]
             self.wanted = self.campaign = None
+            self._pinged_at.clear()
             return []
         self._objections.pop(self._seat.me, None)
         self._tries, self._again_at = 0, now + self._settings.repeat_s
@@ -166,12 +185,15 @@ class Proposer:
         self.campaign = self.campaign.heard(self._seat.me, self._seat.answer(asked))
         return [*steps, *self._ask(self.campaign.awaited), *self._go_on(now)]
 
-    def _seem_there(self, now: float) -> list[Peer]:
-        """Who of the fenced was heard here lately; of those that an operator named, by others too."""
+    def _not_sure_of(self, lately: Collection[Peer], now: float) -> list[Neighbour]:
+        """Whom an operator named who seem to be there, and have not been pinged in vain long enough."""
         assert self.campaign is not None, "somebody is fenced in a ballot"
-        named = self.campaign.wanted.victims - self._seat.ledger.closed
-        seen = {one.peer for one in self._reached(named) if one.present}
-        return sorted(seen.union(self._seat.heard_lately(self.campaign.fenced, now)))
+        named = self._reached(self.campaign.wanted.victims - self._seat.ledger.closed)
+        present = [one for one in named if one.present]
+        for one in present:
+            if one.peer in lately or one.peer not in self._pinged_at:
+                self._pinged_at[one.peer] = now
+        return [one for one in present if now < self._pinged_at[one.peer] + self._settings.heard_s]
 
     def _ask(self, members: Collection[Peer]) -> list[Tell]:
         campaign = self.campaign
@@ -280,6 +302,7 @@ class Proposer:
         self._objections = {}
         if self.wanted is not None and self.wanted.victims <= removed and not ledger.closed:
             self.wanted = None
+            self._pinged_at.clear()
         steps = self._answer_changes(now)
         more = self.wanted is not None or bool(self.changes)
         self._again_at = now + self._settings.repeat_s * self._rng.random() if more else math.inf

@@ -154,8 +154,8 @@ TABLES: Mapping[str, tuple[str, Sequence[Row]]] = {
     ),
     "Nine tenths are removed": (
         (
-            "Ten seconds after they died at once, in one command and with the survivors affirmed; the node that"
-            " is asked first pings for five seconds those that it takes to be there."
+            "Ten seconds after they died at once, in one command and with the survivors affirmed; the node"
+            " that is asked first pings for five seconds those that it takes to be there."
         ),
         _removal_rows("reclaim-900", None),
     ),

@@ -155,9 +155,9 @@ class Proposer:
     def _propose(self, now: float) -> list[Step]:
         """Begin a ballot, above all that this member has heard of."""
         ledger = self._seat.ledger
-        self._round = max(self._round, 0 if ledger.promised is None else ledger.promised.round) + 1
+        ballot_round = max(self._round, 0 if ledger.promised is None else ledger.promised.round) + 1
         wanted = self.wanted or self.changes.wanted(ledger.pools)
-        campaign = Campaign.begin(ledger, self._seat.known, wanted, self._round, self._more)
+        campaign = Campaign.begin(ledger, self._seat.known, wanted, ballot_round, self._more)
         survivors = [self._neighbours.get(name) for name in sorted(wanted.survivors or ())]
         self.campaign = campaign.with_survivors(one.peer for one in survivors if one is not None)
         return self._ask_all(now)
@@ -180,6 +180,7 @@ class Proposer:
             self._pinged_at.clear()
             return []
         self._objections.pop(self._seat.me, None)
+        self._round = self.campaign.ballot.round
         self._tries, self._again_at = 0, now + self._settings.repeat_s
         steps = self._seat.keep(ledger, now)
         self.campaign = self.campaign.heard(self._seat.me, self._seat.answer(asked))

@@ -55,7 +55,7 @@ def take_over(ring: Ring, victims: Collection[Peer], heirs: Sequence[Peer], gene
     """
     The delta of a decision that gives everything that some peers own to others, in a new generation.
 
-    A range goes to the owner beside it, if it is an heir and the range no more than an equal share of all;
+    A range goes to the owner beside it, if it is an heir and the range no more than heirs will own on average;
     larger ones are divided at multiples of a power of two.  Heirs with little come first.
 
     Args:
@@ -78,14 +78,16 @@ def take_over(ring: Ring, victims: Collection[Peer], heirs: Sequence[Peer], gene
         if run.owner in sizes:
             sizes[run.owner] += run.stop - run.start
     whole = union(Range(run.start, run.stop) for run in taken)
-    share = -(-sum(one.size for one in whole) // len(sizes))
+    share = -(-(sum(one.size for one in whole) + sum(sizes.values())) // len(sizes))
     turns = cycle(sorted(sizes, key=lambda heir: (sizes[heir], heir)))
     given: list[tuple[Range, Peer]] = []
     for one in whole:
         beside = [ring.at(one.start - 1) if one.start else None, ring.at(one.stop)]
-        near = [(run.stop - run.start, run.owner) for run in beside if run is not None and run.owner in sizes]
+        near = [(sizes[run.owner], run.owner) for run in beside if run is not None and run.owner in sizes]
         if one.size <= share and near:
-            given.append((one, max(near)[1]))
+            _, heir = min(near)
+            sizes[heir] += one.size
+            given.append((one, heir))
         else:
             given += zip(_divided(one, -(-one.size // share)), turns, strict=False)
     return Ring.of(Run(one.start, one.stop, Token(generation, 0), heir, heir) for one, heir in given)

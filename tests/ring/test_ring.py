@@ -213,6 +213,30 @@ def test_take_over_moves_all_of_the_victims(total: Double, victims: set[Peer], s
             assert (token, owner) == after[address][:2]
 
 
+def test_take_over_leaves_few_runs_of_one_victim_among_many() -> None:
+    """What one of many owned is not cut into as many pieces: the one beside it gets it."""
+    peers = [Peer(f"n{number:03}", 1) for number in range(100)]
+    ring = Ring.of(Run(8 * at, 8 * at + 8, Token(0, 0), peer, peer) for at, peer in enumerate(peers))
+    delta = take_over(ring, peers[50:51], peers[:50] + peers[51:], 1)
+
+    (run,) = delta
+    assert (400, 408) == (run.start, run.stop)
+    assert run.owner in (peers[49], peers[51])
+
+
+def test_take_over_shares_what_most_owned() -> None:
+    """What nine of ten owned goes to all who are left, in about equal parts."""
+    peers = [Peer(f"n{number:03}", 1) for number in range(100)]
+    ring = Ring.of(Run(8 * at, 8 * at + 8, Token(0, 0), peer, peer) for at, peer in enumerate(peers))
+    heirs = peers[::10]
+    after = merge(ring, take_over(ring, set(peers).difference(heirs), heirs, 1)).ring
+    sizes = {heir: sum(run.stop - run.start for run in after if run.owner == heir) for heir in heirs}
+
+    assert 800 == sum(sizes.values())
+    assert min(sizes.values()) >= 40
+    assert max(sizes.values()) <= 160
+
+
 @given(
     st.sampled_from([1, 2, 3, 7, 8, 100, 256, 1000, 1 << 32, 1 << 128]),
     st.integers(0, 9),

@@ -144,6 +144,7 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         "three": World(seeds="abx", owners="bxa", decisions_max=2, grants_max=2, coalesces=True),
         "four": World(seeds="abcx", owners="cxa", grants_max=1),
         "five": World(seeds="abcdx", owners="xdb", grants_max=2),
+        "pair": World(seeds="ab", newcomers="mn", owners="ab", grants_max=1, idle_decisions_max=1),
         "joining": World(seeds="abc", newcomers="n", owners="ab", grants_max=2),
         "leftover": World(seeds="ax", newcomers="n", owners="ax", grants_max=2, restarts=True),
         "again": _AGAIN,
@@ -152,8 +153,16 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         "doubled": _DOUBLED,
         "chain": _CHAIN,
         "two-ask": _TWO_ASK,
+        "sole": World(
+            seeds="a",
+            newcomers="bcn",
+            owners="a",
+            idle_decisions_max=2,
+            beginning=("b asks to be enrolled", "c asks to be enrolled", SETTLE),
+        ),
         "mistaken": _MISTAKEN,
         "forced": _FORCED,
+        "forced-join": World(seeds="abx", newcomers="n", owners="ax", deaths_max=1, word=Word.FORCED),
     }
 )
 """Where nothing goes wrong with all rules in force."""

@@ -55,7 +55,7 @@ def take_over(ring: Ring, victims: Collection[Peer], heirs: Sequence[Peer], gene
     """
     The delta of a decision that gives everything that some peers own to others, in a new generation.
 
-    A range goes to the owner beside it, if it is an heir and the range no more than heirs will own on average;
+    A range goes to the owner beside it, if it is an heir and it is no more than heirs will own on average;
     larger ones are divided at multiples of a power of two.  Heirs with little come first.
 
     Args:

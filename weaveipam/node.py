@@ -546,12 +546,10 @@ class Node:
 
     def _serve_if_known(self, now: float) -> list[Step]:
         """Serve once the witnesses have answered, or some of them, and the others had the time to."""
+        if self._allocator.serving or self._synced_at == math.inf or now < self._gossip.twins.denied_until:
+            return []
         marks = self._allocator.marks
         late = self._synced_at + self._settings.allocation.donor_timeout_s <= now
-        if now < self._gossip.twins.denied_until:
-            return []
-        if self._allocator.serving or self._synced_at == math.inf:
-            return []
         return self._serve(now) if marks.known or (late and marks.partly_known) else []
 
     def _serve(self, now: float) -> list[Step]:

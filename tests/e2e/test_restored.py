@@ -95,11 +95,10 @@ def test_a_copied_data_directory_does_not_serve(
     other = plan_cluster(["a", "b", "c", "d"], relay, tmp_path, ())[3]
     shutil.copytree(a.plan.directory / "data", other.directory / "data")
     copy = start_daemon(replace(other, name="a", seeds=a.plan.seeds))
-    copy.wait(lambda: '"event": "name-in-use"' in copy.log.read_text(), "refused")
-    status = copy.ask("GET", "/v1/status")
+    wanted = "give this daemon another --name"
+    copy.wait(lambda: wanted in copy.ask("GET", "/v1/status")["why_not_ready"], "refused")
 
     assert '"event": "next-life"' in copy.log.read_text()
-    assert not status["ready"]
-    assert "give this daemon another --name" in status["why_not_ready"]
+    assert not copy.ask("GET", "/v1/status")["ready"]
     a.wait(lambda: '"event": "clone"' in a.log.read_text(), "told of its copy")
     assert give(a, "after")

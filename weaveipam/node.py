@@ -343,7 +343,7 @@ class Node:
             case SpaceRequest() | Grant() | GrantAck() | SpaceRefusal():
                 return self._hear_of_space(header, message, now)
             case Adopt() | Adopted() | LoanQuery() | Returned():
-                return self._allocator.adoption.hear(header, message, now)
+                return self._allocator.hear_of_loans(header, message, now)
             case Contest():
                 return self._allocator.settling.hear(header, message, now)
             case Inquiry() | Standing() | BirthPrepare() | BirthPromise() | BirthAccept() | BirthAccepted():

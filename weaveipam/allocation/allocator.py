@@ -29,13 +29,17 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.allocation.settling import Settling
 from weaveipam.protocol.effects import Level, Reply, Report
 from weaveipam.protocol.messages import (
+    Adopt,
+    Adopted,
     End,
     FreeHint,
     Grant,
     GrantAck,
     Header,
+    LoanQuery,
     Need,
     Ownership,
+    Returned,
     SpaceRefusal,
     SpaceRequest,
     Step,
@@ -230,6 +234,16 @@ class Allocator:
     def acknowledged(self, header: Header, told: GrantAck) -> list[Step]:
         """A grant arrived."""
         return [*self.giver.grants.acknowledged(told.grant, header.sender)]
+
+    def hear_of_loans(
+        self, header: Header, told: Adopt | Adopted | LoanQuery | Returned, now: float
+    ) -> list[Step]:
+        """What a peer says of foreign addresses; what is kept for it from now on must not be forgotten."""
+        kept = len(self.holdings.loans)
+        steps = self.adoption.hear(header, told, now)
+        if len(self.holdings.loans) > kept:
+            self.marks.gave(now)
+        return steps
 
     def refused(self, told: SpaceRefusal, now: float) -> list[Step]:
         """A donor says no; the next is asked."""

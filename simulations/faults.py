@@ -568,21 +568,15 @@ FAULTS: dict[str, Fault] = {
     "disk-loss": Fault(0.2, _disk_loss),
     "disk-full": Fault(0.15, _disk_full),
     "slow-disk": Fault(0.2, _slow_disk),
-    "roll-back": Fault(0.0, _roll_back),
+    "roll-back": Fault(0.1, _roll_back),
 }
-"""
-Every kind of trouble, in the order in which they are set going.
-
-No seed draws `roll-back` by itself.  It is there when it is named.
-"""
+"""Every kind of trouble, in the order in which they are set going."""
 
 
 def draw(seed: str, only: Sequence[str] | None) -> list[str]:
-    """The names of the faults that a run has, of those in `only` if given; those without chance if named."""
+    """The names of the faults that a run has, of those in `only` if given."""
     drawn = [name for name, fault in FAULTS.items() if Random(f"{seed}/draw/{name}").random() < fault.chance]
-    if only is None:
-        return drawn
-    return [name for name in FAULTS if name in only and (name in drawn or not FAULTS[name].chance)]
+    return [name for name in drawn if only is None or name in only]
 
 
 def begin(names: Sequence[str], trouble: Trouble, seed: str) -> dict[str, str]:

@@ -17,7 +17,6 @@ from simulations.checkers.bounded import quiet_s
 from simulations.checkers.convergence import disagreements
 from simulations.checkers.court import Court
 from simulations.clients import Client, Clients, Habits
-from simulations.faults import Restorable, Trouble
 from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
@@ -25,6 +24,7 @@ from simulations.pools import is_mixed, size_of
 from simulations.releases import RELEASES, Release
 from simulations.seasoned import season
 from simulations.stage import UNOPENED
+from simulations.trouble import Restorable, Trouble
 from simulations.world import World
 from weaveipam.protocol.keyring import Key, KeyRing
 from weaveipam.protocol.requests import Conflicts, GetConflicts, ResolveConflict

@@ -1,0 +1,149 @@
+"""
+Everything that faults act on, and what they do to whole hosts.
+
+Does not know which faults there are, nor when they strike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple
+
+from simulations.clients import Client, Clients
+from simulations.disk import Snapshot
+from simulations.facts import Emptied
+from simulations.machine import Machine
+from simulations.observer import Observer
+from simulations.removal import Removal
+from simulations.world import World
+
+
+class Restorable(NamedTuple):
+    """A host at an earlier time."""
+
+    disk: Snapshot
+    clients: list[Client]
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Everything that faults act on."""
+
+    world: World
+    clients: Clients
+    observer: Observer
+    until: float
+    """Virtual seconds from which nothing new may go wrong."""
+    seeds: Sequence[str] = ()
+    """Names of the daemons that form the cluster; the first of them never loses its disk."""
+    downtime_s: float = 1.0
+    """Mean of how long a daemon that has ended stays down."""
+    gone: set[str] = field(default_factory=set)
+    """Machines that must not be started again."""
+    removed: set[str] = field(default_factory=set)
+    """Those of them whose daemons were removed."""
+    removals: list[Removal] = field(default_factory=list)
+    """Every command to remove some."""
+    dark: set[str] = field(default_factory=set)
+    """Machines that have lost their power and not started again."""
+    calm_until: float = 0.0
+    """Virtual seconds until which nobody is cut off."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Landmarks that only faults can see."""
+
+    @property
+    def all_served(self) -> bool:
+        """Whether the cluster has formed, and every seed has been part of it."""
+        served = {name for name, machine in self.world.machines.items() if machine.reports["ready"]}
+        return served.issuperset(self.seeds)
+
+    @property
+    def over(self) -> bool:
+        """Whether the time of faults has passed."""
+        return self.world.now >= self.until
+
+    def every(self, mean_s: float, rng: Random, act: Callable[[], None]) -> None:
+        """Do something again and again, at random times, until the trouble is over."""
+
+        def again() -> None:
+            if not self.over:
+                act()
+                self.world.timeline.after(rng.expovariate(1 / mean_s), again)
+
+        self.world.timeline.after(rng.expovariate(1 / mean_s), again)
+
+    def strike(self, mean_s: float, rng: Random, act: Callable[[Machine], None]) -> None:
+        """As `every`, to a machine whose daemon runs, drawn anew each time; if none does, to none."""
+
+        def strike_one() -> None:
+            up = self.world.running()
+            if up:
+                act(rng.choice(up))
+
+        self.every(mean_s, rng, strike_one)
+
+    def settle_down(self, machine: Machine) -> None:
+        """Start a daemon that has ended, as service managers do, unless it is to stay down."""
+        if machine.running or machine.name in self.gone:
+            return
+        self.observer.mark("start", f"{machine.name} starts", [machine.name])
+        machine.start()
+        if machine.running and machine.name in self.dark:
+            self.dark.discard(machine.name)
+            self.clients.rebooted(machine)
+
+    def cut_power(self, machines: Sequence[Machine], *, for_good: bool = False) -> None:
+        """
+        All those hosts are off at once, and their pods gone; when they boot their runtimes clean up.
+
+        If for good nobody comes back either who wanted more than pods do.
+        """
+        for machine in machines:
+            self.dark.add(machine.name)
+            self.clients.emptied(machine, for_good=for_good)
+            self.world.hear(Emptied(self.world.now, machine.name, for_good))
+            machine.lose_power()
+
+    def lose(self, machines: Sequence[Machine]) -> None:
+        """Those hosts are off, and neither they nor their pods come back as they were."""
+        self.gone.update(one.name for one in machines)
+        self.cut_power(machines, for_good=True)
+
+    def empty(self, machine: Machine) -> None:
+        """End all pods of a host, also those that its daemon's earlier lives gave their addresses."""
+        self.cut_power([machine], for_good=True)
+        self.settle_down(machine)
+
+    def remove(self, names: Collection[str], at: str, rng: Random, *, force: bool = False) -> Removal:
+        """Have lost machines removed, by a command given to one daemon; it goes on until it is done."""
+        self.observer.mark("phase", f"{at} is to remove {', '.join(sorted(names))}", [at, *sorted(names)])
+        removal = Removal(self, names, at, rng, force=force)
+        self.removals.append(removal)
+        removal.ask()
+        return removal
+
+    def snapshot(self, machine: Machine) -> Restorable:
+        """The host as it is: its disk, and the pods that hold something there."""
+        here = [one for one in self.clients.here.values() if one.machine is machine and one.size]
+        return Restorable(machine.disk.snapshot(), here)
+
+    def roll_back(self, machine: Machine, then: Restorable, *, apart: bool = False) -> None:
+        """
+        Make a host what it was, and start its daemon: pods that came after the snapshot never were.
+
+        `apart` states that nobody whom it can reach knows more than its disk does.
+        """
+        back = [one for one in then.clients if not one.leaving]
+        self.cut_power([machine])
+        machine.disk.roll_back(then.disk)
+        self.world.forgot(machine, older=True, apart=apart)
+        for client in back:
+            client.leaving = False
+            self.clients.here[client.key] = client
+        self.settle_down(machine)
+
+    def count(self, landmark: str) -> None:
+        """One more of those."""
+        self.counts[landmark] = self.counts.get(landmark, 0) + 1

@@ -22,6 +22,7 @@ from weaveipam.allocation.rollcall import RollCall
 from weaveipam.exchange import Exchange
 from weaveipam.gossip.gossip import Gossip
 from weaveipam.gossip.guard import Guard
+from weaveipam.protocol.decisions import REMOVED_MAX
 from weaveipam.protocol.requests import (
     Answer,
     Check,
@@ -116,6 +117,9 @@ class Questions:
         """
         if not self.cluster_id:
             return Refusal(Reason.NOT_READY, self._formation.why())
+        if len(asked.names) > REMOVED_MAX // 2:  # each may have had an earlier life
+            detail = f"name at most {REMOVED_MAX // 2} daemons at once; remove the others afterwards"
+            return Refusal(Reason.INVALID, detail)
         lives = self._lives()
         removed = set(self._removed(asked.names))
         found: set[Peer] = set()

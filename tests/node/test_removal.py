@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ring.address import Family
+from weaveipam.protocol.decisions import REMOVED_MAX
 from weaveipam.protocol.requests import (
     Allocate,
     GetRollCall,
@@ -179,6 +180,14 @@ def test_names_that_nobody_has_are_refused(three: Any) -> None:
     assert "there are: b, c" in unknown.detail
     assert isinstance(own, Refusal)
     assert "let it leave" in own.detail
+
+
+def test_no_more_are_removed_at_once_than_are_remembered(three: Any) -> None:
+    """What could not be told to be done is refused."""
+    refused = three.answer("a", RemovePeers(tuple(f"x{number}" for number in range(REMOVED_MAX))))
+
+    assert isinstance(refused, Refusal)
+    assert "at most 5000" in refused.detail
 
 
 def test_a_newcomer_is_admitted_and_grows(three: Any) -> None:

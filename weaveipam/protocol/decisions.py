@@ -17,7 +17,7 @@ from weaveipam.protocol.values import Birth, Pool, RingId
 ELECTORS_MAX = 7
 """A majority of so many outlives three deaths, and a newcomer need ask no more than so many."""
 
-REMOVED_MAX = 1000
+REMOVED_MAX = 10_000
 """Removals that a charter names: who was removed before hears of it from the numbers of decisions."""
 
 

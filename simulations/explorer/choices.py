@@ -68,7 +68,7 @@ def _calls(world: World, shell: Shell, one: Member, scene: Scene) -> Iterator[Ch
     for victims in _subsets(named, at_least=int(ledger.charter.number >= world.idle_decisions_max)):
         wanted = Wanted(
             victims=frozenset(victims),
-            forced=world.word is Word.FORCED,
+            forced=frozenset(victims) if world.word is Word.FORCED else frozenset(),
             survivors=frozenset(peer.name for peer in scene.there.difference(victims)),
         )
         what = f"the removal of {names(victims)}" if victims else "a decision"

@@ -91,7 +91,7 @@ def test_who_was_heard_is_named() -> None:
     assert Objection.HEARD is why(answer, ME)
     assert answer[1] is not None
     assert (X,) == answer[1].closed
-    after, declined = ME.promise(replace(prepare(LOW, X), forced=True), (X,))
+    after, declined = ME.promise(replace(prepare(LOW, X), forced=(X,)), (X,))
     assert declined is None
     assert {X} == after.closed
 

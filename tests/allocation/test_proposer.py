@@ -195,7 +195,16 @@ def test_an_operator_may_insist() -> None:
     desk.seat.hear(DEAD, 0.0)
     desk.remove(1.0)
 
-    assert call(desk.remove(1.0, forced=True)).forced
+    assert (DEAD,) == call(desk.remove(1.0, forced=True)).forced
+
+
+def test_who_insists_on_one_has_not_insisted_on_another() -> None:
+    """A second operator's victim is not forced because the first one's is."""
+    desk = Desk()
+    desk.remove(forced=True)
+    more = call(desk.remove(1.0, C))
+
+    assert ((C, DEAD), (DEAD,)) == (more.fenced, more.forced)
 
 
 def test_others_who_are_fenced_join_the_ballot() -> None:

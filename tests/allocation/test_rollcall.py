@@ -174,7 +174,7 @@ def test_it_objects_to_the_removal_of_whom_it_hears() -> None:
     assert isinstance(declined, Declined)
     assert (Objection.HEARD, (DEAD,)) == (declined.why, declined.closed)
 
-    assert [Promise] == [type(one) for one in said(hear(it, replace(PREPARE, forced=True)))]
+    assert [Promise] == [type(one) for one in said(hear(it, replace(PREPARE, forced=(DEAD,))))]
     assert [Promise] == [type(one) for one in said(hear(it, PREPARE, now=104.5))]
 
 

@@ -211,7 +211,7 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.Enrol: st.builds(messages.Enrol, U64),
     messages.Enrolled: st.builds(messages.Enrolled, U64),
     messages.Prepare: st.builds(
-        messages.Prepare, U64, BALLOT, some(PEER), U64, some(SPAN), U64, st.booleans(), some(SPAN)
+        messages.Prepare, U64, BALLOT, some(PEER), U64, some(SPAN), U64, some(PEER), some(SPAN)
     ),
     messages.Promise: st.builds(
         messages.Promise,

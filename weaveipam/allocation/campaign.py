@@ -38,7 +38,8 @@ class Wanted:
     """What an operator, or the cluster's own housekeeping, wants to be decided."""
 
     victims: frozenset[Peer] = frozenset()
-    forced: bool = False
+    forced: frozenset[Peer] = frozenset()
+    """Of the victims those on whom an operator insists although they were heard of lately."""
     survivors: frozenset[str] | None = None
     """Everybody else who is there, by name, if an operator affirms it."""
     put: tuple[Pool, ...] = ()
@@ -173,7 +174,7 @@ class Campaign:
             self.asked,
             self.spans,
             sum(map(weigh, told)) % TOTALS,
-            self.wanted.forced,
+            tuple(sorted(self.wanted.forced)),
             self.wanted.vacates,
         )
 

@@ -111,7 +111,8 @@ class Ledger:
             return self, self._declined(asked, Objection.CLOSED)
         if self.promised is not None and asked.ballot < self.promised:
             return self, self._declined(asked, Objection.BALLOT)
-        if rules.objects(heard, forced=asked.forced):
+        heard = [one for one in heard if rules.objects([one], forced=one in asked.forced)]
+        if heard:
             return self, Declined(
                 asked.number, asked.ballot, Objection.HEARD, self.promised, tuple(sorted(heard))
             )

@@ -85,7 +85,7 @@ class Proposer:
         wanted = self.wanted or Wanted()
         fresh = Wanted(
             victims=wanted.victims.union(victims),
-            forced=wanted.forced or forced,
+            forced=wanted.forced.union(victims if forced else ()),
             survivors=survivors if survivors is not None else wanted.survivors,
         )
         if fresh == wanted and self.wanted is not None and not (fresh.survivors and self._unaffirmed()):
@@ -189,7 +189,8 @@ class Proposer:
     def _not_sure_of(self, lately: Collection[Peer], now: float) -> list[Neighbour]:
         """Whom an operator named who seem to be there, and have not been pinged in vain long enough."""
         assert self.campaign is not None, "somebody is fenced in a ballot"
-        named = self._reached(self.campaign.wanted.victims - self._seat.ledger.closed)
+        wanted = self.campaign.wanted
+        named = self._reached(wanted.victims - wanted.forced - self._seat.ledger.closed)
         present = [one for one in named if one.present]
         for one in present:
             if one.peer in lately or one.peer not in self._pinged_at:

@@ -479,8 +479,8 @@ class Prepare:
     """Addresses that the fenced own as far as the proposer knows; by ring."""
     digest: int
     """64 bits over what it knows of these addresses, and of all that the fenced have said."""
-    forced: bool = False
-    """Whether an operator insists although one of the fenced was heard of lately."""
+    forced: tuple[Peer, ...] = ()
+    """Of the fenced those on whom an operator insists although they were heard of lately; sorted."""
     vacates: tuple[Span, ...] = ()
     """Addresses that are to belong to no pool any more: none is handed out until the decision."""
 

@@ -139,7 +139,7 @@ def test_who_is_heard_is_not_called_gone() -> None:
     assert begun[0].campaign is None
     assert () == begun[1]
 
-    insisted = shell.begins(FIRST[A], Wanted(victims=frozenset({X}), forced=True))
+    insisted = shell.begins(FIRST[A], Wanted(victims=frozenset({X}), forced=frozenset({X})))
     assert insisted is not None
     assert insisted[0].campaign is not None
 

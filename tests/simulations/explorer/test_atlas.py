@@ -32,7 +32,7 @@ def test_with_all_rules_the_same_world_shows_none(name: str) -> None:
     case = CASES[name]
     graph = Graph(case.world, RULES)
 
-    assert breadth_first(graph, Judge(graph), 30, 5_000).found is None
+    assert breadth_first(graph, Judge(graph), 30, 3_000).found is None
 
 
 @pytest.mark.slow
@@ -41,4 +41,4 @@ def test_nothing_goes_wrong_with_all_rules(name: str) -> None:
     """The first states of each world keep every invariant."""
     graph = Graph(WORLDS[name], RULES)
 
-    assert breadth_first(graph, Judge(graph), 30, 8_000).found is None
+    assert breadth_first(graph, Judge(graph), 30, 5_000).found is None

@@ -60,22 +60,22 @@ _CHAIN = World(
 """A chain of grants from x to b, of which only b knows, while x is being removed."""
 
 _TWO_ASK = World(
-    seeds="abcx",
-    owners="cxa",
-    callers="abc",
+    seeds="bcdx",
+    owners="cxdb",
+    callers="bcd",
     grants_max=0,
     decisions_max=1,
     beginning=(
         "x dies",
-        "a calls for the removal of x",
-        "b hears from a: promise",
-        "c hears from a: promise",
-        "a hears from b: I promise",
-        "a hears from c: I promise",
-        "a dies",
+        "d calls for the removal of x",
+        "b hears from d: promise",
+        "c hears from d: promise",
+        "d hears from b: I promise",
+        "d hears from c: I promise",
+        "d dies",
     ),
 )
-"""Who was about to be the heir of x, by a decree that nobody else had accepted, has died."""
+"""Who has died had accepted a decree by which c was to be the heir of x, and nobody else had."""
 
 _UNSEEN = World(
     seeds="abcx",

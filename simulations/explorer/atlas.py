@@ -7,7 +7,7 @@ Does not know how they are searched.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from simulations.explorer import left_out
@@ -177,8 +177,8 @@ CASES: Mapping[str, Case] = MappingProxyType(
         "R4-alone": Case(left_out.Alone(), World(seeds="abx", owners="ax")),
         "R4-affirmed": Case(left_out.Unaffirmed(), _ELECTORS),
         "R5": Case(left_out.AtOnce(), _TWO_ASK),
-        "R6": Case(left_out.GoesOn(), _FORCED),
-        "R7": Case(left_out.HeardOrNot(), _MISTAKEN),
+        "R6": Case(left_out.GoesOn(), World(seeds="ax", owners="ax", callers="a", word=Word.FORCED)),
+        "R7": Case(left_out.HeardOrNot(), replace(_MISTAKEN, seeds="ax")),
         "admitted": Case(left_out.OneElector(), _ELECTORS),
         "enrols": Case(left_out.EnrolsAnyway(), _GROWING),
         "answer-stands": Case(left_out.AnswerStands(), _GROWING),

@@ -2,8 +2,8 @@
 The node: four inputs, ordered effects out.
 
 It routes packets, requests and time to the machines below (formation, gossip, allocator), gathers what they
-want in order, and turns it into effects.  What spans two machines is here: binding to a birth, syncing before
-serving, exchanging state when fingerprints differ.
+want in order, and turns it into effects.  What spans two machines is here: binding to a birth, exchanging
+state when fingerprints differ, following decisions.
 
 Does not know sockets, disks or clocks: time and chance are handed in.
 """
@@ -20,7 +20,7 @@ from typing import TypeAlias
 from ring.ring import Peer
 from weaveipam.allocation import nextlife
 from weaveipam.allocation.allocator import Allocator
-from weaveipam.allocation.formation import ACQUAINTANCES_MAX, Formation, Wish, is_sound
+from weaveipam.allocation.formation import Formation, Wish, is_sound
 from weaveipam.allocation.heard import Init
 from weaveipam.allocation.rollcall import RollCall, Said
 from weaveipam.allocation.settings import AllocationSettings
@@ -100,15 +100,10 @@ from weaveipam.protocol.requests import (
 )
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool
 from weaveipam.questions import Questions
+from weaveipam.serving import Serving
 
-SYNC_PEERS = 3
-"""Members asked at a time for what this node lacks before it serves."""
 AUDIT_S = 10.0
 """Seconds between two looks at some runs in memory: at 100,000 it takes some 70 minutes to see them all."""
-SYNC_GROWTH = 8
-"""Times as many are asked at each further attempt as long as nobody is heard: most may be gone."""
-REJOIN_S = 5.0
-"""Seconds between two attempts of a node to reach those it was told of or has met, and does not see."""
 
 NEXT_LIFE = "this daemon begins its next life; ask again in a moment"
 """What clients are told meanwhile."""
@@ -171,19 +166,15 @@ class Node:
             pools=settings.pools,
         )
         self._formation = Formation(me, wish, settings.allocation.inquiry_s, rng, now)
+        self._serving = Serving(
+            settings.allocation, self._gossip, self._allocator, self._formation, self._exchange, rng
+        )
         self._questions = Questions(
-            me, self._gossip, self._allocator, self._rollcall, self._formation, self._guard, self._exchange
+            me, self._gossip, self._allocator, self._rollcall, self._formation, self._guard, self._serving
         )
         self._birth: Birth | None = None
         self._cluster_id = UNFORMED
         self._restored: list[Step] = []
-        self._sync_at = math.inf
-        self._sync_peers = SYNC_PEERS
-        """How many to ask next."""
-        self._sync_pause_s = settings.allocation.inquiry_s
-        """Until some are asked again; longer each time, as a long answer may be on its way."""
-        self._synced_at = math.inf
-        """When a member had told all that it knew."""
         self._audit_at = now + AUDIT_S
 
     @classmethod
@@ -218,8 +209,7 @@ class Node:
             node._holdings.vacate(ledger.vacates)
             node._pools = node._holdings.pools
             others = bool(node._formation.endpoints()) or len(born.birth.seeds) > 1
-            node._sync_at = now
-            node._questions.serve_at = now + settings.allocation.sync_wait_s if others else now
+            node._serving.come_back(now, others=others)
         return node
 
     # The four inputs
@@ -301,10 +291,7 @@ class Node:
             steps += self._formation.wake(now)
             steps += self._try_to_form(now)
         else:
-            steps += self._join_again(now)
-            steps += self._serve_if_known(now)
-            if not self._allocator.serving and self._serve_at <= now:
-                steps += self._serve_alone(now)
+            steps += self._serving.wake(now)
             steps += self._audit(now)
             steps += self._gossiped(self._gossip.wake(self._digest(), now))
             steps += [*self._rollcall.wake(now), *self._follow_decisions(now)]
@@ -318,13 +305,8 @@ class Node:
             return -math.inf
         if self._birth is None:
             return min(self._formation.wake_at, self._allocator.wake_at)
-        serve_at = math.inf if self._allocator.serving else self._serve_at
-        due = (self._gossip.wake_at, self._allocator.wake_at, self._rollcall.wake_at, self._sync_at, serve_at)
-        return min(due)
-
-    @property
-    def _serve_at(self) -> float:
-        return max(self._questions.serve_at, self._gossip.twins.denied_until)
+        gossip_at, serving_at = self._gossip.wake_at, self._serving.wake_at
+        return min(gossip_at, self._allocator.wake_at, self._rollcall.wake_at, serving_at)
 
     # Peers
 
@@ -339,7 +321,7 @@ class Node:
             case Call() | Here() | Elsewhere():
                 return self._gossip.twins.receive(header, message, now)
             case Outline() | Sync() | RingShare() | MemberShare() | Synced() | Mark() | Marked():
-                return self._hear_of_state(header, message, now)
+                return self._serving.hear(header, message, now)
             case SpaceRequest() | Grant() | GrantAck() | SpaceRefusal():
                 return self._hear_of_space(header, message, now)
             case Adopt() | Adopted() | LoanQuery() | Returned():
@@ -351,28 +333,6 @@ class Node:
             case _:
                 return self._hear_of_decisions(header, message, now)
 
-    def _hear_of_state(
-        self,
-        header: Header,
-        message: Outline | Sync | RingShare | MemberShare | Synced | Mark | Marked,
-        now: float,
-    ) -> Sequence[Step]:
-        twins, marks = self._gossip.twins, self._allocator.marks
-        match message:
-            case Sync() if (rival := twins.rival(header)) is not None:
-                return twins.deny(header, rival, message.asked, serves=message.serves)
-            case Outline() | Sync() | RingShare() | MemberShare():
-                return self._exchange.receive(header, message, now)
-            case Synced():
-                synced = self._exchange.answers(message) and not self._allocator.serving
-                return self._synced(header, now) if synced else ()
-            case Mark():
-                return self._hear_mark(header, message) if twins.rival(header) is None else ()
-            case Marked():
-                twins.admitted(header)
-                answer = marks.marked(header, message, serving=self._allocator.serving)
-                return answer or self._serve_if_known(now)
-
     def _hear_myself(self, header: Header, told: Iterable[Message], now: float) -> list[Step]:
         """An echo, or a copy of this disk: nothing to learn from either but which it is."""
         steps = self._gossiped(self._gossip.heard(header, now))
@@ -380,12 +340,6 @@ class Node:
             if isinstance(message, Call | Here):
                 steps += self._gossip.twins.receive(header, message, now)
         return steps
-
-    def _hear_mark(self, header: Header, mark: Mark) -> Sequence[Step]:
-        later = self._formation.earlier(header.sender)
-        if later is None or later < header.sender:
-            return self._allocator.marks.note(header, mark)
-        return [Tell(header.endpoint, Marked(later, 0))] if later.name != self.me.name else ()
 
     def _hear_of_space(
         self, header: Header, message: SpaceRequest | Grant | GrantAck | SpaceRefusal, now: float
@@ -501,7 +455,7 @@ class Node:
     def _begin(self, birth: Birth, now: float) -> list[Step]:
         """Serve as one of the seeds, or learn first what has come to be since."""
         if self.me in birth.seeds:
-            return self._serve(now)
+            return self._serving.serve(now)
         self._exchange.newcomer = True
         return []
 
@@ -512,7 +466,7 @@ class Node:
             detail = f"the cluster's pools are used instead of the configured ones: {names}"
             differ.append(Report(Level.WARNING, "pools-differ", (("detail", detail),)))
         self._bind(birth, (), now)
-        self._sync_at = now + self._settings.allocation.inquiry_s
+        self._serving.begin(now)
         born = Persist((Born(birth),), (), Durability.HOST)
         split = self._holdings.adopt(birth)
         met: list[Step] = []
@@ -532,63 +486,6 @@ class Node:
         self._questions.cluster_id = self._cluster_id
         self._gossip.bind(codec.digest_key(birth))
         self._formation.settle()
-
-    def _synced(self, header: Header, now: float) -> Sequence[Step]:
-        """A newcomer serves; any other daemon makes sure first that its disk is not older than it was."""
-        self._gossip.twins.admitted(header)
-        if self._exchange.newcomer:
-            return self._serve(now)
-        if self._synced_at == math.inf:
-            self._synced_at = now
-            self._sync_pause_s = self._settings.allocation.inquiry_s
-            self._sync_at = now + self._sync_pause_s
-        return self._serve_if_known(now) or self._allocator.marks.ask()
-
-    def _serve_if_known(self, now: float) -> list[Step]:
-        """Serve once the witnesses have answered, or some of them, and the others had the time to."""
-        if self._allocator.serving or self._synced_at == math.inf or now < self._gossip.twins.denied_until:
-            return []
-        marks = self._allocator.marks
-        late = self._synced_at + self._settings.allocation.donor_timeout_s <= now
-        return self._serve(now) if marks.known or (late and marks.partly_known) else []
-
-    def _serve(self, now: float) -> list[Step]:
-        self._exchange.newcomer = False
-        self._gossip.twins.serving = True
-        return [Report(Level.INFO, "ready"), *self._allocator.serve(now)]
-
-    def _serve_alone(self, now: float) -> list[Step]:
-        steps = self._serve(now)
-        if self._formation.endpoints():
-            who = "member" if self._synced_at == math.inf else "witness of its mark"
-            detail = f"no {who} answered; serving from what this daemon owned when it stopped"
-            steps.insert(0, Report(Level.WARNING, "serving-alone", (("detail", detail),)))
-        return steps
-
-    def _join_again(self, now: float) -> list[Step]:
-        """
-        Exchange state with those it was told of or has met: before serving, and while it sees nobody.
-
-        While it sees somebody it only greets one of those where no member listens, as there may be more than
-        it sees: after restarts on both sides of a partition neither knows a member of the other.
-        """
-        if self._sync_at > now:
-            return []
-        members = self._gossip.members
-        self._sync_at = now + (REJOIN_S if self._allocator.serving else self._sync_pause_s)
-        if self._allocator.serving and members.alive_count:
-            missed = self._formation.missing_from(members.endpoints())
-            return [Tell(self._rng.choice(missed), members.me.rumour())] if missed else []
-        if self._synced_at < math.inf and not self._allocator.serving:
-            return [*self._allocator.marks.ask()]
-        heard = [one.endpoint for one in members.alive()]
-        known = heard or self._formation.endpoints()
-        count = min(len(known), SYNC_PEERS if heard else self._sync_peers)
-        if heard:
-            self._sync_pause_s = min(2 * self._sync_pause_s, REJOIN_S)
-        else:
-            self._sync_peers = min(self._sync_peers * SYNC_GROWTH, ACQUAINTANCES_MAX)
-        return [self._exchange.ask(one) for one in self._rng.sample(known, count)]
 
     def _audit(self, now: float) -> list[Step]:
         """Now and then make sure of some of what is in memory; no timer of its own, as probing has one."""

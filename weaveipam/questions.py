@@ -7,7 +7,6 @@ Does not know why anybody asks.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -19,7 +18,6 @@ from weaveipam.allocation.audit import audit
 from weaveipam.allocation.conflicts import all_conflicts, conflict_problems
 from weaveipam.allocation.formation import Formation
 from weaveipam.allocation.rollcall import RollCall
-from weaveipam.exchange import Exchange
 from weaveipam.gossip.gossip import Gossip
 from weaveipam.gossip.guard import Guard
 from weaveipam.protocol.decisions import REMOVED_MAX
@@ -48,6 +46,7 @@ from weaveipam.protocol.requests import (
     RollCallView,
     Status,
 )
+from weaveipam.serving import Serving
 
 SENTENCES_MAX = 100
 """About conflicts in a status; `GetConflicts` answers with all of them."""
@@ -64,7 +63,7 @@ class Questions:
         rollcall: RollCall,
         formation: Formation,
         guard: Guard,
-        exchange: Exchange,
+        serving: Serving,
     ) -> None:
         self._me = me
         self._gossip = gossip
@@ -73,11 +72,9 @@ class Questions:
         self._rollcall = rollcall
         self._formation = formation
         self._guard = guard
-        self._exchange = exchange
+        self._serving = serving
         self.cluster_id = b""
         """Of the cluster that the node belongs to; empty while it belongs to none."""
-        self.serve_at = math.inf
-        """Seconds on the monotonic clock: when the node serves without having heard of anybody."""
         self.name_taken = ""
         """Why no cluster lets this node in, in one sentence; empty if it is not so."""
 
@@ -199,7 +196,7 @@ class Questions:
             told = f"; {self._guard.told}" if self._guard.told else ""
             forming = self._formation.forming
             return ("forming" if forming else "joining"), self.name_taken or self._formation.why() + told
-        if self._exchange.newcomer:
+        if self._serving.newcomer:
             return "syncing", "waiting for a member that serves to tell all that it knows"
         if not self._rollcall.admitted and self._allocator.serving:
             return "syncing", self._rollcall.admission.why(self._rollcall.seat.ledger)
@@ -211,7 +208,7 @@ class Questions:
         """What keeps a daemon that came back from serving, and how long at most."""
         if now < self._gossip.twins.denied_until:
             return self._gossip.twins.why
-        left_s = max(0.0, self.serve_at - now)
+        left_s = max(0.0, self._serving.alone_at - now)
         return f"waiting for members to answer before serving; it serves alone in {left_s:.1f} s if none does"
 
     def _members(self, now: float) -> Members:

@@ -47,6 +47,7 @@ TESTED_THROUGH = {
     "weaveipam.cli.show": "tests/cli/test_agent.py",
     "weaveipam.protocol.fields": "tests/protocol/test_codec.py",
     "weaveipam.questions": "tests/node/test_node.py",
+    "weaveipam.serving": "tests/node/test_node.py",
 }
 """Modules that no test imports, with the test that drives them through their users; often as a process."""
 

@@ -12,7 +12,6 @@ import pytest
 from ring.address import Family, Range
 from ring.ring import Peer
 from weaveipam.allocation.strangers import REPORT_INTERVAL_S
-from weaveipam.node import REJOIN_S
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, Channel, Effect, Level, Persist, Report, Send
 from weaveipam.protocol.messages import (
@@ -50,6 +49,7 @@ from weaveipam.protocol.requests import (
     Want,
 )
 from weaveipam.protocol.values import Allocation, Birth, Endpoint, MemberState, Pool, RingId
+from weaveipam.serving import REJOIN_S
 
 V4 = RingId("default", Family.V4)
 

@@ -16,7 +16,6 @@ from weaveipam.allocation.rollcall import RollCall
 from weaveipam.gossip import repair
 from weaveipam.gossip.gossip import Gossip
 from weaveipam.protocol.messages import (
-    Decided,
     Header,
     MemberShare,
     Outline,
@@ -28,6 +27,7 @@ from weaveipam.protocol.messages import (
     Synced,
     Tell,
 )
+from weaveipam.protocol.rollcalls import Decided
 from weaveipam.protocol.values import Endpoint
 
 SPARE = 4096

@@ -23,7 +23,7 @@ from simulations.explorer.words import heard
 from simulations.explorer.worlds import SETTLE, Word, World
 from weaveipam.allocation.campaign import Campaign
 from weaveipam.allocation.rules import Rules
-from weaveipam.protocol.messages import Enrol
+from weaveipam.protocol.rollcalls import Enrol
 
 State: TypeAlias = tuple[tuple[int, ...], int]
 """The number of each member's state, and a bit for each message that was sent."""

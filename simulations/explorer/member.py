@@ -17,7 +17,8 @@ from ring.ring import Peer, Ring, Run
 from weaveipam.allocation.campaign import Campaign
 from weaveipam.allocation.ledger import Ledger
 from weaveipam.protocol.decisions import Statements
-from weaveipam.protocol.messages import (
+from weaveipam.protocol.messages import Ownership
+from weaveipam.protocol.rollcalls import (
     Accept,
     Accepted,
     CharterShare,
@@ -26,7 +27,6 @@ from weaveipam.protocol.messages import (
     Declined,
     Enrol,
     Enrolled,
-    Ownership,
     Prepare,
     Promise,
 )

@@ -19,7 +19,8 @@ from simulations.explorer.member import RING, Letter, Member, Step, statements, 
 from weaveipam.allocation.campaign import Campaign, Wanted, answered
 from weaveipam.allocation.rules import Rules
 from weaveipam.protocol.decisions import Charter, Decree
-from weaveipam.protocol.messages import (
+from weaveipam.protocol.messages import Ownership
+from weaveipam.protocol.rollcalls import (
     Accept,
     Accepted,
     CharterShare,
@@ -29,7 +30,6 @@ from weaveipam.protocol.messages import (
     Enrol,
     Enrolled,
     Objection,
-    Ownership,
     Prepare,
     Promise,
 )

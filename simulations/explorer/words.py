@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from ring.ring import Peer, Run
 from simulations.explorer.member import Letter
 from weaveipam.protocol.decisions import Ballot, Decree
-from weaveipam.protocol.messages import (
+from weaveipam.protocol.messages import Ownership
+from weaveipam.protocol.rollcalls import (
     Accept,
     Accepted,
     CharterShare,
@@ -20,7 +21,6 @@ from weaveipam.protocol.messages import (
     Declined,
     Enrol,
     Enrolled,
-    Ownership,
     Prepare,
     Promise,
 )

@@ -10,7 +10,8 @@ from weaveipam.allocation.admission import Admission
 from weaveipam.allocation.ledger import Ledger
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.members import Members
-from weaveipam.protocol.messages import Enrol, Enrolled, Rumour
+from weaveipam.protocol.messages import Rumour
+from weaveipam.protocol.rollcalls import Enrol, Enrolled
 from weaveipam.protocol.values import Birth, Endpoint, MemberState
 
 ME = Peer("me", 1)

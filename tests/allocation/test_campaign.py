@@ -13,7 +13,7 @@ from ring.ring import TOTALS, Peer, Ring, Run, Token
 from weaveipam.allocation.campaign import USES_MAX, Campaign, Wanted, answered
 from weaveipam.allocation.ledger import Ledger
 from weaveipam.protocol.decisions import Ballot, Charter, Decree, Removal, Span, Statements, Vote
-from weaveipam.protocol.messages import Promise, Use
+from weaveipam.protocol.rollcalls import Promise, Use
 from weaveipam.protocol.values import Birth, RingId
 
 A, B, C, D, X, Y = (Peer(name, 1) for name in "abcdxy")

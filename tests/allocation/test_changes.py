@@ -7,8 +7,8 @@ from ring.ring import Peer
 from weaveipam.allocation.campaign import Wanted
 from weaveipam.allocation.changes import USES_SHOWN, Changes, in_use
 from weaveipam.protocol.effects import Reply
-from weaveipam.protocol.messages import Use
 from weaveipam.protocol.requests import ChangePool, PoolChanged, Reason, Refusal
+from weaveipam.protocol.rollcalls import Use
 from weaveipam.protocol.values import Pool, PoolRange, RingId
 
 P, Q = (

@@ -10,8 +10,8 @@ from ring.address import Family, Range
 from ring.ring import Peer
 from weaveipam.allocation.ledger import Ledger
 from weaveipam.protocol.decisions import Ballot, Decree, Span, Vote
-from weaveipam.protocol.messages import Accept, Declined, Objection, Prepare
 from weaveipam.protocol.records import Record, RecordKey
+from weaveipam.protocol.rollcalls import Accept, Declined, Objection, Prepare
 from weaveipam.protocol.values import Birth, RingId
 
 A, B, C, D, X = (Peer(name, 1) for name in "abcdx")

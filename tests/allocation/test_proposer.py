@@ -16,19 +16,8 @@ from weaveipam.allocation.seat import Seat
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.members import Members
 from weaveipam.protocol.decisions import Ballot
-from weaveipam.protocol.messages import (
-    Accept,
-    Accepted,
-    Decided,
-    Declined,
-    Header,
-    Objection,
-    Ping,
-    Prepare,
-    Rumour,
-    Step,
-    Tell,
-)
+from weaveipam.protocol.messages import Header, Ping, Rumour, Step, Tell
+from weaveipam.protocol.rollcalls import Accept, Accepted, Decided, Declined, Objection, Prepare
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool, PoolRange, RingId
 
 ME, B, C, DEAD = Peer("a", 1), Peer("b", 1), Peer("c", 1), Peer("dead", 1)

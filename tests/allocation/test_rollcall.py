@@ -15,23 +15,19 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.members import Members
 from weaveipam.protocol.decisions import Ballot, Charter, Decree, Removal
 from weaveipam.protocol.effects import Persist
-from weaveipam.protocol.messages import (
+from weaveipam.protocol.messages import End, Header, Message, Step, Tell
+from weaveipam.protocol.rollcalls import (
     Accept,
     Accepted,
     CharterShare,
     Closure,
     Decided,
     Declined,
-    End,
     Enrol,
     Enrolled,
-    Header,
-    Message,
     Objection,
     Prepare,
     Promise,
-    Step,
-    Tell,
 )
 from weaveipam.protocol.values import Birth, Endpoint, Pool, PoolRange, RingId
 

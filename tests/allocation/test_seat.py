@@ -11,8 +11,9 @@ from weaveipam.allocation.seat import HEARD_MAX, Seat
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.decisions import Ballot, Decree, Statements
 from weaveipam.protocol.effects import Durability, Persist, Report
-from weaveipam.protocol.messages import Accept, Ownership, Prepare, Publish, Step
+from weaveipam.protocol.messages import Ownership, Publish, Step
 from weaveipam.protocol.records import Chartered, Owned, Record, RecordKey, Resting
+from weaveipam.protocol.rollcalls import Accept, Prepare
 from weaveipam.protocol.values import Birth, Pool, PoolRange, RingId
 
 ME, OTHER, DEAD = Peer("me", 1), Peer("other", 1), Peer("dead", 1)

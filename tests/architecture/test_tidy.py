@@ -31,6 +31,8 @@ MODULE_LINES_MAX = 600
 """The aim is 300.  The state machine in the middle is what grows without end if nobody looks."""
 
 TESTED_THROUGH = {
+    "simulations.removal": "tests/simulations/test_faults.py",
+    "simulations.trouble": "tests/simulations/test_faults.py",
     "weaveipam.allocation.allocator": "tests/node/test_node.py",
     "weaveipam.allocation.giving": "tests/node/test_drift.py",
     "weaveipam.allocation.views": "tests/node/test_node.py",

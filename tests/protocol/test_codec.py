@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
 from weaveipam.errors import OtherReleaseError, PeerError, StorageError
-from weaveipam.protocol import codec, decisions, fields, messages, records
+from weaveipam.protocol import codec, decisions, fields, messages, records, rollcalls
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, STREAM_BYTES_MAX
 from weaveipam.protocol.messages import FreeHint, Header, Message, Need, Refused
 from weaveipam.protocol.records import Record
@@ -145,7 +145,7 @@ DECREE = st.builds(decisions.Decree, some(PEER), some(STATEMENTS), some(PEER), s
 VOTE = st.builds(decisions.Vote, BALLOT, DECREE)
 REMOVAL = st.builds(decisions.Removal, U64, PEER)
 CHARTER = st.builds(decisions.Charter, U64, some(PEER), some(POOL), some(REMOVAL))
-USE = FAMILY.flatmap(lambda f: st.builds(messages.Use, TEXT, ring(f), span(f)))
+USE = FAMILY.flatmap(lambda f: st.builds(rollcalls.Use, TEXT, ring(f), span(f)))
 
 LOAN = FAMILY.flatmap(lambda f: st.builds(Loan, ring(f), span(f), TEXT))
 LENT = st.builds(records.Lent, LOAN, PEER)
@@ -208,13 +208,13 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.Standing: st.builds(
         messages.Standing, PEER, st.none() | BIRTH, some(TEXT), st.none() | PEER, U64, st.booleans()
     ),
-    messages.Enrol: st.builds(messages.Enrol, U64),
-    messages.Enrolled: st.builds(messages.Enrolled, U64),
-    messages.Prepare: st.builds(
-        messages.Prepare, U64, BALLOT, some(PEER), U64, some(SPAN), U64, some(PEER), some(SPAN)
+    rollcalls.Enrol: st.builds(rollcalls.Enrol, U64),
+    rollcalls.Enrolled: st.builds(rollcalls.Enrolled, U64),
+    rollcalls.Prepare: st.builds(
+        rollcalls.Prepare, U64, BALLOT, some(PEER), U64, some(SPAN), U64, some(PEER), some(SPAN)
     ),
-    messages.Promise: st.builds(
-        messages.Promise,
+    rollcalls.Promise: st.builds(
+        rollcalls.Promise,
         U64,
         BALLOT,
         U64,
@@ -224,14 +224,14 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
         some(PEER),
         some(USE),
     ),
-    messages.Declined: st.builds(
-        messages.Declined, U64, BALLOT, st.sampled_from(messages.Objection), st.none() | BALLOT, some(PEER)
+    rollcalls.Declined: st.builds(
+        rollcalls.Declined, U64, BALLOT, st.sampled_from(rollcalls.Objection), st.none() | BALLOT, some(PEER)
     ),
-    messages.Accept: st.builds(messages.Accept, U64, BALLOT, DECREE, some(PEER)),
-    messages.Accepted: st.builds(messages.Accepted, U64, BALLOT),
-    messages.Decided: st.builds(messages.Decided, U64),
-    messages.CharterShare: st.builds(messages.CharterShare, CHARTER),
-    messages.Closure: st.builds(messages.Closure, some(PEER)),
+    rollcalls.Accept: st.builds(rollcalls.Accept, U64, BALLOT, DECREE, some(PEER)),
+    rollcalls.Accepted: st.builds(rollcalls.Accepted, U64, BALLOT),
+    rollcalls.Decided: st.builds(rollcalls.Decided, U64),
+    rollcalls.CharterShare: st.builds(rollcalls.CharterShare, CHARTER),
+    rollcalls.Closure: st.builds(rollcalls.Closure, some(PEER)),
 }
 RECORDS: dict[type, st.SearchStrategy[Record]] = {
     records.Identity: st.builds(records.Identity, PEER),

@@ -12,7 +12,8 @@ from ring.ring import Peer
 from weaveipam.allocation.donors import Neighbours, shown
 from weaveipam.allocation.ledger import Ledger
 from weaveipam.allocation.settings import AllocationSettings
-from weaveipam.protocol.messages import Enrol, Enrolled, Tell
+from weaveipam.protocol.messages import Tell
+from weaveipam.protocol.rollcalls import Enrol, Enrolled
 
 
 class Admission:

@@ -20,7 +20,7 @@ from ring.ring import EMPTY, TOTALS, Peer, Ring, Run, Token
 from weaveipam.allocation.ledger import Ledger
 from weaveipam.allocation.rules import RULES, Rules
 from weaveipam.protocol.decisions import ELECTORS_MAX, Ballot, Decree, Span, Statements, Vote
-from weaveipam.protocol.messages import Accept, Prepare, Promise, Use
+from weaveipam.protocol.rollcalls import Accept, Prepare, Promise, Use
 from weaveipam.protocol.values import Pool, RingId
 
 Known: TypeAlias = Mapping[RingId, Ring]

@@ -15,8 +15,8 @@ from ring.ring import Peer
 from weaveipam.allocation.campaign import Wanted
 from weaveipam.allocation.poolchange import wanted_for
 from weaveipam.protocol.effects import Reply
-from weaveipam.protocol.messages import Use
 from weaveipam.protocol.requests import ChangePool, PoolChanged, Reason, Refusal
+from weaveipam.protocol.rollcalls import Use
 from weaveipam.protocol.values import Pool
 
 CHANGES_MAX = 64

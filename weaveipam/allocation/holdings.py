@@ -30,8 +30,9 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.codec import digest_key
 from weaveipam.protocol.decisions import Span, Statements
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
-from weaveipam.protocol.messages import Ownership, Publish, Step, Use
+from weaveipam.protocol.messages import Ownership, Publish, Step
 from weaveipam.protocol.records import Frozen, Leased, Lent, Owned, Record, RecordKey, Resting
+from weaveipam.protocol.rollcalls import Use
 from weaveipam.protocol.values import Allocation, Assigned, Birth, ContestStage, Loan, Pool, RingId
 
 EPOCH_MAX = 1 << 62

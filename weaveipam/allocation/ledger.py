@@ -17,8 +17,8 @@ from typing import Self
 from ring.ring import Peer
 from weaveipam.allocation.rules import RULES, Rules
 from weaveipam.protocol.decisions import Ballot, Charter, Span, Vote, first_charter
-from weaveipam.protocol.messages import Accept, Declined, Objection, Prepare
 from weaveipam.protocol.records import Admitted, Chartered, OnRoster, Promised, Record, RecordKey, Voted
+from weaveipam.protocol.rollcalls import Accept, Declined, Objection, Prepare
 from weaveipam.protocol.values import Birth, Pool
 
 

@@ -19,18 +19,9 @@ from weaveipam.allocation.seat import Seat
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.decisions import ELECTORS_MAX
 from weaveipam.protocol.effects import Reply
-from weaveipam.protocol.messages import (
-    Accepted,
-    Decided,
-    Declined,
-    Header,
-    Objection,
-    Ping,
-    Promise,
-    Step,
-    Tell,
-)
+from weaveipam.protocol.messages import Header, Ping, Step, Tell
 from weaveipam.protocol.requests import ChangePool, Reason, Refusal
+from weaveipam.protocol.rollcalls import Accepted, Decided, Declined, Objection, Promise
 
 REPEAT_DOUBLINGS_MAX = 3
 """Those who have not answered are asked again after `repeat_s`, doubled up to so many times."""

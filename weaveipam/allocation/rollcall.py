@@ -22,25 +22,22 @@ from weaveipam.allocation.rules import RULES
 from weaveipam.allocation.seat import Seat
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Level, Report
-from weaveipam.protocol.messages import (
+from weaveipam.protocol.messages import End, Header, Step, Tell
+from weaveipam.protocol.records import Record, RecordKey
+from weaveipam.protocol.requests import RollCallView
+from weaveipam.protocol.rollcalls import (
     Accept,
     Accepted,
     CharterShare,
     Closure,
     Decided,
     Declined,
-    End,
     Enrol,
     Enrolled,
-    Header,
     Objection,
     Prepare,
     Promise,
-    Step,
-    Tell,
 )
-from weaveipam.protocol.records import Record, RecordKey
-from weaveipam.protocol.requests import RollCallView
 from weaveipam.protocol.values import Birth
 
 Said: TypeAlias = (

@@ -17,8 +17,9 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.codec import digest_key, run_digests
 from weaveipam.protocol.decisions import Statements
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
-from weaveipam.protocol.messages import Prepare, Promise, Publish, Step
+from weaveipam.protocol.messages import Publish, Step
 from weaveipam.protocol.records import Record, RecordKey
+from weaveipam.protocol.rollcalls import Prepare, Promise
 from weaveipam.protocol.values import Birth
 
 HEARD_MAX = 20_000

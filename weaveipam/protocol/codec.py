@@ -33,7 +33,7 @@ import msgpack
 
 from ring.ring import Peer, Run
 from weaveipam.errors import OtherReleaseError, PeerError, StorageError
-from weaveipam.protocol import messages, records
+from weaveipam.protocol import messages, records, rollcalls
 from weaveipam.protocol.effects import STREAM_BYTES_MAX
 from weaveipam.protocol.fields import ENTRIES_MAX, NAME_BYTES_MAX, U64_MAX, Codec, codec_of
 from weaveipam.protocol.messages import Header, Message, Ownership, Rumour
@@ -98,16 +98,16 @@ _MESSAGES: Mapping[int, type] = {
     15: messages.RingShare,
     16: messages.MemberShare,
     17: messages.Synced,
-    50: messages.Enrol,
-    51: messages.Enrolled,
-    52: messages.Prepare,
-    53: messages.Promise,
-    54: messages.Declined,
-    55: messages.Accept,
-    56: messages.Accepted,
-    57: messages.Decided,
-    58: messages.CharterShare,
-    59: messages.Closure,
+    50: rollcalls.Enrol,
+    51: rollcalls.Enrolled,
+    52: rollcalls.Prepare,
+    53: rollcalls.Promise,
+    54: rollcalls.Declined,
+    55: rollcalls.Accept,
+    56: rollcalls.Accepted,
+    57: rollcalls.Decided,
+    58: rollcalls.CharterShare,
+    59: rollcalls.Closure,
     30: messages.Mark,
     31: messages.Marked,
     32: messages.Elsewhere,

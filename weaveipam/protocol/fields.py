@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
-from weaveipam.protocol import decisions, messages, records, runs, values
+from weaveipam.protocol import decisions, messages, records, rollcalls, runs, values
 
 # Limits, all of them checked in both directions, so that nothing is sent or stored that cannot be read back.
 
@@ -108,7 +108,7 @@ _RULES: Mapping[type, Callable[..., bool]] = {
     ),
     decisions.Statements: lambda ring, said: _inside(ring.family, said),
     decisions.Span: lambda ring, ranges: _inside(ring.family, ranges),
-    messages.Use: lambda _key, ring, used: _inside(ring.family, (used,)),
+    rollcalls.Use: lambda _key, ring, used: _inside(ring.family, (used,)),
     records.Owned: lambda ring, run: _inside(ring.family, (run,)),
     records.Resting: lambda ring, resting: _inside(ring.family, (resting,)),
     messages.BirthPromise: lambda _ballot, _promised, accepted, birth: (accepted is None) == (birth is None),

@@ -8,14 +8,14 @@ from simulations.explorer.shell import Shell
 from simulations.explorer.worlds import World
 from weaveipam.allocation.campaign import Wanted
 from weaveipam.allocation.rules import RULES
-from weaveipam.protocol.messages import (
+from weaveipam.protocol.messages import Ownership
+from weaveipam.protocol.rollcalls import (
     Accept,
     CharterShare,
     Closure,
     Decided,
     Enrol,
     Enrolled,
-    Ownership,
     Prepare,
     Promise,
 )

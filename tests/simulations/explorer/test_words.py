@@ -6,7 +6,7 @@ from ring.ring import Peer, Run, Token
 from simulations.explorer.member import RING, Letter
 from simulations.explorer.words import heard, names, owned
 from weaveipam.protocol.decisions import Ballot, Decree, Statements, Vote
-from weaveipam.protocol.messages import Accept, Prepare, Promise
+from weaveipam.protocol.rollcalls import Accept, Prepare, Promise
 
 A, B, X = (Peer(name, 1) for name in "abx")
 RUN = Run(0, 2, Token(1, 3), A, B)

@@ -46,7 +46,7 @@ _STEPS_MAX = 300
     metavar="N",
     default=300_000,
     show_default=True,
-    help="but of each world at no more than these. A million take half a gigabyte.",
+    help="but of each world at no more than these. A million take some 500 MB.",
 )
 @click.option(
     "--walks",

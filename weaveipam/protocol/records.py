@@ -225,7 +225,7 @@ class Promised:
 
 @dataclass(frozen=True, slots=True)
 class Voted:
-    """What this daemon has accepted as the next decision; in force here already."""
+    """What this daemon has accepted as the next decision; in force once it is known to be made."""
 
     vote: Vote
 

@@ -133,7 +133,7 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """It is on my stable storage, and in force here: answers `Accept`."""
+    """It is on my stable storage: answers `Accept`."""
 
     number: int
     ballot: Ballot

@@ -293,8 +293,8 @@ class Holdings:
                             yield Use(lease.key, span.ring, one.range)
 
     def is_over(self, peer: Peer) -> bool:
-        """Whether a life is fenced or removed."""
-        return peer in self._over
+        """Whether a life is fenced or removed, so that nothing is given to it."""
+        return not RULES.serves(peer, self._over)
 
     def is_removed(self, peer: Peer) -> bool:
         """Whether a decision has removed a life."""

@@ -15,6 +15,7 @@ from weaveipam.allocation.campaign import Campaign, Wanted
 from weaveipam.allocation.changes import CHANGES_MAX, Changes, in_use
 from weaveipam.allocation.donors import Neighbour, Neighbours, shown
 from weaveipam.allocation.poolchange import wanted_for
+from weaveipam.allocation.rules import RULES
 from weaveipam.allocation.seat import Seat
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.decisions import ELECTORS_MAX
@@ -271,7 +272,7 @@ class Proposer:
                 return []  # a charter follows; or it may be over when asked again
             case Objection.UNKNOWN:
                 return [Tell(header.endpoint, Decided(self._seat.ledger.charter.number))]
-            case Objection.CLOSED if not self._more.issuperset(told.closed):
+            case Objection.CLOSED if not RULES.same_ballot(campaign.fenced, told.closed):
                 self._more = self._more.union(told.closed)
                 return self._propose(now)
             case _:

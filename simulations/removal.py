@@ -50,6 +50,10 @@ class Surroundings(Protocol):
         """Give a command to a daemon."""
         ...
 
+    def count(self, landmark: str) -> None:
+        """One more of those."""
+        ...
+
 
 class Attendant:
     """Who sees after the trouble that daemons cannot be admitted, and removes the electors that are gone."""
@@ -165,6 +169,7 @@ class Removal:
             return
         name, _, incarnation = awaited.partition("#")
         if incarnation and awaited not in self._earlier:
+            self._around.count("removed-earlier")
             self._around.empty(self._world.machines[name])
             self._earlier.add(awaited)
 

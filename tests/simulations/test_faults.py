@@ -30,6 +30,7 @@ REACHED: dict[str, tuple[str, ...]] = {
     "disk-loss": ("second-life",),
     "disk-full": ("storage-error",),
     "rekey": ("rekeyed",),
+    "remove": ("lost", "decided"),
     "crash": ("restart-with-resting",),
     "stop": ("restart-with-resting",),
 }
@@ -43,6 +44,7 @@ MARKED = {
     "pause": "pause",
     "clock-jump": "clock",
     "join": "join",
+    "remove": "crash",
     "disk-loss": "disk",
     "disk-full": "disk",
     "roll-back": "disk",

@@ -111,7 +111,7 @@ def _fact(when: float, verb: str, words: list[str]) -> Fact:
         case "given" | "taken" | "refused" | "vanished":
             return _answer(when, verb, int(words[0]), words[1:])
         case "emptied":
-            return Emptied(when, words[0])
+            return Emptied(when, words[0], "for-good" in words)
         case "forgot":
             return Forgot(when, words[0])
         case "down":

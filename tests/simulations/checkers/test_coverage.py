@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from ring.address import Family, parse_cidr
 from ring.ring import Peer, Run, Token
 from simulations.checkers.coverage import Coverage
-from simulations.facts import Began, Observed, View
+from simulations.facts import Began, Observed, Removed, View
 from weaveipam.config.pools import parse_pool
 from weaveipam.protocol.values import RingId
 
@@ -35,7 +35,9 @@ WHOLE = runs((0, 16, ONE), (32, 40, ONE), (40, 48, TWO))
 def judged(view: Callable[..., View]) -> Callable[..., list[str]]:
     """What is found where n1 and n2 hold these rings when all is settled."""
 
-    def judge(*rings: tuple[Run, ...], settled: bool = True, serving: bool = True) -> list[str]:
+    def judge(
+        *rings: tuple[Run, ...], settled: bool = True, serving: bool = True, removed: Sequence[Peer] = ()
+    ) -> list[str]:
         views = {
             name: replace(view(name), rings={RING: held}) for name, held in zip("12", rings, strict=True)
         }
@@ -43,6 +45,7 @@ def judged(view: Callable[..., View]) -> Callable[..., list[str]]:
         views["n2"] = replace(views["n2"], serving=serving)
         coverage = Coverage()
         assert list(coverage.hear(Began(0.0, (POOL,)))) == []
+        assert list(coverage.hear(Removed(0.5, tuple(removed)))) == []
         return list(coverage.hear(Observed(1.0, views, settled=settled)))
 
     return judge
@@ -84,6 +87,16 @@ def test_a_ring_with_a_hole_is_found(
     assert found
     assert all(text in one for one in found)
     assert all(one.startswith("n1, ring ") for one in found)
+
+
+def test_what_is_the_removed_ones_is_found(judged: Callable[..., list[str]]) -> None:
+    """Who was removed owns nothing when all is settled, though its earlier and later lives may."""
+    ring = runs((0, 16, ONE), (32, 40, ONE), (40, 48, OLD))
+
+    assert judged(ring, ring, removed=[Peer("n2", 5), Peer("n9", 0)]) == []
+    (found,) = judged(ring, ring, removed=[OLD])
+    assert "who was removed" in found
+    assert "10.0.0.40/29" in found
 
 
 def test_each_other_ring_is_judged(judged: Callable[..., list[str]]) -> None:

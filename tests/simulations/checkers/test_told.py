@@ -76,7 +76,9 @@ def test_an_answer_counts_once() -> None:
     assert known.addresses(HOLDER) == ()
 
 
-@pytest.mark.parametrize("loss", [Emptied(1.5, "n1"), Forgot(1.5, "n1"), ask(2, give=False)])
+@pytest.mark.parametrize(
+    "loss", [Emptied(1.5, "n1"), Emptied(1.5, "n1", for_good=True), Forgot(1.5, "n1"), ask(2, give=False)]
+)
 def test_an_answer_that_crosses_a_loss_says_nothing(loss: Fact) -> None:
     """What is answered after its machine lost something, or a key was to give back, may be over."""
     known = told(ask(1), loss)

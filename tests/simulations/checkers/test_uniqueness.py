@@ -50,6 +50,9 @@ FINE = {
         HELD + "back 2 n1 a; back 3 n1 a; taken 3 10.0.0.1; refused 2 not-ready; " + ANOTHER
     ),
     "its pod went with the power": HELD + "emptied n1; " + ANOTHER,
+    "durable, at a host that was lost for good": (
+        "ask 1 n1 a durable; given 1 10.0.0.1; emptied n1 for-good; " + ANOTHER
+    ),
     "answered as the power went": "ask 1 n1 a; emptied n1; given 1 10.0.0.1; " + ANOTHER,
     "durable once, given back, then not": (
         "ask 1 n1 a durable; given 1 10.0.0.1; back 2 n1 a; taken 2 10.0.0.1; "

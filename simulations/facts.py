@@ -119,6 +119,14 @@ class Down:
 
 
 @dataclass(frozen=True, slots=True)
+class Condemned:
+    """An operator says that lives are over: what they believe counts no longer, what they hand out does."""
+
+    when: float
+    lives: tuple[Peer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Removed:
     """An operator was told that lives are removed: others own what they owned."""
 
@@ -187,5 +195,17 @@ class Began:
 
 
 Fact: TypeAlias = (
-    Began | Asked | Given | Taken | Refused | Vanished | Emptied | Forgot | Owns | Down | Removed | Observed
+    Began
+    | Asked
+    | Given
+    | Taken
+    | Refused
+    | Vanished
+    | Emptied
+    | Forgot
+    | Owns
+    | Down
+    | Condemned
+    | Removed
+    | Observed
 )

@@ -263,11 +263,25 @@ def _remove(trouble: Trouble, rng: Random) -> str:
         trouble.observer.mark("crash", f"{', '.join(names)} is lost", names)
         trouble.count("lost")
         trouble.lose(lost)
+        if rng.random() < 1 / 3:
+            come_back(machine)
         for _ in range(1 + (rng.random() < 1 / 3)):
             told = names if rng.random() < 1 / 2 else [rng.choice(names)]
             world.timeline.after(rng.expovariate(1 / delay_s), remove, told)
 
+    def come_back(machine: Machine) -> None:
+        """As another life, some time after it was removed."""
+        if machine.name in trouble.removed and not trouble.over:
+            trouble.removed.discard(machine.name)
+            trouble.gone.discard(machine.name)
+            trouble.count("returned")
+            trouble.settle_down(machine)
+        elif not trouble.over:
+            world.timeline.after(rng.expovariate(1 / 3.0), come_back, machine)
+
     def remove(names: list[str]) -> None:
+        if not trouble.gone.issuperset(names):
+            return
         up = [one.name for one in world.running() if one.name not in trouble.gone]
         if up:
             trouble.remove(names, rng.choice(up), rng, force=rng.random() < 1 / 5)

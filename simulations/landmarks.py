@@ -27,6 +27,7 @@ LANDMARKS: Mapping[str, str] = {
     "restart-with-resting": "a daemon started with addresses that rest",
     "decided": "the members decided something together",
     "lost": "a machine was lost for good, to be removed",
+    "returned": "a lost machine came back after its removal, with its disk",
     "removed-earlier": "an earlier life of a daemon that is there was removed",
     "second-life": "a daemon lost its disk and came back as another life",
     "next-life": "a daemon found that it must not go on as who it was, and became another life",

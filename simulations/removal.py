@@ -99,6 +99,7 @@ class Removal:
         self._rng = rng
         self._force = force
         self._survivors = False
+        self._lives = {name: self._world.machines[name].life for name in self._names}
         self._unknown: dict[str, set[str]] = {name: set() for name in self._names}
         """By machine that is gone: those that do not know its last life."""
         for name in sorted(names):
@@ -153,8 +154,7 @@ class Removal:
             for name in view.awaited:
                 self._include(name)
             return
-        lives = {name: self._world.machines[name].life for name in self._names}
-        late = [name for name, life in lives.items() if life not in view.removed]
+        late = [name for name in self._names if self._lives[name] not in view.removed]
         if not late:
             self._finish(view)
             return
@@ -165,6 +165,7 @@ class Removal:
         """Name somebody as well who will never answer, once that is sure."""
         if awaited in self._around.gone and awaited not in self._names:
             self._names.append(awaited)
+            self._lives[awaited] = self._world.machines[awaited].life
             self._unknown[awaited] = set()
             return
         name, _, incarnation = awaited.partition("#")

@@ -105,7 +105,7 @@ class Stage(Protocol):
 
     def remove(self, names: Sequence[str], at: str, wait_s: float, *, force: bool = False) -> bool:
         """
-        Have lost hosts' daemons removed by the one there; whether that is done.
+        Have daemons that are lost, or paused without pods, removed by the one there; whether that is done.
 
         It waits at most so long for it, and what is not done by then goes on.
         """

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from simulations.clients import Client, Clients
 from simulations.disk import Snapshot
-from simulations.facts import Emptied
+from simulations.facts import Condemned, Emptied
 from simulations.machine import Machine
 from simulations.observer import Observer
 from simulations.removal import Removal
@@ -119,6 +119,8 @@ class Trouble:
     def remove(self, names: Collection[str], at: str, rng: Random, *, force: bool = False) -> Removal:
         """Have lost machines removed, by a command given to one daemon; it goes on until it is done."""
         self.observer.mark("phase", f"{at} is to remove {', '.join(sorted(names))}", [at, *sorted(names)])
+        lives = tuple(self.world.machines[name].life for name in sorted(names) if name in self.world.machines)
+        self.world.hear(Condemned(self.world.now, lives))
         removal = Removal(self, names, at, rng, force=force)
         self.removals.append(removal)
         removal.ask()

@@ -3,6 +3,7 @@ No two running daemons show that they own the same address.
 
 Looked at with every change in a small cluster, and whenever all are observed in a large one; but only once
 all is settled after a disk went back in time where nobody knew better: two believe the same until they meet.
+Who is to be removed does not count: it may not have heard of it.
 Does not know what is allocated.
 """
 
@@ -11,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ring.address import Range
+from ring.ring import Peer
 from simulations.checkers.base import shown
-from simulations.facts import Down, Fact, Forgot, Observed, Owns, View
+from simulations.facts import Condemned, Down, Fact, Forgot, Observed, Owns, View
 from weaveipam.protocol.values import RingId
 
 Ranges = Mapping[RingId, tuple[Range, ...]]
@@ -25,6 +27,9 @@ class Ownership:
 
     def __init__(self) -> None:
         self._shown: dict[str, Ranges] = {}
+        self._lives: dict[str, Peer] = {}
+        """Who has shown them."""
+        self._condemned: set[Peer] = set()
         self._apart = False
         """Whether a daemon may believe what was so once."""
 
@@ -33,15 +38,20 @@ class Ownership:
         match fact:
             case Forgot():
                 self._apart = self._apart or fact.apart
-            case Owns():
-                self._shown[fact.machine] = fact.ranges
+            case Condemned():
+                self._condemned.update(fact.lives)
+                for machine in [one for one in self._shown if self._lives[one] in fact.lives]:
+                    del self._shown[machine]
+            case Owns() if fact.life not in self._condemned:
+                self._shown[fact.machine], self._lives[fact.machine] = fact.ranges, fact.life
                 for other, ranges in self._shown.items() if not self._apart else ():
                     if other != fact.machine:
                         yield from _common(fact.machine, fact.ranges, other, ranges)
             case Down():
                 self._shown.pop(fact.machine, None)
             case Observed() if fact.settled or not self._apart:
-                serving = {name: one for name, one in fact.views.items() if one.serving}
+                counting = {name: one for name, one in fact.views.items() if one.life not in self._condemned}
+                serving = {name: one for name, one in counting.items() if one.serving}
                 yield from _sweep({name: _owned(view) for name, view in serving.items()})
             case _:
                 pass

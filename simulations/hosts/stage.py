@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 
 from simulations.checkers.convergence import disagreements
-from simulations.facts import Down, Forgot, View
+from simulations.facts import Condemned, Down, Forgot, View
 from simulations.hosts.cluster import plan_cluster
 from simulations.hosts.conflist import DEBIAN_PLUGINS
 from simulations.hosts.host import Host, Pod
@@ -278,6 +278,7 @@ class HostStage:
     def remove(self, names: Sequence[str], at: str, wait_s: float, *, force: bool = False) -> bool:
         """As of `Stage`; the daemon that is asked goes on by itself."""
         self.journal.mark("phase", (at, *names), f"{at} is to remove {' '.join(names)}")
+        self.journal.state(partial(Condemned, lives=tuple(self._hosts[name].life for name in names)))
         deadline = time.monotonic() + wait_s
         survivors: list[str] | None = None
         while True:

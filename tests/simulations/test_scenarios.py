@@ -36,6 +36,7 @@ DEMANDED = [
     "remove-amid-change",
     "remove-late-words",
     "remove-two-at-once",
+    "remove-zombie",
     "leave",
     "churn-week",
 ]
@@ -175,9 +176,9 @@ class Rehearsal:
         self._lost |= set(names)
 
     def remove(self, names: Sequence[str], at: str, wait_s: float, *, force: bool = False) -> bool:
-        """Only who is lost is removed, by one that is up; in trouble not at once, but by force."""
+        """Only who seems to be lost is removed, by one that is up; in trouble not at once, but by force."""
         self._check_groups(names, [at])
-        assert set(names) <= self._lost
+        assert set(names) <= self._lost | self.paused
         assert at in self._up - self.paused
         assert wait_s >= 0
         return force or not self.troubled

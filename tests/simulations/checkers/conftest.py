@@ -26,6 +26,7 @@ from ring.ring import Peer
 from simulations.checkers.base import Address, Checker
 from simulations.facts import (
     Asked,
+    Condemned,
     Down,
     Emptied,
     Fact,
@@ -112,6 +113,8 @@ def _fact(when: float, verb: str, words: list[str]) -> Fact:
             return _answer(when, verb, int(words[0]), words[1:])
         case "emptied":
             return Emptied(when, words[0], "for-good" in words)
+        case "condemned":
+            return Condemned(when, tuple(map(_life, words)))
         case "forgot":
             return Forgot(when, words[0])
         case "down":

@@ -23,6 +23,7 @@ FOUND = {
     "the last of several": "owns n1 10.0.0.0/26 10.0.0.128/26; owns n2 10.0.0.64/26 10.0.0.190",
     "what grew": "owns n1 10.0.0.0/26; owns n2 10.0.0.64/26; owns n1 10.0.0.0/25",
     "one that is paused": "owns n1 10.0.0.0/25; owns n3 10.0.1.0/25; owns n2 10.0.0.0/26",
+    "when another is to be removed": "owns n1 10.0.0.0/25; condemned n3; owns n2 10.0.0.0/25",
     "what came back": "owns n1 10.0.0.0/25; down n1; owns n2 10.0.0.0/25; owns n1 10.0.0.0/25",
 }
 FINE = {
@@ -33,6 +34,7 @@ FINE = {
     "one that is down": "owns n1 10.0.0.0/25; down n1; owns n2 10.0.0.0/25",
     "the same again": "owns n1 10.0.0.0/25; owns n1 10.0.0.0/25",
     "nothing": "owns n1; owns n2",
+    "one that is to be removed": "owns n1 10.0.0.0/25; condemned n1 n3; owns n2 10.0.0.0/25; owns n1 10.0.0.0",
 }
 
 

@@ -264,20 +264,10 @@ def _remove(trouble: Trouble, rng: Random) -> str:
         trouble.count("lost")
         trouble.lose(lost)
         if rng.random() < 1 / 3:
-            come_back(machine)
+            trouble.come_back(machine, rng)
         for _ in range(1 + (rng.random() < 1 / 3)):
             told = names if rng.random() < 1 / 2 else [rng.choice(names)]
             world.timeline.after(rng.expovariate(1 / delay_s), remove, told)
-
-    def come_back(machine: Machine) -> None:
-        """As another life, some time after it was removed."""
-        if machine.name in trouble.removed and not trouble.over:
-            trouble.removed.discard(machine.name)
-            trouble.gone.discard(machine.name)
-            trouble.count("returned")
-            trouble.settle_down(machine)
-        elif not trouble.over:
-            world.timeline.after(rng.expovariate(1 / 3.0), come_back, machine)
 
     def remove(names: list[str]) -> None:
         if not trouble.gone.issuperset(names):

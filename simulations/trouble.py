@@ -19,6 +19,9 @@ from simulations.observer import Observer
 from simulations.removal import Removal
 from simulations.world import World
 
+RETURN_S = 3.0
+"""Mean of how long after its removal a lost machine returns, if it does."""
+
 
 class Restorable(NamedTuple):
     """A host at an earlier time."""
@@ -110,6 +113,16 @@ class Trouble:
         """Those hosts are off, and neither they nor their pods come back as they were."""
         self.gone.update(one.name for one in machines)
         self.cut_power(machines, for_good=True)
+
+    def come_back(self, machine: Machine, rng: Random) -> None:
+        """Have a lost machine return some time after its removal, if that is done before the trouble is over."""
+        if machine.name in self.removed and not self.over:
+            self.removed.discard(machine.name)
+            self.gone.discard(machine.name)
+            self.count("returned")
+            self.settle_down(machine)
+        elif not self.over:
+            self.world.timeline.after(rng.expovariate(1 / RETURN_S), self.come_back, machine, rng)
 
     def empty(self, machine: Machine) -> None:
         """End all pods of a host, also those that its daemon's earlier lives gave their addresses."""

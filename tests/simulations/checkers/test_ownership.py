@@ -34,7 +34,7 @@ FINE = {
     "one that is down": "owns n1 10.0.0.0/25; down n1; owns n2 10.0.0.0/25",
     "the same again": "owns n1 10.0.0.0/25; owns n1 10.0.0.0/25",
     "nothing": "owns n1; owns n2",
-    "one that is to be removed": "owns n1 10.0.0.0/25; condemned n1 n3; owns n2 10.0.0.0/25; owns n1 10.0.0.0",
+    "one that is to be removed": "owns n1 10.0.0.0; condemned n1 n3; owns n2 10.0.0.0; owns n1 10.0.0.0",
 }
 
 

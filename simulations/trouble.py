@@ -115,7 +115,7 @@ class Trouble:
         self.cut_power(machines, for_good=True)
 
     def come_back(self, machine: Machine, rng: Random) -> None:
-        """Have a lost machine return some time after its removal, if that is done before the trouble is over."""
+        """Have a lost machine return some time after its removal, if the trouble is not over by then."""
         if machine.name in self.removed and not self.over:
             self.removed.discard(machine.name)
             self.gone.discard(machine.name)

@@ -30,7 +30,7 @@ REACHED: dict[str, tuple[str, ...]] = {
     "disk-loss": ("second-life",),
     "disk-full": ("storage-error",),
     "rekey": ("rekeyed",),
-    "remove": ("lost", "decided"),
+    "remove": ("lost",),
     "crash": ("restart-with-resting",),
     "stop": ("restart-with-resting",),
 }

@@ -69,6 +69,9 @@ from weaveipam.protocol.messages import (
     Nack,
     Outline,
     Ownership,
+    PieceFindings,
+    PieceRequest,
+    PieceSurvey,
     Ping,
     PingRequest,
     Publish,
@@ -107,6 +110,11 @@ AUDIT_S = 10.0
 
 NEXT_LIFE = "this daemon begins its next life; ask again in a moment"
 """What clients are told meanwhile."""
+
+OfSpace: TypeAlias = (
+    SpaceRequest | Grant | GrantAck | SpaceRefusal | PieceSurvey | PieceFindings | PieceRequest
+)
+"""What members say of space that one wants of another."""
 
 MakeGossip: TypeAlias = Callable[..., Gossip]
 """As `Gossip` itself; another one lets the same node be measured with another way to spread."""
@@ -276,6 +284,7 @@ class Node:
         steps: list[Step] = []
         if victims:
             steps += self._rollcall.proposer.remove(victims, survivors, now, forced=request.forced)
+            steps += self._follow_decisions(now)
         return [*steps, Reply(request_id, self._questions.answer(GetRollCall(request.names), now))]
 
     def cancel(self, request_id: int, now: float) -> tuple[Effect, ...]:  # noqa: ARG002  # inputs carry the time
@@ -322,7 +331,15 @@ class Node:
                 return self._gossip.twins.receive(header, message, now)
             case Outline() | Sync() | RingShare() | MemberShare() | Synced() | Mark() | Marked():
                 return self._serving.hear(header, message, now)
-            case SpaceRequest() | Grant() | GrantAck() | SpaceRefusal():
+            case (
+                SpaceRequest()
+                | Grant()
+                | GrantAck()
+                | SpaceRefusal()
+                | PieceSurvey()
+                | PieceFindings()
+                | PieceRequest()
+            ):
                 return self._hear_of_space(header, message, now)
             case Adopt() | Adopted() | LoanQuery() | Returned():
                 return self._allocator.hear_of_loans(header, message, now)
@@ -341,9 +358,7 @@ class Node:
                 steps += self._gossip.twins.receive(header, message, now)
         return steps
 
-    def _hear_of_space(
-        self, header: Header, message: SpaceRequest | Grant | GrantAck | SpaceRefusal, now: float
-    ) -> Sequence[Step]:
+    def _hear_of_space(self, header: Header, message: OfSpace, now: float) -> Sequence[Step]:
         match message:
             case SpaceRequest():
                 return self._allocator.give(header, message, now)
@@ -352,7 +367,9 @@ class Node:
             case GrantAck():
                 return self._allocator.acknowledged(header, message)
             case SpaceRefusal():
-                return self._allocator.refused(message, now)
+                return self._allocator.refused(header, message, now)
+            case PieceSurvey() | PieceFindings() | PieceRequest():
+                return self._allocator.hear_of_piece(header, message, now)
 
     def _hear_of_decisions(self, header: Header, said: Said, now: float) -> Sequence[Step]:
         steps = self._rollcall.receive(header, said, now)

@@ -34,7 +34,6 @@ TESTED_THROUGH = {
     "simulations.removal": "tests/simulations/test_faults.py",
     "simulations.trouble": "tests/simulations/test_faults.py",
     "weaveipam.allocation.allocator": "tests/node/test_node.py",
-    "weaveipam.allocation.giving": "tests/node/test_drift.py",
     "weaveipam.allocation.views": "tests/node/test_node.py",
     "weaveipam.api.pools": "tests/cli/test_pool.py",
     "weaveipam.api.replies": "tests/api/test_http.py",

@@ -224,7 +224,7 @@ def test_exhausted_names_who_is_unreachable(three: Any) -> None:
     refusal = three.answer("a", Allocate("one too many"))
 
     assert isinstance(refusal, Refusal)
-    assert f"{lost} are owned by c, which is unreachable" in refusal.detail
+    assert f"{lost} are out of reach, at c ({lost})" in refusal.detail
 
 
 def test_both_sides_of_a_partition_allocate(three: Any) -> None:
@@ -796,3 +796,44 @@ def test_an_exchange_tells_back_nothing_that_it_was_told(three: Any) -> None:
     assert len(outlines) == len(everything)
     assert told(hear(three, "a", "b", *outlines)) == []
     assert told(hear(three, "a", "b", Sync(7, tuple(outlines)))) == [Synced(7)]
+
+
+def fill(cluster: Any) -> int:
+    """Hand out everything that the daemons of `three` own, each from its own; how much that was."""
+    total = 0
+    for name, size in owners(cluster, "a").items():
+        for number in range(size):
+            cluster.allocate(name, f"{name}{number}")
+        total += size
+    return total
+
+
+def test_exhausted_is_said_when_all_have_said_no(three: Any) -> None:
+    """Every other member is asked, for what is free and then for what rests, before a pool is exhausted."""
+    assert fill(three) == 256
+    three.sent.clear()
+    refusal = three.answer("a", Allocate("one too many"))
+    asked = {
+        (send.target.host, one.need)
+        for name, send in three.sent
+        if name == "a"
+        for one in codec.decode_packet(send.packet)[1]
+        if isinstance(one, SpaceRequest)
+    }
+
+    assert isinstance(refusal, Refusal)
+    assert Reason.EXHAUSTED is refusal.reason
+    assert asked >= {(name, need) for name in "bc" for need in (Need.FREE, Need.COOLING)}
+
+
+def test_who_seems_to_be_there_and_is_silent_is_named(three: Any) -> None:
+    """While a member that is there gives no answer a pool is not exhausted; in the end that one is named."""
+    fill(three)
+    three.drop = lambda name, send: (
+        name == "c" and any(isinstance(one, SpaceRefusal) for one in codec.decode_packet(send.packet)[1])
+    )
+    refusal = three.answer("a", Allocate("one too many", wait_s=3.0))
+
+    assert isinstance(refusal, Refusal)
+    assert Reason.NOT_READY is refusal.reason
+    assert "no answer from c" in refusal.detail

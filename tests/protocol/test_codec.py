@@ -198,6 +198,23 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
             some(LENT),
         )
     ),
+    messages.PieceSurvey: FAMILY.flatmap(
+        lambda f: st.builds(
+            messages.PieceSurvey,
+            U64,
+            TEXT,
+            ring(f),
+            some(span(f)).map(lambda one: one[: messages.PIECES_MAX]),
+        )
+    ),
+    messages.PieceFindings: FAMILY.flatmap(
+        lambda f: st.builds(
+            messages.PieceFindings, U64, some(span(f)).map(lambda one: one[: messages.PIECES_MAX])
+        )
+    ),
+    messages.PieceRequest: FAMILY.flatmap(
+        lambda f: st.builds(messages.PieceRequest, U64, TEXT, ring(f), span(f))
+    ),
     messages.BirthPrepare: st.builds(messages.BirthPrepare, BIRTH_BALLOT, U64),
     messages.BirthPromise: ACCEPTED.flatmap(
         lambda one: st.builds(messages.BirthPromise, BIRTH_BALLOT, BIRTH_BALLOT, *map(st.just, one))

@@ -15,6 +15,7 @@ from random import Random
 from ring.address import Range, format_range
 from ring.ring import Peer
 from weaveipam.allocation.adoption import Adoption
+from weaveipam.allocation.assembly import Assembler
 from weaveipam.allocation.donors import Goal, Neighbour, Neighbours, Search, Searches
 from weaveipam.allocation.explain import why_late, why_none
 from weaveipam.allocation.giving import Giver, persisted
@@ -39,6 +40,9 @@ from weaveipam.protocol.messages import (
     LoanQuery,
     Need,
     Ownership,
+    PieceFindings,
+    PieceRequest,
+    PieceSurvey,
     Returned,
     SpaceRefusal,
     SpaceRequest,
@@ -80,6 +84,9 @@ class Allocator:
         self.admitted = False
         """Whether space may be asked for; before, who needs some waits."""
         self._searches = Searches(settings, rng)
+        self._assembler = Assembler(
+            me, settings, neighbours, rng, self.giver, self.holdings, self.pending.awaits
+        )
         self._refill: dict[Part, tuple[int, float]] = {}
 
     def restore(
@@ -108,6 +115,7 @@ class Allocator:
     def follow_pools(self, now: float) -> list[Step]:
         """There are other pools: nothing is sought for those that are gone, and who waits may find some."""
         stocks = self.holdings.pools.stocks
+        steps = self._assembler.follow_pools(now)
         for search in self._searches:
             if search.goal.part not in stocks:
                 self._searches.end(search.goal)
@@ -115,7 +123,7 @@ class Allocator:
             for part in [one for one in by_part if one not in stocks]:
                 del by_part[part]
         self.giver.arm(now)
-        steps: list[Step] = [*self.giver.grants.forget(self._of_no_pool)]
+        steps += self.giver.grants.forget(self._of_no_pool)
         return [*steps, *self._retry(None, now), *self._refill_all(now)] if self.serving else steps
 
     def _of_no_pool(self, grant: Outgoing) -> bool:
@@ -224,7 +232,9 @@ class Allocator:
         search = self._searches.of(told.request)
         if search is not None:
             self._end(search.goal)
+        steps += self._assembler.granted(header, told, now)  # before anybody else gets the piece
         steps += self._settle(change, now)
+        steps += self._assembled(now)
         if search is not None:
             steps += self._retry(search.goal, now)
             if search.goal.part in self.holdings.pools.stocks:
@@ -245,11 +255,23 @@ class Allocator:
             self.marks.gave(now)
         return steps
 
-    def refused(self, told: SpaceRefusal, now: float) -> list[Step]:
+    def hear_of_piece(
+        self, header: Header, told: PieceSurvey | PieceFindings | PieceRequest, now: float
+    ) -> list[Step]:
+        """A peer that puts a block together asks, or the owner of a piece answers."""
+        match told:
+            case PieceSurvey():
+                return self.giver.survey(header, told, serving=self.serving)
+            case PieceRequest():
+                return self.giver.give_piece(header, told, now, serving=self.serving)
+            case PieceFindings():
+                return [*self._assembler.found(header, told, now), *self._assembled(now)]
+
+    def refused(self, header: Header, told: SpaceRefusal, now: float) -> list[Step]:
         """A donor says no; the next is asked."""
         search = self._searches.of(told.request)
         if search is None:
-            return []
+            return [*self._assembler.refused(header, told, now), *self._assembled(now)]
         self._searches.refused(search, told.reason)
         return self._go_on(search, now)
 
@@ -266,6 +288,7 @@ class Allocator:
         due = [self.pending.wake_at, self._searches.wake_at, self.giver.grants.wake_at, self.holdings.thaw_at]
         due.append(self.marks.wake_at)
         due += [at for _, at in self._refill.values()]
+        due.append(self._assembler.wake_at)
         if self.serving:  # else it would be due for ever
             due += (self.holdings.tidy_at, self.giver.drift_at)
             due += (self.adoption.wake_at, self.settling.wake_at)
@@ -283,9 +306,10 @@ class Allocator:
                 steps += self._go_on(search, now)
         for waiting in self.pending:
             if waiting.deadline <= now:
-                steps += self._refuse(
-                    waiting, Reason.NOT_READY, why_late(waiting, ready=self.serving and self.admitted)
-                )
+                awaited = None if waiting.goal is None else self._searches.get(waiting.goal)
+                why = why_late(waiting, awaited, ready=self.serving and self.admitted)
+                steps += self._refuse(waiting, Reason.NOT_READY, why)
+        steps += [*self._assembler.wake(now), *self._assembled(now)]
         steps += self.giver.grants.forget(self._to_the_removed)
         steps += self.giver.grants.wake(self._neighbours, now)
         thawed = self.holdings.thaw(now)
@@ -356,7 +380,10 @@ class Allocator:
         steps: list[Step] = [self.holdings.lease(allocation)]
         steps += self._answer(waiting, allocation)
         for one in addresses:
-            steps += self._refill_one(Part(one.pool, RingId(request.network, one.family)), now)
+            part = Part(one.pool, RingId(request.network, one.family))
+            if not self.giver.content.get(part, 1):
+                del self.giver.content[part]  # nothing was left, so it cannot become less
+            steps += self._refill_one(part, now)
         return steps
 
     def _look_around(self, line: Line, waiting: Waiting, now: float) -> list[Step]:
@@ -453,6 +480,22 @@ class Allocator:
         return steps
 
     def _give_up(self, search: Search, now: float) -> list[Step]:
+        if search.goal.size > 1 and search.need is not Need.REFILL:
+            return [*self._assembler.start(search, now), *self._assembled(now)]
+        return self._come_to_nothing(search, now)
+
+    def _assembled(self, now: float) -> list[Step]:
+        """What follows from the ends of attempts to put a block together."""
+        steps: list[Step] = []
+        for search, found in self._assembler.ended():
+            if found:
+                self._end(search.goal)
+            else:
+                steps += self._come_to_nothing(search, now)
+            steps += self._retry(None, now)  # also who waits for a part of what is free again
+        return steps
+
+    def _come_to_nothing(self, search: Search, now: float) -> list[Step]:
         goal = search.goal
         doublings, _ = self._refill.get(goal.part, (-1, 0.0))
         self._end(goal)

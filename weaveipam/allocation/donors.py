@@ -99,6 +99,8 @@ class Search:
     silent: list[Peer] = field(default_factory=list)
     """Donors of this round that never answered, or were not ready to."""
     failed: bool = False
+    near: tuple[Range, int] | None = None
+    """The block of which the most was free when owners were asked for pieces, and how many addresses."""
 
 
 class Searches:

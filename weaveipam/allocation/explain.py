@@ -6,14 +6,19 @@ Changes nothing.  Does not know how the request was tried.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from ring.address import format_range
 from ring.ring import Peer
+from ring.space import largest_block
+from weaveipam.allocation.donors import Search
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.orders import Line
 from weaveipam.allocation.pending import Waiting
 from weaveipam.protocol.requests import Reason
+
+NAMED_MAX = 5
+"""Peers that a sentence names; the others are counted."""
 
 
 def why_none(
@@ -38,8 +43,9 @@ def why_none(
     free = sum(holdings.pools.stocks[part].space.free_count for part in line.parts)
     size = sum(holdings.pools.stocks[part].size for part in line.parts)
     what = f"block of {line.size} addresses" if line.size > 1 else "address"
-    detail = f"no free {what} in pool {names}: {free} of {size} free here, none at the members that answered"
-    return Reason.EXHAUSTED, detail + _away(holdings, line, reachable)
+    count = f"{free} of {size} free here{_largest(holdings, line)}"
+    detail = f"no free {what} in pool {names}: {count}, none at the members that answered"
+    return Reason.EXHAUSTED, detail + _nearest(line, waiting) + _away(holdings, line, reachable)
 
 
 def _withheld(holdings: Holdings, line: Line) -> tuple[Reason, str] | None:
@@ -54,11 +60,39 @@ def _withheld(holdings: Holdings, line: Line) -> tuple[Reason, str] | None:
     return None
 
 
-def why_late(waiting: Waiting, *, ready: bool) -> str:
-    """Why a request waited until its deadline."""
+def why_late(waiting: Waiting, search: Search | None, *, ready: bool) -> str:
+    """
+    Why a request waited until its deadline.
+
+    Args:
+        waiting: The request.
+        search: The one that it waits for, if there is one.
+        ready: Whether this daemon could ask for space at all.
+    """
     if not ready:
         return "this daemon is not ready yet; see weaveipam status, and try again"
-    return f"space was asked for from peers, and none came within {waiting.request.wait_s:g} s; try again"
+    searches = [one for one in (*waiting.failed.values(), search) if one is not None]
+    silent = {peer.name for one in searches for peer in (*one.silent, *one.tries)}
+    by = f": no answer from {_listed(sorted(silent))}" if silent else ""
+    return f"space was asked for from peers, and none came within {waiting.request.wait_s:g} s{by}; try again"
+
+
+def _largest(holdings: Holdings, line: Line) -> str:
+    """How large a block is free here, if a block is wanted."""
+    ranges = [one for part in line.parts for one in holdings.pools.stocks[part].space.free_ranges()]
+    if line.size == 1 or not ranges:
+        return ""
+    return f" (at most {max(largest_block(one).size for one in ranges)} in one block)"
+
+
+def _nearest(line: Line, waiting: Waiting) -> str:
+    """How near it came to a block of several owners' addresses."""
+    near = [search.near for search in waiting.failed.values() if search.near is not None]
+    if not near:
+        return ""
+    block, free = max(near, key=lambda one: one[1])
+    text = format_range(line.ring.family, block)
+    return f"; of {text}, which several own, {free} of {block.size} could be had"
 
 
 def _away(holdings: Holdings, line: Line, reachable: Collection[Peer]) -> str:
@@ -72,7 +106,13 @@ def _away(holdings: Holdings, line: Line, reachable: Collection[Peer]) -> str:
                 away[run.owner.name] = away.get(run.owner.name, 0) + run.stop - run.start
     if not away:
         return "; release some, or add a pool"
-    return "; " + ", ".join(
-        f"{away[n]} {'is' if away[n] == 1 else 'are'} owned by {n}, which is unreachable"
-        for n in sorted(away)
-    )
+    most = sorted(away, key=lambda name: (-away[name], name))
+    total = sum(away.values())
+    shares = _listed([f"{name} ({away[name]})" for name in most])
+    return f"; {total} {'is' if total == 1 else 'are'} out of reach, at {shares}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    more = len(names) - NAMED_MAX
+    return ", ".join(names[:NAMED_MAX]) + (f" and {more} more" if more > 0 else "")

@@ -23,6 +23,9 @@ from weaveipam.protocol.messages import (
     Header,
     Need,
     Ownership,
+    PieceFindings,
+    PieceRequest,
+    PieceSurvey,
     Publish,
     Refused,
     SpaceRefusal,
@@ -48,7 +51,7 @@ class Giver:
         self._drift = Timer(settings, rng)
         self.grants = Grants(settings)
         self.content: dict[Part, int] = {}
-        """By part what was free after islands went from it: no refill is wanted before it is less."""
+        """By part what was free after something went from it: no refill is wanted before it is less."""
 
     def arm(self, now: float) -> None:
         """There may be more islands than before."""
@@ -68,10 +71,7 @@ class Giver:
         if self.grants.answered(header.sender, asked.request):
             return []
         part = Part(asked.pool, asked.ring)
-        member = self._neighbours.get(header.sender.name)
-        present = member is not None and member.peer == header.sender and member.present
-        present = present and not self._holdings.is_over(header.sender)
-        if not serving or not present:
+        if not serving or not self._is_there(header.sender):
             # Late packets ask for a life that is over, or a daemon that is dead: what it were given, nobody
             # would have.  One that only seems so will ask again, once it has contradicted.
             return [Tell(header.endpoint, SpaceRefusal(asked.request, Refused.NOT_READY))]
@@ -79,12 +79,7 @@ class Giver:
         if what is None:
             reason = Refused.TAKEN if self._all_leased(asked) else Refused.NONE_FREE
             return [Tell(header.endpoint, SpaceRefusal(asked.request, reason))]
-        self.arm(now)
-        text = format_range(asked.ring.family, what)
-        return [
-            *self._hand_over(asked.ring, what, header.sender, header.endpoint, asked.request, now),
-            Report(Level.INFO, "space-granted", (("peer", str(header.sender)), ("range", text))),
-        ]
+        return self._grant(header, asked.ring, what, asked.request, now)
 
     def _donate(self, part: Part, asked: SpaceRequest) -> Range | None:
         stock = self._holdings.pools.stocks.get(part)
@@ -95,6 +90,61 @@ class Giver:
         ):
             return None
         return stock.space.donate(asked.size, asked.within, cooling=asked.need is Need.COOLING)
+
+    def survey(self, header: Header, asked: PieceSurvey, *, serving: bool) -> list[Step]:
+        """Say which pieces are free here in whole, to a peer that puts a block together."""
+        if not serving:
+            return [Tell(header.endpoint, SpaceRefusal(asked.request, Refused.NOT_READY))]
+        part = Part(asked.pool, asked.ring)
+        free = tuple(one for one in asked.pieces if self._is_free(part, one))
+        return [Tell(header.endpoint, PieceFindings(asked.request, free))]
+
+    def give_piece(self, header: Header, asked: PieceRequest, now: float, *, serving: bool) -> list[Step]:
+        """Grant exactly what is asked for, or say no."""
+        if self.grants.answered(header.sender, asked.request):
+            return []
+        if not serving or not self._is_there(header.sender):
+            return [Tell(header.endpoint, SpaceRefusal(asked.request, Refused.NOT_READY))]
+        if not self._is_free(Part(asked.pool, asked.ring), asked.piece):
+            return [Tell(header.endpoint, SpaceRefusal(asked.request, Refused.NONE_FREE))]
+        steps = self._grant(header, asked.ring, asked.piece, asked.request, now)
+        self.be_content(asked.ring, asked.piece)
+        return steps
+
+    def _is_there(self, peer: Peer) -> bool:
+        """Whether what a peer is given is in good hands."""
+        member = self._neighbours.get(peer.name)
+        there = member is not None and member.peer == peer and member.present
+        return there and not self._holdings.is_over(peer)
+
+    def _is_free(self, part: Part, what: Range) -> bool:
+        """Whether all of a range is free here, and can be allocated."""
+        stock = self._holdings.pools.stocks.get(part)
+        return stock is not None and stock.space.free_within(what) == what.size
+
+    def _grant(self, header: Header, ring: RingId, what: Range, request: int, now: float) -> list[Step]:
+        self.arm(now)
+        text = format_range(ring.family, what)
+        return [
+            *self._hand_over(ring, what, header.sender, header.endpoint, request, now),
+            Report(Level.INFO, "space-granted", (("peer", str(header.sender)), ("range", text))),
+        ]
+
+    def give_unasked(self, ring: RingId, what: Range, heir: Peer, now: float) -> list[Step]:
+        """Grant what is free here to a peer that has not asked for it; nothing to one that is not there."""
+        member = self._neighbours.get(heir.name)
+        if member is None or not self._is_there(heir):
+            return []
+        self.arm(now)
+        steps = self._hand_over(ring, what, heir, member.endpoint, UNASKED, now)
+        self.be_content(ring, what)
+        return steps
+
+    def be_content(self, ring: RingId, what: Range) -> None:
+        """Want no refill in place of what is free here no longer, before some of what is left is used."""
+        for part, stock in self._holdings.pools.stocks.items():
+            if part.ring == ring and stock.meet(what):
+                self.content[part] = stock.space.free_count
 
     def drift(self, now: float, *, busy: bool) -> list[Step]:
         """Grant small islands to neighbours, if it is time and nobody here waits for space; see `drift`."""
@@ -115,9 +165,7 @@ class Giver:
             steps += self._hand_over(ring, what, heir, there[heir], UNASKED, now)
             text = format_range(ring.family, what)
             steps.append(Report(Level.INFO, "space-drifted", (("peer", str(heir)), ("range", text))))
-            for part, stock in self._holdings.pools.stocks.items():
-                if part.ring == ring and stock.meet(what):
-                    self.content[part] = stock.space.free_count
+            self.be_content(ring, what)
         return steps
 
     def _hand_over(

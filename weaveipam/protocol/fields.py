@@ -109,6 +109,11 @@ _RULES: Mapping[type, Callable[..., bool]] = {
     decisions.Statements: lambda ring, said: _inside(ring.family, said),
     decisions.Span: lambda ring, ranges: _inside(ring.family, ranges),
     rollcalls.Use: lambda _key, ring, used: _inside(ring.family, (used,)),
+    messages.PieceSurvey: lambda _request, _pool, ring, pieces: (
+        _inside(ring.family, pieces) and len(pieces) <= messages.PIECES_MAX
+    ),
+    messages.PieceFindings: lambda _request, free: len(free) <= messages.PIECES_MAX,
+    messages.PieceRequest: lambda _request, _pool, ring, piece: _inside(ring.family, (piece,)),
     records.Owned: lambda ring, run: _inside(ring.family, (run,)),
     records.Resting: lambda ring, resting: _inside(ring.family, (resting,)),
     messages.BirthPromise: lambda _ballot, _promised, accepted, birth: (accepted is None) == (birth is None),

@@ -31,6 +31,9 @@ from weaveipam.protocol.values import Birth, BirthBallot, ContestStage, Endpoint
 PRINT_BYTES = 6
 """Of a part in an `Outline`: that two parts differ unseen has a chance of one in 2^48, and not twice."""
 
+PIECES_MAX = 24
+"""Of a `PieceSurvey`: more IPv6 ranges might not fit into a datagram."""
+
 UNFORMED = bytes(8)
 """The cluster id in packets of a daemon that belongs to no cluster yet."""
 
@@ -377,6 +380,37 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True)
+class PieceSurvey:
+    """Which of these could you give whole?  Answered by `PieceFindings`, or `SpaceRefusal` if not ready."""
+
+    request: int
+    pool: str
+    ring: RingId
+    pieces: tuple[Range, ...]
+    """At most `PIECES_MAX`, each of which the sender takes for the receiver's."""
+
+
+@dataclass(frozen=True, slots=True)
+class PieceFindings:
+    """These I could give now; it is no promise."""
+
+    request: int
+    """Of the `PieceSurvey`."""
+    free: tuple[Range, ...]
+    """Those of its pieces that are free in whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class PieceRequest:
+    """Give me exactly this, or nothing: answered by `Grant` or `SpaceRefusal` with the same number."""
+
+    request: int
+    pool: str
+    ring: RingId
+    piece: Range
+
+
+@dataclass(frozen=True, slots=True)
 class Inquiry:
     """Are you in a cluster?  From a daemon in none, to everybody it was told of; answered by `Standing`."""
 
@@ -477,6 +511,9 @@ Message: TypeAlias = (
     | LoanQuery
     | Returned
     | Contest
+    | PieceSurvey
+    | PieceFindings
+    | PieceRequest
     | Inquiry
     | Standing
     | BirthPrepare

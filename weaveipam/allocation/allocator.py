@@ -501,7 +501,9 @@ class Allocator:
         self._end(goal)
         if _is_refill(goal):
             doublings = min(doublings + 1, REFILL_DOUBLINGS_MAX)
-            self._refill[goal.part] = (doublings, now + self._settings.refill_pause_s * 2**doublings)
+            # Nodes that began at one moment should not all ask again at one moment.
+            pause_s = self._settings.refill_pause_s * 2**doublings * (0.5 + self._rng.random() / 2)
+            self._refill[goal.part] = (doublings, now + pause_s)
         if search.need is Need.REFILL:
             return []
         for waiting in self.pending:

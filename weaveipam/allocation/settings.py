@@ -29,7 +29,7 @@ class AllocationSettings:
     donor_tries: int = 3
     """How often a silent donor is asked in one search before it counts as unreachable."""
     refill_pause_s: float = 2.0
-    """How long after a refused refill the next one is tried; doubles up to 16 times that."""
+    """How long at most after a refused refill the next one is tried; doubles up to 16 times that."""
     round_pause_s: float = 0.1
     """How long a search rests when space moved while it went round, before it goes round again."""
     repeat_s: float = 0.3

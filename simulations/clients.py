@@ -29,8 +29,8 @@ from weaveipam.protocol.requests import (
     Want,
 )
 
-BLOCK_BITS = 3
-"""Two to the power of it is the size of the blocks that some want."""
+BLOCK_BITS_MAX = 6
+"""Two to the power of it is the size of the largest blocks that some want; the smallest are of two."""
 RETRY_S = 0.5
 """Seconds until a runtime tries again what got no answer."""
 
@@ -52,7 +52,7 @@ class Habits:
     durable: float = 0.0
     """Wants an allocation that survives the host."""
     block: float = 0.0
-    """Wants an aligned block of eight addresses."""
+    """Wants an aligned block, of a size that is drawn."""
     pair: float = 0.0
     """Wants an address of every pool, all or nothing."""
     wait_s: float = 8.0
@@ -109,7 +109,8 @@ class Clients:
         wants: tuple[Want, ...] = (Want(pools=(client.pool,)),)
         if rng.random() < habits.block:
             family = self._family(client.pool)
-            wants = (Want(family=family, pools=(client.pool,), prefix_length=family.bits - BLOCK_BITS),)
+            length = family.bits - rng.randint(1, BLOCK_BITS_MAX)
+            wants = (Want(family=family, pools=(client.pool,), prefix_length=length),)
         elif rng.random() < habits.pair:
             wants = tuple(Want(pools=(one,)) for one in self._pools)
         self._ask(client, Allocate(key, wants=wants, durable=durable, wait_s=habits.wait_s), habits)

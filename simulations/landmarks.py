@@ -16,6 +16,8 @@ LANDMARKS: Mapping[str, str] = {
     "serving-alone": "a restarted daemon met nobody and served all the same",
     "space-granted": "space moved between daemons",
     "space-drifted": "a small free island went to a neighbour",
+    "block-assembled": "a block was put together from the pieces of several",
+    "block-given-up": "the pieces of a block went back, as one did not come",
     "bad-packet": "bytes were refused",
     "version-shown": "a daemon was spoken to in a version that it does not read",
     "forged-packet": "a sealed packet arrived changed, and was refused",

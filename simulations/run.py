@@ -266,7 +266,7 @@ def _draw_habits(rng: Random, size: int) -> Habits:
         vanish=rng.choice((0.0, 0.05, 0.3)),
         cross=rng.choice((0.0, 0.05, 0.3)),
         durable=rng.choice((0.0, 0.2)),
-        block=rng.choice((0.0, 0.0, 0.05)),
+        block=rng.choice((0.0, 0.05, 0.2)),
         wait_s=rng.choice((1.0, 8.0)),
         pair=rng.choice((0.0, 0.0, 0.1)),
     )

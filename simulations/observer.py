@@ -24,6 +24,8 @@ MACHINES_PER_S = 10
 """Of a larger world, those looked at in each virtual second on average."""
 COMPARE_S, COMPARE_S_MAX = 0.005, 0.5
 """Seconds until rings that differ are compared again, at first and at most."""
+LOOKS_MAX = 10_000
+"""Of one run: in one of a week daemons are asked once a minute."""
 SAMPLES_MAX = 600
 """Of one chart."""
 
@@ -49,7 +51,8 @@ class Observer:
         """Look from now on, the more rarely the more machines there are."""
         many = len(self.world.machines)
         self._quick = many <= SMALL
-        self._interval_s = 1.0 if self._quick else many / MACHINES_PER_S
+        often_s = 1.0 if self._quick else many / MACHINES_PER_S
+        self._interval_s = max(often_s, self._seconds / LOOKS_MAX)
         self._sample_s = max(self._interval_s, self._seconds / SAMPLES_MAX)
         self.world.on_ownership = self.ownership_changed
         self._look()

@@ -88,8 +88,14 @@ def _scenario(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStag
     ring = getattr(scenario, "KEYRING", None) or _keyring(f"{plan.seed}/{plan.scenario}")
     pools = pools_of([("default", scenarios.pool(scenario))])
     wire = RELEASES[scenario.RELEASE] if hasattr(scenario, "RELEASE") else WIRE
-    consensus = getattr(scenario, "CONSENSUS", False)
-    layout = Layout(pools=pools, preset=preset, wire=wire, keyring=ring, consensus=consensus)
+    layout = Layout(
+        pools=pools,
+        preset=preset,
+        probe_interval_s=getattr(scenario, "PROBE_INTERVAL_S", 0.0),
+        wire=wire,
+        keyring=ring,
+        consensus=getattr(scenario, "CONSENSUS", False),
+    )
     stage = _stage(f"{plan.seed}/{plan.scenario}", layout, seconds, watch, cooldown_s=_cooldown_s(preset))
     guarded(stage, lambda: _play(stage, scenario, nodes))
     return stage, {"seal": _seal(layout)}

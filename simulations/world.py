@@ -55,6 +55,8 @@ class Layout:
     pools: tuple[Pool, ...]
     preset: str = "test"
     """Of gossip and allocation settings."""
+    probe_interval_s: float = 0.0
+    """Between two rounds of probes, in place of the preset's; 0: as there."""
     seeds: int = 3
     """Daemons that form the cluster; the others join."""
     consensus: bool = False
@@ -107,6 +109,8 @@ class World:
         self._released: dict[tuple[RingId, Range], float] = {}
         """When addresses were given back last."""
         self.gossip = GossipSettings.preset(layout.preset)
+        if layout.probe_interval_s:
+            self.gossip = replace(self.gossip, probe_interval_s=layout.probe_interval_s)
         self.allocation = AllocationSettings.preset(layout.preset)
         hear(Began(0.0, layout.pools))
 

@@ -1,8 +1,9 @@
 """
 One scenario in each module: `NODES`, `MINUTES`, `play(stage)`, and a docstring whose first line `list` shows.
 
-`split_two.py` is the scenario `split-two`.  If they are there, `POOL`, `PRESET`, `RELEASE`, `KEYRING`,
-`CONSENSUS` and `FORMED` say with what it begins, and `UNTIL` what is missing for it to run.
+`split_two.py` is the scenario `split-two`.  If they are there, `POOL`, `PRESET`, `PROBE_INTERVAL_S` (of the
+simulator's daemons), `RELEASE`, `KEYRING`, `CONSENSUS` and `FORMED` say with what it begins, and `UNTIL` what
+is missing for it to run.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -185,3 +186,38 @@ def test_a_gift_brings_no_refill(cluster: MakeCluster, make_pool: MakePool) -> N
 def asks(send: Send) -> bool:
     """Whether a packet asks for space."""
     return any(isinstance(one, SpaceRequest) for one in codec.decode_packet(send.packet)[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_no_history_is_left(cluster: MakeCluster, make_pool: MakePool, seed: int) -> None:
+    """After hundreds of pods, blocks, crashes and cuts there are two runs a member, and those in use."""
+    made = cluster(seed)
+    for name in "abc":
+        made.add(name, seeds="a,b,c", join="a,b,c", pools=(make_pool("blue", "10.0.0.0/24"),))
+    made.run(2)
+    rng = Random(seed)
+    held: list[tuple[str, str]] = []
+    for number in range(400):
+        name = rng.choice("abc")
+        length = rng.choice((32, 32, 32, 30, 28, 27))
+        wanted = Want(Family.V4, prefix_length=length)
+        answer = made.answer(name, Allocate(f"k{number}", wants=(wanted,), wait_s=1.0))
+        held += [(name, f"k{number}")] if isinstance(answer, Allocated) else []
+        while held and rng.random() < len(held) / 30:
+            where, key = held.pop(rng.randrange(len(held)))
+            made.answer(where, Release(key=key))
+        if rng.random() < 1 / 20:
+            made.crash(name)
+            made.run(rng.random())
+            made.start(name)
+            made.run(2)
+        made.cut = {rng.choice("abc")} if rng.random() < 1 / 10 else set()
+        made.run(rng.random() / 4)
+    made.cut = set()
+    for where, key in held[3:]:
+        made.answer(where, Release(key=key))
+    made.run(4 * QUIET_S)
+
+    assert whole(made)
+    assert len(made.ring("a", V4).runs) <= 2 * 3 + 2 * len(held[:3])

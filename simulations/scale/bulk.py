@@ -1,5 +1,5 @@
 """
-What it takes to bring together what differs much: after a split, and for a newcomer to a large ring.
+What it takes to bring together what differs much: after a split, for a newcomer to a large ring, for many.
 
 Does not know how clusters are made, nor how results are kept.
 """
@@ -11,11 +11,14 @@ from random import Random
 
 from simulations.scale.fleet import Fleet, Host
 from simulations.scale.spreading import Readings
+from weaveipam.protocol.requests import Allocate, Allocated
 
 CHANGED = 0.1
 """Share of the authors of each side that make a new statement during a split."""
 EQUAL_WITHIN_S = 120.0
 """Longest wait for equal state."""
+SERVED_WITHIN_S = 30.0
+"""Longest wait for addresses."""
 
 
 def split(fleet: Fleet, rng: Random, seconds: float) -> Readings:
@@ -77,3 +80,44 @@ def newcomer(fleet: Fleet, _rng: Random) -> Readings:
         "received_bytes_after_5_s": float(account.received.all_bytes),
         "sent_bytes": float(account.sent.all_bytes),
     }
+
+
+def mass_join(fleet: Fleet, _rng: Random, seconds: float) -> Readings:
+    """Many nodes start at one moment, each with a client that waits; then so many seconds of quiet."""
+    fresh = [fleet.newcomer() for _ in range(fleet.shape.joiners)]
+    pattern = next(iter(fleet.hosts.values()))
+    before, began = fleet.network.total.copy(), fleet.now
+    given: list[float] = []
+    refused: list[float] = []
+
+    def heard(answered: object) -> None:
+        allocated = isinstance(getattr(answered, "answer", None), Allocated)
+        (given if allocated else refused).append(fleet.now - began)
+
+    for number, host in enumerate(fresh, start=1):
+        host.start()
+        host.ask(number, Allocate("pod"), heard)
+    fleet.run_until(lambda: len(given) + len(refused) == len(fresh), SERVED_WITHIN_S)
+    served, served_runs, grants = fleet.network.total.since(before), pattern.runs_count, _grants(fleet)
+    fleet.run(seconds)
+    quiet = fleet.network.total.since(before)
+    nodes, count = len(fleet.hosts), len(fresh)
+    return {
+        "seconds": seconds,
+        "served": float(len(given)),
+        "refused": float(len(refused)),
+        "half_s": given[len(given) // 2] if given else None,
+        "all_s": given[-1] if len(given) == count else None,
+        "grants_per_node": grants / count,
+        "sent_bytes_per_node": served.all_bytes / nodes,
+        "datagrams_per_node": served.datagrams / nodes,
+        "runs": float(served_runs),
+        "runs_after_quiet": float(pattern.runs_count),
+        "grants_per_node_in_quiet": (_grants(fleet) - grants) / count,
+        "sent_bytes_per_node_in_quiet": (quiet.all_bytes - served.all_bytes) / nodes,
+    }
+
+
+def _grants(fleet: Fleet) -> int:
+    """How often space has moved from one node to another so far."""
+    return sum(host.reports["space-granted"] + host.reports["space-drifted"] for host in fleet.hosts.values())

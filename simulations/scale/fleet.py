@@ -74,6 +74,8 @@ class Shape:
     """How its nodes gossip: a name in `simulations.scale.policies`."""
     loopback: bool = False
     """Whether its endpoints are addresses that every Linux machine has; packets are not sealed then."""
+    joiners: int = 0
+    """How many more nodes a measurement starts."""
 
 
 class _Silence(Trace):
@@ -172,6 +174,12 @@ class Host(Machine):
         """Over all ownership that its node knows; equal where that is equal."""
         assert isinstance(self.node, Node)
         return self.node._holdings.rings.fingerprint  # noqa: SLF001 - asked a thousand times; any question to a node builds a ring
+
+    @property
+    def runs_count(self) -> int:
+        """Runs of all rings that its node knows."""
+        assert isinstance(self.node, Node)
+        return sum(len(table.ring) for _, table in self.node._holdings.rings.tables())  # noqa: SLF001 - as above
 
 
 class Fleet:

@@ -38,9 +38,13 @@ class Measurement:
     nodes_max: int = SIZES[-1]
     loopback: bool = False
     """As of `Shape`."""
+    founders: int = 0
+    """With how many nodes the cluster is made, which all others join; 0: with all."""
 
     def shape(self, nodes: int) -> Shape:
         """The cluster that it is made with."""
+        if self.founders:
+            return Shape(self.founders, joiners=nodes - self.founders)
         return Shape(nodes, self.runs_count, self.policy, self.loopback)
 
     def seeds_count(self, nodes: int) -> int:
@@ -53,7 +57,8 @@ class Measurement:
         fleet.reseed(f"{self.name}/{seed}/network")
         if not self.seconds:
             return self.run(fleet, rng)
-        return self.run(fleet, rng, _at(self.seconds, fleet.shape.nodes))
+        shape = fleet.shape
+        return self.run(fleet, rng, _at(self.seconds, shape.nodes + shape.joiners))
 
 
 def _at(by_nodes: Mapping[int, float], nodes: int) -> float:
@@ -108,10 +113,18 @@ def _all() -> tuple[Measurement, ...]:
         ),
     ]
     joining = Measurement(name="newcomer", run=bulk.newcomer, seeds=once, runs_count=100_000, nodes_max=1000)
+    massed = Measurement(
+        name="mass-join",
+        run=bulk.mass_join,
+        seeds={0: 1},
+        seconds={0: 60.0, 1000: 5.0},
+        founders=3,
+        nodes_max=1000,
+    )
     real = Measurement(
         name="daemon", run=live.daemon, seeds={0: 1}, seconds={0: 60.0}, nodes_max=1000, loopback=True
     )
-    return (*ours, *theirs, joining, real)
+    return (*ours, *theirs, joining, massed, real)
 
 
 ALL: Mapping[str, Measurement] = {one.name: one for one in _all()}

@@ -187,6 +187,27 @@ TABLES: Mapping[str, tuple[str, Sequence[Row]]] = {
             ("sent by it", "sent_bytes", median, "B", None),
         ),
     ),
+    "All join at once": (
+        (
+            "All but three, at one moment, and each is asked for an address at once. A grant is one move of"
+            " space from one node to another; what each node sent is over all that time."
+        ),
+        _rows(
+            "mass-join",
+            ("newcomers with an address", "served", median, "", None),
+            ("requests refused", "refused", max, "", 0.0),
+            ("half have it", "half_s", median, "s", None),
+            ("all have it", "all_s", max, "s", 8.0),
+            ("grants for each newcomer until then", "grants_per_node", median, "", None),
+            ("sent by each node until then", "sent_bytes_per_node", median, "B", None),
+            ("datagrams", "datagrams_per_node", median, "", None),
+            ("runs in the ring then", "runs", median, "", None),
+            ("virtual seconds of quiet after that", "seconds", median, "s", None),
+            ("runs in the ring at its end", "runs_after_quiet", max, "", None),
+            ("grants for each newcomer meanwhile", "grants_per_node_in_quiet", median, "", None),
+            ("sent by each node meanwhile", "sent_bytes_per_node_in_quiet", median, "B", None),
+        ),
+    ),
     "One real daemon": (
         (
             "A daemon on this machine joins the simulated cluster, whose nodes live in real time for it and"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
-from simulations.scale.bulk import newcomer, split
-from simulations.scale.fleet import Fleet
+import pytest
+
+from simulations.scale.bulk import mass_join, newcomer, split
+from simulations.scale.fleet import Fleet, Shape
+from simulations.scale.policies import POLICIES
 
 
 def test_halves_differ_and_agree_again(fleet: Fleet) -> None:
@@ -29,3 +32,21 @@ def test_a_newcomer_is_told_all(large_ring: Fleet) -> None:
     assert isinstance(received, float)
     assert 0 < equal_s <= ready_s < 10
     assert 1000 * 20 < received < 1000 * 500
+
+
+@pytest.mark.slow
+def test_all_who_join_at_once_are_served() -> None:
+    """Each has an address soon, for a grant or two, and after some quiet two runs at most."""
+    readings = mass_join(Fleet(Shape(3, joiners=17), POLICIES["ours"], "seed"), Random(1), 60.0)
+    half_s, all_s, grants, runs = (
+        readings[name] for name in ("half_s", "all_s", "grants_per_node", "runs_after_quiet")
+    )
+
+    assert (readings["served"], readings["refused"]) == (17, 0)
+    assert isinstance(half_s, float)
+    assert isinstance(all_s, float)
+    assert isinstance(grants, float)
+    assert isinstance(runs, float)
+    assert 0 < half_s <= all_s < 5
+    assert 1 <= grants < 3
+    assert runs <= 2 * 20 + 17

@@ -13,7 +13,8 @@ from simulations.scale.measures import ALL, SIZES
 def test_each_size_has_runs_of_nearly_everything(nodes: int) -> None:
     """Only what takes too long, or too many sockets, is not measured in the largest cluster."""
     lacking = {name for name, one in ALL.items() if not one.seeds_count(nodes)}
-    assert lacking == ({"newcomer", "daemon", "reclaim", "reclaim-900"} if nodes == 5000 else set())
+    missing = {"newcomer", "mass-join", "daemon", "reclaim", "reclaim-900"}
+    assert lacking == (missing if nodes == 5000 else set())
 
 
 def test_larger_clusters_have_fewer_runs() -> None:

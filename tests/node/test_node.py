@@ -837,3 +837,19 @@ def test_who_seems_to_be_there_and_is_silent_is_named(three: Any) -> None:
     assert isinstance(refusal, Refusal)
     assert Reason.NOT_READY is refusal.reason
     assert "no answer from c" in refusal.detail
+
+
+def test_using_addresses_says_nothing_to_anybody(cluster: Callable[..., Any], make_pool: Any) -> None:
+    """Who owns what does not change when an owner hands out its addresses, so nobody hears of that."""
+    it = cluster()
+    for name in "abc":
+        it.add(name, seeds="a,b,c", join="a,b,c", pools=(make_pool("p", "10.0.0.0/24"),))
+    it.run(5)
+    before = it.ring("b", RingId("default", Family.V4))
+    for index in range(20):
+        it.allocate("a", f"k{index}")
+    for index in range(0, 20, 2):
+        it.answer("a", Release(f"k{index}"))
+    it.run(8)
+
+    assert before == it.ring("a", RingId("default", Family.V4)) == it.ring("b", RingId("default", Family.V4))

@@ -243,3 +243,13 @@ def cluster() -> Callable[..., Cluster]:
 def make_pool() -> Callable[..., Pool]:
     """How to make a pool of one CIDR."""
     return pool
+
+
+@pytest.fixture
+def three(cluster: Callable[..., Cluster]) -> Cluster:
+    """Daemons a, b and c, which have formed a cluster and share the 256 addresses of pool p."""
+    it = cluster()
+    for name in "abc":
+        it.add(name, seeds="a,b,c", join="a,b,c", pools=(pool("p", "10.0.0.0/24"),))
+    it.run(5)
+    return it

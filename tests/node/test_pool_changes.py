@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from ring.address import Family
 from ring.invariants import violations
 from ring.ring import Ring
@@ -25,17 +23,6 @@ from weaveipam.protocol.requests import (
 from weaveipam.protocol.values import Pool, RingId
 
 RING = RingId("default", Family.V4)
-
-
-@pytest.fixture
-def three(cluster: Callable[..., Any], make_pool: Callable[..., Any]) -> Any:
-    """Three seeds that share 256 addresses of pool p."""
-    it = cluster()
-    pools = (make_pool("p", "10.0.0.0/24"),)
-    for name in "abc":
-        it.add(name, seeds="a,b,c", join="a,b,c", pools=pools)
-    it.run(5)
-    return it
 
 
 def pools_at(it: Any, name: str) -> tuple[Pool, ...]:

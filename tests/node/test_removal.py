@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from ring.address import Family
 from weaveipam.protocol.decisions import REMOVED_MAX
 from weaveipam.protocol.requests import (
@@ -21,17 +19,6 @@ from weaveipam.protocol.requests import (
 from weaveipam.protocol.values import RingId
 
 RING = RingId("default", Family.V4)
-
-
-@pytest.fixture
-def three(cluster: Callable[..., Any], make_pool: Callable[..., Any]) -> Any:
-    """Three seeds that share 256 addresses."""
-    it = cluster()
-    pools = (make_pool("p", "10.0.0.0/24"),)
-    for name in "abc":
-        it.add(name, seeds="a,b,c", join="a,b,c", pools=pools)
-    it.run(5)
-    return it
 
 
 def owners(it: Any, at: str) -> set[str]:

@@ -44,14 +44,14 @@ def test_a_change_that_cannot_be_any_more_is_refused() -> None:
 
 
 def test_a_late_change_is_withdrawn_with_what_it_waits_for() -> None:
-    """Unless it is too late for that."""
+    """Nobody waits for it any more, so that it is not wanted."""
     changes = Changes()
     changes.add(1, NEW_Q, 0.0)
     assert 5.0 == changes.wake_at
-    assert [] == changes.answered([P], lambda: None, 6.0)
     (reply,) = changes.answered([P], why, 6.0)
     assert isinstance(reply.answer, Refusal)
     assert "waiting for c" in reply.answer.detail
+    assert Wanted() == changes.wanted([P])
 
 
 def test_the_first_is_decided_first() -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from ring.address import Family
 from ring.invariants import violations
 from ring.ring import Ring
+from weaveipam.protocol import codec
+from weaveipam.protocol.effects import Send
 from weaveipam.protocol.requests import (
     Allocate,
     ChangePool,
@@ -20,6 +22,7 @@ from weaveipam.protocol.requests import (
     Release,
     Want,
 )
+from weaveipam.protocol.rollcalls import Accepted
 from weaveipam.protocol.values import Pool, RingId
 
 RING = RingId("default", Family.V4)
@@ -174,3 +177,21 @@ def test_pools_that_overlap_are_refused(three: Any, make_pool: Callable[..., Any
     refusal = three.answer("a", ChangePool("q", None, make_pool("q", "10.0.0.128/25")))
     assert isinstance(refusal, Refusal)
     assert "10.0.0.128/25" in refusal.detail
+
+
+def test_what_all_have_agreed_to_is_not_withdrawn(three: Any, make_pool: Callable[..., Any]) -> None:
+    """Who waits is told by whom a change must still be accepted, and it is made once they have."""
+    it = three
+    fresh = make_pool("q", "10.9.0.0/26")
+
+    def is_accepted(name: str, send: Send) -> bool:
+        return name == "c" and any(isinstance(one, Accepted) for one in codec.decode_packet(send.packet)[1])
+
+    it.drop = is_accepted
+    refusal = it.answer("a", ChangePool("q", None, fresh, wait_s=2))
+    assert isinstance(refusal, Refusal)
+    assert "have accepted it: c" in refusal.detail
+    it.run(5)
+    it.drop = lambda _name, _send: False
+    it.run(5)
+    assert all(fresh in pools_at(it, name) for name in "abc")

@@ -69,13 +69,13 @@ class Changes:
         wanted = wanted_for(self._asked[0].change, pools) if self._asked else None
         return wanted if isinstance(wanted, Wanted) else Wanted()
 
-    def answered(self, pools: Sequence[Pool], late: Callable[[], str | None], now: float) -> list[Reply]:
+    def answered(self, pools: Sequence[Pool], late: Callable[[], str], now: float) -> list[Reply]:
         """
         Reply to all whose change is made, or cannot be, or was waited for long enough.
 
         Args:
             pools: Those in force.
-            late: Why a change is not made yet; None if it is too late to withdraw it.
+            late: Why a change is not made yet, in a sentence.
             now: Seconds on the monotonic clock.
         """
         replies, kept = [], []
@@ -86,9 +86,8 @@ class Changes:
                 replies.append(Reply(one.request_id, PoolChanged(held)))
             elif isinstance(wanted, Refusal):
                 replies.append(Reply(one.request_id, wanted))
-            elif one.deadline <= now and (why := late()) is not None:
-                detail = f"not done: {why}; all members must agree, so bring them back or remove them"
-                replies.append(Reply(one.request_id, Refusal(Reason.NOT_READY, detail)))
+            elif one.deadline <= now:
+                replies.append(Reply(one.request_id, Refusal(Reason.NOT_READY, late())))
             else:
                 kept.append(one)
         self._asked = kept

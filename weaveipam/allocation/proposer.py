@@ -108,16 +108,16 @@ class Proposer:
         """Reply to those whose pool is as they wanted it, or cannot be any more, or who waited too long."""
         return [*self.changes.answered(self._seat.ledger.pools, self._late, now)]
 
-    def _late(self) -> str | None:
-        """Why a change is not decided yet; None if it cannot be withdrawn any more."""
+    def _late(self) -> str:
+        """Why a change is not decided yet."""
         campaign = self.campaign
         if campaign is None:
-            return self.obstacles or "others want something decided first"
-        if campaign.decree is not None:
-            return None
-        used = in_use(campaign.uses)
+            return f"not done: {self.obstacles or 'others want something decided first'}"
         awaited = ", ".join(sorted(one.name for one in campaign.awaited))
-        return used or (f"waiting for {awaited}" if awaited else self.obstacles)
+        if campaign.decree is not None:
+            return f"all have agreed, and it is done once these have accepted it: {awaited}"
+        why = in_use(campaign.uses) or (f"waiting for {awaited}" if awaited else self.obstacles)
+        return f"not done: {why}; all members must agree, so bring them back or remove them"
 
     def _next(self, now: float) -> list[Step]:
         """Begin with what is wanted first, if anything is."""
@@ -333,7 +333,8 @@ class Proposer:
     def _give_late_ones_up(self, now: float) -> list[Step]:
         first, campaign = self.changes.first, self.campaign
         steps = self._answer_changes(now)
-        if self.changes.first != first and campaign is not None and campaign.wanted.put_or_drop:
+        gone = self.changes.first != first and campaign is not None and campaign.decree is None
+        if gone and campaign is not None and campaign.wanted.put_or_drop:
             steps += self._withdraw(now)
         return steps
 

@@ -93,6 +93,8 @@ class Removal:
         self._around = around
         self._world = around.world
         self._names = sorted(name for name in names if "#" not in name)
+        self._asked: list[str] = []
+        """Those of them that the daemon that was asked last is not known not to know."""
         self._earlier: set[str] = set()
         """Earlier lives of machines that are there, which had to be removed as well."""
         self._at = at
@@ -114,8 +116,13 @@ class Removal:
             self._turn(1.0 if self._at in self._around.gone else TURN)
             self._again()
             return
+        self._asked = [name for name in self._names if self._at not in self._unknown[name]]
+        if not self._asked and not self._earlier:
+            self._turn(1.0)
+            self._again()
+            return
         survivors = tuple(self._left()) if self._survivors else None
-        request = RemovePeers((*self._names, *sorted(self._earlier)), self._force, survivors)
+        request = RemovePeers((*self._asked, *sorted(self._earlier)), self._force, survivors)
         machine.ask(self._world.next_request(), request, self._heard)
 
     def _left(self) -> Sequence[str]:
@@ -147,19 +154,21 @@ class Removal:
 
     def _read(self, view: RollCallView) -> None:
         self.told = f"waits for {', '.join(view.awaited)}; {view.detail}"
-        named = {*self._names, *self._earlier}
+        named = {*self._asked, *self._earlier}
         open_ends = [one for one in view.fenced if named & {one.name, str(one)}]
         if open_ends or not named <= {name for one in view.removed for name in (one.name, str(one))}:
             self._survivors = self._survivors or "survive" in view.detail
             for name in view.awaited:
                 self._include(name)
             return
-        late = [name for name in self._names if self._lives[name] not in view.removed]
-        if not late:
-            self._finish(view)
-            return
-        self._not_known(late)  # an earlier life of it was removed, and nobody here has heard of the last
-        self._turn(1.0)
+        late = [name for name in self._asked if self._lives[name] not in view.removed]
+        self._around.removed.update(name for name in self._asked if name not in late)
+        self._names = [name for name in self._names if name in late or name not in self._asked]
+        self._world.hear(Removed(self._world.now, view.removed))
+        self.done = not self._names
+        if not self.done:
+            self._not_known(late)  # an earlier life of it was removed, and nobody here has heard of the last
+            self._turn(1.0)
 
     def _include(self, awaited: str) -> None:
         """Name somebody as well who will never answer, once that is sure."""
@@ -182,8 +191,3 @@ class Removal:
                 self._names.remove(name)
         if not self._names and not self._earlier:
             self.done = True
-
-    def _finish(self, view: RollCallView) -> None:
-        self.done = True
-        self._around.removed.update(self._names)
-        self._world.hear(Removed(self._world.now, view.removed))

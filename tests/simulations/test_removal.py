@@ -92,15 +92,16 @@ def test_an_earlier_life_is_removed_when_nobody_needs_what_it_gave(stage_of: Sta
 
 
 def test_who_never_joined_is_forgotten(stage_of: StageOf) -> None:
-    """If no daemon has ever heard of a lost machine there is nothing to remove."""
+    """If no daemon has ever heard of a lost machine there is nothing to remove, and the others are."""
     stage = stage_of()
     stage.world.network.cut(["n4"], list(stage.names))
     stage.world.network.cut(list(stage.names), ["n4"])
     stage.world.add("n4", ["n1"]).start()
     stage.run(1.0)
-    stage.lose("n4")
+    stage.lose("n3", "n4")
 
-    assert stage.remove(["n4"], "n1", 20.0)
+    assert stage.remove(["n3", "n4"], "n1", 20.0)
+    assert owners(stage, "n1") == {"n1", "n2"}
 
 
 def test_electors_that_are_gone_are_removed_for_newcomers(stage_of: StageOf) -> None:

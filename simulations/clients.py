@@ -90,7 +90,6 @@ class Clients:
         self._generation = 0
         self._staying = False
         self._numbers = count(1)
-        self._pools = tuple(one.name for one in world.layout.pools)
 
     def load(self, habits: Habits, at: Sequence[str] = ()) -> None:
         """From now on clients come like that, to those machines or to any; no rate, no new ones."""
@@ -104,7 +103,8 @@ class Clients:
         rng = self._rng
         key = f"k{next(self._numbers)}"
         durable = rng.random() < habits.durable
-        client = Client(machine, key, durable, pool or rng.choice(self._pools))
+        pools = tuple(one.name for one in self.world.pools)
+        client = Client(machine, key, durable, pool or rng.choice(pools))
         self.here[key] = client
         wants: tuple[Want, ...] = (Want(pools=(client.pool,)),)
         if rng.random() < habits.block:
@@ -112,7 +112,7 @@ class Clients:
             length = family.bits - rng.randint(1, BLOCK_BITS_MAX)
             wants = (Want(family=family, pools=(client.pool,), prefix_length=length),)
         elif rng.random() < habits.pair:
-            wants = tuple(Want(pools=(one,)) for one in self._pools)
+            wants = tuple(Want(pools=(one,)) for one in pools)
         self._ask(client, Allocate(key, wants=wants, durable=durable, wait_s=habits.wait_s), habits)
         return client
 
@@ -164,14 +164,14 @@ class Clients:
         if generation != self._generation:
             return
         up = [one for one in self.world.running() if not self._at or one.name in self._at]
-        if up:
+        if up and self.world.pools:
             client = self.add(self._rng.choice(up), self._habits)
             stay_s = self._rng.expovariate(1 / self._habits.hold_s)
             self.world.timeline.after(stay_s, self._expire, client)
         self._next(generation)
 
     def _family(self, pool: str) -> Family:
-        ranges = next(one.ranges for one in self.world.layout.pools if one.name == pool)
+        ranges = next(one.ranges for one in self.world.pools if one.name == pool)
         return ranges[0].family
 
     def _ask(self, client: Client, request: Allocate, habits: Habits) -> None:

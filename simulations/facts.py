@@ -169,6 +169,8 @@ class View:
     """Addresses of its own that it keeps for users at others."""
     withheld: int = 0
     """Addresses of its own that are neither free, nor resting, nor in use there."""
+    pools: tuple[Pool, ...] | None = None
+    """All that there are, by name; None: it was not asked, and they are those of the beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,32 @@ class Observed:
     """Machines that will not come back."""
     reach: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By machine, those with which it could exchange packets both ways ever since the observation before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changing:
+    """
+    An operator asked a daemon to change a pool.
+
+    Answered by `Changed` or `Refused`; after `Vanished` it may yet be made.
+    """
+
+    when: float
+    request: int
+    """Number of the request, unique in the run."""
+    name: str
+    wanted: Pool | None
+    """What the pool shall be; None: there shall be none of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The answer to a `Changing`: all members have agreed."""
+
+    when: float
+    request: int
+    pool: Pool | None
+    """What the pool is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,5 +235,7 @@ Fact: TypeAlias = (
     | Down
     | Condemned
     | Removed
+    | Changing
+    | Changed
     | Observed
 )

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 
 from simulations.machine import Machine
 from simulations.network import Quality
+from simulations.poolwork import RINGS, drawn_change
 from simulations.releases import RELEASES, Release
 from simulations.trouble import Restorable, Trouble
+from simulations.views import is_ready, pools_of
 from simulations.world import World
 from weaveipam.protocol.keyring import Key, KeyRing
 from weaveipam.protocol.records import Noted
@@ -414,6 +416,29 @@ def _roll_back(trouble: Trouble, rng: Random) -> str:
     return f"by {old_s:g} s, every {mean_s:g} s"
 
 
+# Operators
+
+
+def _pools(trouble: Trouble, rng: Random) -> str:
+    mean_s = rng.choice((1.0, 3.0, 8.0))
+    world = trouble.world
+    world.rings = tuple(sorted({*world.rings, *RINGS}))
+
+    def change() -> None:
+        """One change, or at two members two of one pool that cannot both be made."""
+        askable = [one for one in world.running() if world.serving(one) and is_ready(one)]
+        if not askable:
+            return
+        name = ""
+        for machine in rng.sample(askable, min(len(askable), 1 + (rng.random() < 1 / 4))):
+            wanted = drawn_change(pools_of(machine), rng, name=name)
+            name = wanted.name
+            trouble.change_pool(machine, wanted)
+
+    trouble.every(mean_s, rng, change)
+    return f"one every {mean_s:g} s"
+
+
 FAULTS: dict[str, Fault] = {
     "loss": Fault(0.4, _loss),
     "delay": Fault(0.3, _delay),
@@ -440,6 +465,7 @@ FAULTS: dict[str, Fault] = {
     "disk-full": Fault(0.15, _disk_full),
     "slow-disk": Fault(0.2, _slow_disk),
     "roll-back": Fault(0.1, _roll_back),
+    "pools": Fault(0.25, _pools),
 }
 """Every kind of trouble, in the order in which they are set going."""
 

@@ -14,6 +14,7 @@ from ring.ring import Run
 from simulations.facts import Observed, View
 from simulations.machine import Machine
 from simulations.outcome import Chart, Mark
+from simulations.pools import shown_pools
 from simulations.samples import Samples
 from simulations.views import runs_of, view_of
 from simulations.world import World
@@ -60,6 +61,7 @@ class Observer:
     def observe(self, *, settled: bool = False, gone: frozenset[str] = frozenset()) -> dict[str, View]:
         """State what everybody shows now, and return it."""
         views = self.views()
+        self.world.pools = shown_pools(views, self.world.pools)
         reach = self._reach_now()
         held = {name: reach[name] & self._reach.get(name, frozenset()) for name in reach}
         self._reach = reach

@@ -6,9 +6,10 @@ Does not know who owns an address, nor how pools are written down.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ring.address import Range, subtract, union
+from simulations.facts import View
 from weaveipam.protocol.values import Pool, RingId
 
 
@@ -29,6 +30,12 @@ def rings_of(pools: Iterable[Pool]) -> tuple[RingId, ...]:
 def hulls_of(pools: Iterable[Pool]) -> dict[RingId, Range]:
     """The range from the first to the last address of each ring over those pools, by ring, sorted."""
     return {ring: Range(domain[0].start, domain[-1].stop) for ring, domain in domains_of(pools).items()}
+
+
+def shown_pools(views: Mapping[str, View], before: tuple[Pool, ...]) -> tuple[Pool, ...]:
+    """The pools that there are, by the first daemon of these that serves; those before if none shows any."""
+    shown = (view.pools for view in views.values() if view.serving and view.pools is not None)
+    return next(shown, before)
 
 
 def is_mixed(pool: Pool) -> bool:

@@ -28,7 +28,7 @@ from simulations.trouble import Restorable, Trouble
 from simulations.world import World
 from weaveipam.protocol.keyring import Key, KeyRing
 from weaveipam.protocol.requests import Conflicts, GetConflicts, ResolveConflict
-from weaveipam.protocol.values import RingId
+from weaveipam.protocol.values import Pool, RingId
 
 ANSWERS_S = 30.0
 """How long a burst waits for its answers."""
@@ -81,7 +81,7 @@ class SimulatedStage:
     @property
     def pool_size(self) -> int:
         """As `Stage.pool_size`."""
-        return size_of(self.world.layout.pools)
+        return size_of(self.world.pools)
 
     def form(self, nodes: int, *, wait: bool = True) -> None:
         """Start the first daemons, and wait until they serve; a violation if they do not in time."""
@@ -113,7 +113,7 @@ class SimulatedStage:
         """As `Stage.burst`."""
         self.observer.mark("load", f"{count} ADDs at once", at)
         up = [self.world.machines[name] for name in at if self.world.machines[name].running]
-        pools = self.world.layout.pools
+        pools = self.world.pools
         asked = [
             self.clients.add(up[number % len(up)], Habits(), pools[number % len(pools)].name)
             for number in range(count)
@@ -341,7 +341,7 @@ class SimulatedStage:
         used = sum(sum(view.used.values()) for view in views.values())
         fenced = sum(min(view.withheld, view.contested + view.lent) for view in views.values())
         expected = first.size - first.unreachable - used - fenced
-        if expected > DRAIN_MAX or self.court.violations or any(map(is_mixed, self.world.layout.pools)):
+        if expected > DRAIN_MAX or self.court.violations or not all(map(_is_usable, self.world.pools)):
             return
         given = self._use_up(self._rng.sample(list(views), min(len(views), ASKERS_MAX)))
         if given != expected:
@@ -359,7 +359,7 @@ class SimulatedStage:
     def _use_up(self, names: list[str]) -> int:
         """Ask everywhere for more until all say no; how many addresses were given."""
         given = 0
-        for pool in self.world.layout.pools:
+        for pool in self.world.pools:
             asked: list[Client] = []
             while True:
                 batch = [
@@ -381,6 +381,8 @@ class SimulatedStage:
         removing = [one.told for one in self.trouble.removals if not one.done]
         if removing:
             return [f"a removal {one}" for one in removing]
+        if self.trouble.changing and not self.trouble.gone - self.trouble.removed:
+            return ["a change of a pool is not decided"]
         wanted = [one for one in self.world.machines.values() if one.name not in self.trouble.gone]
         down = [one.name for one in wanted if not one.running]
         if down:
@@ -406,6 +408,11 @@ class SimulatedStage:
                 return False
             self.world.timeline.run(self.world.now + slice_s)
         return True
+
+
+def _is_usable(pool: Pool) -> bool:
+    """Whether all of its addresses can be asked for."""
+    return not (is_mixed(pool) or pool.disabled)
 
 
 def _told(clients: Sequence[Client]) -> bool:

@@ -18,6 +18,7 @@ from simulations.machine import Machine
 from simulations.observer import Observer
 from simulations.removal import Removal
 from simulations.world import World
+from weaveipam.protocol.requests import Answer, ChangePool, PoolChanged, Refusal
 
 RETURN_S = 3.0
 """Mean of how long after its removal a lost machine returns, if it does."""
@@ -53,6 +54,8 @@ class Trouble:
     """Machines that have lost their power and not started again."""
     calm_until: float = 0.0
     """Virtual seconds until which nobody is cut off."""
+    changing: int = 0
+    """Changes of pools that operators wait for."""
     counts: dict[str, int] = field(default_factory=dict)
     """Landmarks that only faults can see."""
 
@@ -138,6 +141,23 @@ class Trouble:
         self.removals.append(removal)
         removal.ask()
         return removal
+
+    def change_pool(self, machine: Machine, wanted: ChangePool) -> None:
+        """Have a pool changed, by a command given to one daemon."""
+        self.observer.mark("phase", f"{machine.name} is to change pool {wanted.name}", [machine.name])
+        self.changing += 1
+
+        def heard(answer: Answer | None) -> None:
+            self.changing -= 1
+            match answer:
+                case PoolChanged():
+                    self.count("pool-changed")
+                case Refusal(reason=reason):
+                    self.count(f"pool-{reason}")
+                case _:
+                    pass
+
+        self.world.change(machine, wanted, heard)
 
     def snapshot(self, machine: Machine) -> Restorable:
         """The host as it is: its disk, and the pods that hold something there."""

@@ -26,7 +26,7 @@ from weaveipam.protocol.requests import (
 )
 from weaveipam.protocol.requests import Members as MembersAnswer
 from weaveipam.protocol.requests import Pools as PoolsAnswer
-from weaveipam.protocol.values import Allocation, MemberState, RingId
+from weaveipam.protocol.values import Allocation, MemberState, Pool, RingId
 
 
 def addresses_of(allocation: Allocation) -> tuple[tuple[RingId, Range], ...]:
@@ -45,6 +45,13 @@ def is_ready(machine: Machine) -> bool:
     answer = machine.show(GetStatus())
     assert isinstance(answer, Status)
     return answer.ready
+
+
+def pools_of(machine: Machine) -> tuple[Pool, ...]:
+    """The pools that a daemon shows."""
+    answer = machine.show(GetPools())
+    assert isinstance(answer, PoolsAnswer)
+    return tuple(one.pool for one in answer.pools)
 
 
 def members_of(machine: Machine) -> frozenset[str]:
@@ -108,4 +115,5 @@ def view_of(machine: Machine, rings: tuple[RingId, ...]) -> View:
         unadopted=status.unadopted,
         lent=status.lent,
         withheld=sum(one.withheld for one in status.pools),
+        pools=tuple(one.pool for one in status.pools),
     )

@@ -16,7 +16,20 @@ from itertools import count
 from random import Random
 
 from ring.address import Range
-from simulations.facts import Asked, Began, Down, Fact, Forgot, Given, Owns, Refused, Taken, Vanished
+from simulations.facts import (
+    Asked,
+    Began,
+    Changed,
+    Changing,
+    Down,
+    Fact,
+    Forgot,
+    Given,
+    Owns,
+    Refused,
+    Taken,
+    Vanished,
+)
 from simulations.machine import Answered, Machine
 from simulations.network import Network, Quality
 from simulations.pools import rings_of
@@ -33,6 +46,8 @@ from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
     Answer,
+    ChangePool,
+    PoolChanged,
     Refusal,
     Release,
     Released,
@@ -90,6 +105,9 @@ class World:
         self.keyring = layout.keyring
         """That machines which are added begin with."""
         self.rings = rings_of(layout.pools)
+        """All that are looked at."""
+        self.pools = layout.pools
+        """Those there are, as daemons showed them last."""
         self.machines: dict[str, Machine] = {}
         self.hear = hear
         self.on_end: Callable[[Machine, str], None] = lambda _machine, _how: None
@@ -225,6 +243,23 @@ class World:
         self.hear(Asked(self.now, number, machine.name, machine.life, key, give, durable, size))
         machine.ask(number, request, lambda answered: self._answered(number, give, answered, then))
         return number
+
+    def change(self, machine: Machine, request: ChangePool, then: Heard) -> None:
+        """Put an operator's change of a pool to a running daemon and state the facts of it."""
+        number = self.next_request()
+        self.hear(Changing(self.now, number, request.name, request.wanted))
+
+        def heard(answered: Answered | None) -> None:
+            match None if answered is None else answered.answer:
+                case PoolChanged(pool):
+                    self.hear(Changed(self.now, number, pool))
+                case Refusal(reason, detail):
+                    self.hear(Refused(self.now, number, str(reason), detail))
+                case _:
+                    self.hear(Vanished(self.now, number))
+            then(None if answered is None else answered.answer)
+
+        machine.ask(number, request, heard)
 
     def next_request(self) -> int:
         """A number that no request has had."""

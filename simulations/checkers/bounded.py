@@ -6,12 +6,14 @@ Does not know how it is kept small.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from simulations.facts import Began, Fact, Observed
+from simulations.pools import shown_pools
 from weaveipam.allocation.allocator import REFILL_DOUBLINGS_MAX
 from weaveipam.allocation.settings import AllocationSettings
-from weaveipam.protocol.values import RingId
+from weaveipam.protocol.values import Pool, RingId
 
 DRIFTS = 5
 """Looks for islands within which all have found their place; two do if no two grants cross each other."""
@@ -38,27 +40,27 @@ class Bounded:
     name = "bounded"
 
     def __init__(self) -> None:
-        self._ranges: dict[RingId, int] = {}
+        self._pools: tuple[Pool, ...] = ()
+        """Of the beginning."""
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
         match fact:
             case Began():
-                for pool in fact.pools:
-                    for one in pool.ranges:
-                        ring = RingId(pool.network, one.family)
-                        self._ranges[ring] = self._ranges.get(ring, 0) + 1
+                self._pools = fact.pools
             case Observed(settled=True):
                 yield from self._judge(fact)
             case _:
                 pass
 
     def _judge(self, observed: Observed) -> Iterator[str]:
+        pools = shown_pools(observed.views, self._pools)
+        counts = Counter(RingId(pool.network, one.family) for pool in pools for one in pool.ranges)
         lives = {view.life for view in observed.views.values()}
         pinned = sum(sum(view.used.values()) for view in observed.views.values())
         for machine, view in observed.views.items():
             for ring, runs in view.rings.items():
-                ranges = self._ranges.get(ring, 0)
+                ranges = counts[ring]
                 orphaned = sum(run.owner not in lives for run in runs)
                 most = 2 * len(lives) * ranges + pinned + 2 * orphaned
                 if len(runs) > most:

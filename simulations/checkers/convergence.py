@@ -1,5 +1,5 @@
 """
-When all is settled, all who run hold the same rings, byte for byte, see each other, and have nothing open.
+When all is settled, all who run hold the same rings, byte for byte, and pools, see each other, and have nothing open.
 
 Does not know how they come to agree, nor how long that may take.
 """
@@ -47,6 +47,8 @@ def disagreements(views: Mapping[str, View], *, lost: bool = False) -> Iterator[
             yield f"{name} runs, and does not serve"
         elif view.rings != views[first].rings:
             yield f"{name} holds another ring than {first}"
+        elif view.pools != views[first].pools:
+            yield f"{name} knows other pools than {first}"
         if view.alive != views.keys():
             missing = sorted(views.keys() - view.alive)
             beyond = sorted(view.alive - views.keys())

@@ -19,6 +19,7 @@ from simulations.checkers.idempotence import Idempotence
 from simulations.checkers.liveness import Liveness
 from simulations.checkers.local import Local
 from simulations.checkers.ownership import Ownership
+from simulations.checkers.pools import Pools
 from simulations.checkers.uniqueness import Uniqueness
 from simulations.checkers.work import Work
 from simulations.facts import Fact
@@ -39,6 +40,7 @@ def all_checkers(cooldown_s: float) -> list[Checker]:
         Durability(),
         Convergence(),
         Fenced(),
+        Pools(),
         Bounded(),
         Idempotence(),
         Cooldown(cooldown_s),

@@ -14,8 +14,8 @@ from ring.address import Range, format_range, subtract
 from ring.invariants import violations
 from ring.ring import Peer, Run
 from simulations.facts import Began, Fact, Observed, Removed
-from simulations.pools import domains_of
-from weaveipam.protocol.values import RingId
+from simulations.pools import domains_of, shown_pools
+from weaveipam.protocol.values import Pool, RingId
 
 
 class Coverage:
@@ -24,19 +24,22 @@ class Coverage:
     name = "coverage"
 
     def __init__(self) -> None:
-        self._domains: dict[RingId, tuple[Range, ...]] = {}
+        self._pools: tuple[Pool, ...] = ()
+        """Of the beginning."""
         self._removed: set[Peer] = set()
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
         match fact:
             case Began():
-                self._domains = domains_of(fact.pools)
+                self._pools = fact.pools
             case Removed():
                 self._removed.update(fact.lives)
             case Observed(settled=True):
-                for ring, domain in self._domains.items():
-                    yield from _judge(ring, domain, fact, self._removed)
+                domains = domains_of(shown_pools(fact.views, self._pools))
+                held = {ring for view in fact.views.values() for ring in view.rings}
+                for ring in sorted(held.union(domains)):
+                    yield from _judge(ring, domains.get(ring, ()), fact, self._removed)
             case _:
                 pass
 

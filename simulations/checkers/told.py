@@ -113,6 +113,10 @@ class Told:
             if isinstance(fact, Forgot) or fact.for_good or not self._held[holder].durable:
                 del self._held[holder]
 
+    def everybody(self) -> Iterator[Holder]:
+        """Who holds something for certain, in the order in which they were told first."""
+        return iter(tuple(self._held))
+
     def holders(self, machine: str) -> Iterator[Holder]:
         """Who holds something at a machine, in the order in which they were told first."""
         return (one for one in self._held if one[0] == machine)

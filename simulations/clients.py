@@ -28,6 +28,7 @@ from weaveipam.protocol.requests import (
     Released,
     Want,
 )
+from weaveipam.protocol.values import DEFAULT_NETWORK
 
 BLOCK_BITS_MAX = 6
 """Two to the power of it is the size of the largest blocks that some want; the smallest are of two."""
@@ -67,6 +68,7 @@ class Client:
     key: str
     durable: bool
     pool: str
+    network: str
     life: object = None
     """Of the daemon that gave it something."""
     size: int = 0
@@ -103,8 +105,10 @@ class Clients:
         rng = self._rng
         key = f"k{next(self._numbers)}"
         durable = rng.random() < habits.durable
-        pools = tuple(one.name for one in self.world.pools)
-        client = Client(machine, key, durable, pool or rng.choice(pools))
+        pools = {one.name: one for one in self.world.pools}
+        pool = pool or rng.choice(list(pools))
+        network = pools[pool].network if pool in pools else DEFAULT_NETWORK
+        client = Client(machine, key, durable, pool, network)
         self.here[key] = client
         wants: tuple[Want, ...] = (Want(pools=(client.pool,)),)
         if rng.random() < habits.block:
@@ -112,8 +116,8 @@ class Clients:
             length = family.bits - rng.randint(1, BLOCK_BITS_MAX)
             wants = (Want(family=family, pools=(client.pool,), prefix_length=length),)
         elif rng.random() < habits.pair:
-            wants = tuple(Want(pools=(one,)) for one in pools)
-        self._ask(client, Allocate(key, wants=wants, durable=durable, wait_s=habits.wait_s), habits)
+            wants = tuple(Want(pools=(name,)) for name, one in pools.items() if one.network == network)
+        self._ask(client, Allocate(key, network, wants, durable, wait_s=habits.wait_s), habits)
         return client
 
     def stay(self) -> None:
@@ -144,15 +148,22 @@ class Clients:
         if not machine.running:
             self.world.timeline.after(RETRY_S, self.rebooted, machine)
             return
+        for network in sorted({one.network for one in self.world.rings}):
+            self._collect(machine, network)
+
+    def _collect(self, machine: Machine, network: str) -> None:
+        if not machine.running:
+            self.world.timeline.after(RETRY_S, self._collect, machine, network)
+            return
         keep = tuple(one.key for one in self.here.values() if one.machine is machine)
         number = self.world.next_request()
 
         def heard(answered: object) -> None:
             refused = isinstance(getattr(answered, "answer", None), Refusal)
             if answered is None or refused:
-                self.world.timeline.after(RETRY_S, self.rebooted, machine)
+                self.world.timeline.after(RETRY_S, self._collect, machine, network)
 
-        machine.ask(number, Collect("", keep), heard)
+        machine.ask(number, Collect("", keep, network), heard)
 
     # Coming
 
@@ -239,7 +250,11 @@ class Clients:
         if not client.machine.running:
             self.world.timeline.after(RETRY_S, self._release, client)
             return
-        self.world.ask(client.machine, Release(key=client.key), lambda answer: self._released(client, answer))
+        self.world.ask(
+            client.machine,
+            Release(key=client.key, network=client.network),
+            lambda answer: self._released(client, answer),
+        )
 
     def _released(self, client: Client, answer: Answer | None) -> None:
         if isinstance(answer, Released):

@@ -32,7 +32,7 @@ from weaveipam.gossip.seal import SESSION_BYTES
 from weaveipam.node import Node, Settings
 from weaveipam.protocol.effects import Durability, Effect, Persist, Reply, Report, Restart, Send
 from weaveipam.protocol.keyring import KeyRing
-from weaveipam.protocol.records import Identity, Leased, Noted, Outgoing, Owned, Record, Resting
+from weaveipam.protocol.records import Chartered, Identity, Leased, Noted, Outgoing, Owned, Record, Resting
 from weaveipam.protocol.requests import Answer, Request
 from weaveipam.protocol.values import Endpoint
 
@@ -127,7 +127,7 @@ class Machine:
         """What the daemons here reported, by event."""
         self.on_report: Callable[[Machine, Report], None] = lambda _machine, _report: None
         self.on_ownership: Callable[[Machine], None] = lambda _machine: None
-        """Called after commits that say who owns what."""
+        """Called after commits that say who owns what, or which pools there are."""
         self.on_end: Callable[[Machine, str], None] = lambda _machine, _how: None
         """Called when the daemon is gone: why."""
         self.measure: Callable[[Machine, Request], int | None] = lambda _machine, _request: None
@@ -436,7 +436,7 @@ class Machine:
                     self.unmarked = True
                 elif type(record) is Noted and record.peer == self.life:
                     self.unmarked = False
-        if any(type(record) is Owned for one in persists for record in one.put):
+        if any(type(record) in {Owned, Chartered} for one in persists for record in one.put):
             self.on_ownership(self)
 
     def _perform(self, effects: Sequence[Effect]) -> None:

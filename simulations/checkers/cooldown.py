@@ -2,20 +2,36 @@
 A released address rests before somebody else gets it, as long as others are free.
 
 Not so after its machine has lost its power or its disk: what rests is not on stable storage.  Nor where it
-has moved to another daemon meanwhile, which asked for it as nobody had anything else.
+has moved to another daemon meanwhile, which asked for it as nobody had anything else; nor once it has
+belonged to no pool.
 Does not know clocks that run wrong: whoever sets up the run allows for them.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ring.address import subtract
 from simulations.checkers.base import Address, Questions, shown
 from simulations.checkers.spans import Spans
 from simulations.checkers.told import Holder
-from simulations.facts import Asked, Emptied, Fact, Forgot, Given, Taken
+from simulations.facts import (
+    Asked,
+    Began,
+    Changed,
+    Changing,
+    Emptied,
+    Fact,
+    Forgot,
+    Given,
+    Refused,
+    Taken,
+    Vanished,
+)
+from simulations.pools import domains_of
+from weaveipam.protocol.values import Pool
 
 FREE_ENOUGH = 8
 """
@@ -47,6 +63,10 @@ class Cooldown:
         """All in `_resting`, oldest first."""
         self._first: dict[Holder, int] = {}
         """The first request of each key; a later one may be answered with what was given before."""
+        self._changes: dict[int, Changing] = {}
+        """Of pools, by request, that are open."""
+        self._seen: dict[str, list[Pool]] = {}
+        """What each pool may ever have been."""
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
@@ -63,7 +83,15 @@ class Cooldown:
                 self._thaw(fact.when)
                 yield from self._judge(asked, fact)
             case Emptied() | Forgot():
-                self._forget(fact.machine)
+                self._forget(lambda _address, release: release.machine == fact.machine)
+            case Began():
+                self._seen = {pool.name: [pool] for pool in fact.pools}
+            case Changing():
+                self._changes[fact.request] = fact
+            case Changed() | Vanished() if fact.request in self._changes:
+                self._change(self._changes.pop(fact.request))
+            case Refused():
+                self._changes.pop(fact.request, None)
             case _:
                 pass
 
@@ -86,9 +114,24 @@ class Cooldown:
         while self._releases and self._releases[0][1].taken + self._cooldown_s <= now:
             self._resting.remove(*self._releases.popleft())
 
-    def _forget(self, machine: str) -> None:
-        kept = [one for one in self._releases if one[1].machine != machine]
-        for address, release in self._releases:
-            if release.machine == machine:
-                self._resting.remove(address, release)
-        self._releases = deque(kept)
+    def _change(self, change: Changing) -> None:
+        """What the pool may have had, and has no more, may be part of another pool at any time."""
+        seen = self._seen.setdefault(change.name, [])
+        left = domains_of([] if change.wanted is None else [change.wanted])
+        gone = [
+            (ring, one)
+            for pool in seen
+            for ring, domain in domains_of([pool]).items()
+            for one in subtract(domain, left.get(ring, ()))
+        ]
+        self._forget(
+            lambda address, _release: any(address[0] == ring and address[1].meet(one) for ring, one in gone)
+        )
+        if change.wanted is not None and change.wanted not in seen:
+            seen.append(change.wanted)
+
+    def _forget(self, over: Callable[[Address, _Release], bool]) -> None:
+        gone = [one for one in self._releases if over(*one)]
+        for address, release in gone:
+            self._resting.remove(address, release)
+        self._releases = deque(one for one in self._releases if one not in gone)

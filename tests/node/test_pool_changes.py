@@ -97,6 +97,36 @@ def test_a_drained_pool_goes_once_it_is_empty(three: Any, make_pool: Callable[..
     assert () == pools_at(it, "a") == pools_at(it, "c")
 
 
+def test_what_is_given_back_while_a_pool_drains_stays_away(three: Any, make_pool: Callable[..., Any]) -> None:
+    """An address that is given back to a pool that drains goes to nobody, though no other is left."""
+    it = three
+    held = make_pool("p", "10.0.0.0/24")
+    it.allocate("b", "web")
+    it.allocate("c", "mail")
+    it.ask("a", ChangePool("p", held, None, drain=True, wait_s=60), wait_s=3)
+    it.answer("b", Release("web"))
+    assert isinstance(it.answer("b", Allocate("late", wait_s=1), wait_s=7), Refusal)
+    it.answer("c", Release("mail"))
+    it.run(5)
+    assert () == pools_at(it, "a") == pools_at(it, "b")
+
+
+def test_addresses_rest_though_they_were_nearly_taken_away(three: Any, make_pool: Callable[..., Any]) -> None:
+    """What was given back before or while a pool drains still rests when the change has been withdrawn."""
+    it = three
+    held = make_pool("p", "10.0.0.0/24")
+    for key in ("before", "while", "kept"):
+        it.allocate("b", key)
+    gone = {it.allocate("b", key).addresses[0].range for key in ("before", "while")}
+    it.answer("b", Release("before"))
+    number = it.ask("a", ChangePool("p", held, None, drain=True, wait_s=2), wait_s=1)
+    it.answer("b", Release("while"))
+    it.run(2)
+    assert isinstance(it.answers[number], Refusal)
+    fresh = [it.allocate("b", f"k{index}").addresses[0].range for index in range(8)]
+    assert gone.isdisjoint(fresh)
+
+
 def test_of_two_contradictory_changes_one_is_made(three: Any, make_pool: Callable[..., Any]) -> None:
     """Two members that make different pools of one name end with the same one, and the loser is told."""
     it = three

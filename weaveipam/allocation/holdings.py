@@ -65,6 +65,8 @@ class Holdings:
         """Whom nothing is given to."""
         self._vacated: dict[RingId, tuple[Range, ...]] = {}
         """Of which nothing is handed out, as a decision may take them away."""
+        self._aside: list[Resting] = []
+        """What rested of that, or was given back since; if it is not taken away it rests anew."""
         self._generation_max = 0
         """Of the last decision that is in force here."""
 
@@ -209,6 +211,7 @@ class Holdings:
         for rest in rests:
             stock.space.release(rest.range, now)
             self._resting.add(rest.record_key)
+            self._set_aside(ring, rest.range)
         return rests
 
     def _clear(self, ring: RingId, what: Range) -> tuple[Range, ...]:
@@ -258,6 +261,8 @@ class Holdings:
             for part, stock in self.pools.stocks.items()
             for one in stock.space.cooling_ranges()
         ]
+        cooling += self._aside
+        self._aside = []
         self.pools = Pools(pools, self._settings.cooldown_s)
         put: list[Record] = []
         delete: list[RecordKey] = []
@@ -281,7 +286,15 @@ class Holdings:
         self._vacated = {span.ring: span.ranges for span in spans}
         for ring, ranges in self._vacated.items():
             for what in ranges:
-                self.pools.freeze(ring, what)
+                self._set_aside(ring, what)
+
+    def _set_aside(self, ring: RingId, what: Range) -> None:
+        """Of a range that was set free just now hand out nothing that is about to be vacated."""
+        for both in meeting(self._vacated.get(ring, ()), what):
+            for stock in self.pools.stocks_of(ring):
+                rests = (one.meet(both) for one in stock.space.cooling_ranges())
+                self._aside += [Resting(ring, one) for one in rests if one is not None]
+            self.pools.freeze(ring, both)
 
     def uses(self, spans: Iterable[Span]) -> Iterator[Use]:
         """What keys hold here of some addresses."""
@@ -466,6 +479,7 @@ class Holdings:
                 stock.space.release(one, now)
                 rests.append(Resting(ring, one))
         self._resting.update(one.record_key for one in rests)
+        self._set_aside(ring, what)
         return Persist(tuple(rests), (), Durability.PROCESS)
 
     def is_held(self, ring: RingId, address: int) -> bool:

@@ -90,11 +90,11 @@ def _shrunk(pool: Pool, rng: Random) -> Pool:
     """Without one of its ranges, or half of one."""
     number = rng.randrange(len(pool.ranges))
     one = pool.ranges[number]
+    others = [*pool.ranges[:number], *pool.ranges[number + 1 :]]
+    if one.range.size == 1 or (others and rng.random() < 1 / 2):
+        return _with(pool, others or [one])
     middle = one.range.start + one.range.size // 2
     half = rng.choice((Range(one.range.start, middle), Range(middle, one.range.stop)))
-    others = [*pool.ranges[:number], *pool.ranges[number + 1 :]]
-    if (others and rng.random() < 1 / 2) or not half.size:
-        return _with(pool, others or [one])
     excluded = tuple(both for each in one.excluded if (both := each.meet(half)))
     return _with(pool, [*others, replace(one, range=half, gateway=None, excluded=excluded)])
 

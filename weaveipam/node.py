@@ -214,7 +214,7 @@ class Node:
             node._bind(born.birth, held, now)
             ledger = node._rollcall.seat.ledger
             node._restored = node._allocator.restore(born.birth, ledger.pools, held, now)
-            node._holdings.vacate(ledger.vacates)
+            node._holdings.vacate(ledger.withheld)
             node._pools = node._holdings.pools
             others = bool(node._formation.endpoints()) or len(born.birth.seeds) > 1
             node._serving.come_back(now, others=others)

@@ -13,6 +13,7 @@ from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Send
 from weaveipam.protocol.requests import (
     Allocate,
+    Allocated,
     ChangePool,
     GetPools,
     PoolChanged,
@@ -155,6 +156,22 @@ def test_a_change_needs_everybody(three: Any, make_pool: Callable[..., Any]) -> 
     it.run(20)
     assert all(fresh not in pools_at(it, name) for name in "abc")
     assert PoolChanged(fresh) == it.answer("a", ChangePool("q", None, fresh))
+
+
+def test_a_change_that_another_finishes_finds_nothing_in_use(
+    three: Any, make_pool: Callable[..., Any]
+) -> None:
+    """Who finishes what another began does not give up addresses that are handed out meanwhile."""
+    it = three
+    held, fresh = make_pool("p", "10.0.0.0/24"), make_pool("q", "10.9.0.0/26")
+    it.drop = lambda _name, send: any(isinstance(one, Accept) for one in codec.decode_packet(send.packet)[1])
+    it.ask("b", ChangePool("p", held, None, wait_s=60), wait_s=1)
+    it.ask("a", ChangePool("q", None, fresh, wait_s=60), wait_s=3)
+    given = it.answer("c", Allocate("k", wants=(Want(pools=("p",)),), wait_s=0.1))
+    it.drop = lambda _name, _send: False
+    it.run(20)
+    assert fresh in pools_at(it, "c")
+    assert isinstance(given, Allocated) == (held in pools_at(it, "c"))
 
 
 def test_a_disabled_pool_hands_nothing_out(three: Any, make_pool: Callable[..., Any]) -> None:

@@ -17,6 +17,7 @@ from ring.address import Range, subtract, union
 from ring.changes import take_over
 from ring.merge import merge
 from ring.ring import EMPTY, TOTALS, Peer, Ring, Run, Token
+from weaveipam.allocation.extent import given_up
 from weaveipam.allocation.ledger import Ledger
 from weaveipam.allocation.rules import RULES, Rules
 from weaveipam.protocol.decisions import ELECTORS_MAX, Ballot, Decree, Span, Statements, Vote
@@ -112,6 +113,10 @@ class Campaign:
     differs: bool = False
     """Whether any answer said what the proposer did not know."""
     votes: tuple[Vote, ...] = ()
+    vacates: tuple[Span, ...] = ()
+    """Addresses that whoever promises hands out no more."""
+    free: bool = False
+    """Whether none of the votes can have been decided."""
     uses: dict[Peer, tuple[Use, ...]] = field(default_factory=dict)
     decree: Decree | None = None
     """What everybody is asked to accept; None while promises are awaited."""
@@ -142,6 +147,7 @@ class Campaign:
             fenced=fenced,
             known=mine,
             spans=_owned(mine, over),
+            vacates=wanted.vacates,
             needed=ledger.roster.union(ledger.electors, (ledger.me,)) - fenced,
         )
 
@@ -175,7 +181,7 @@ class Campaign:
             self.spans,
             sum(map(weigh, told)) % TOTALS,
             tuple(sorted(self.wanted.forced)),
-            self.wanted.vacates,
+            self.vacates,
         )
 
     def heard(self, member: Peer, told: Promise) -> Campaign:
@@ -229,6 +235,31 @@ class Campaign:
         all_spans = tuple(Span(ring, joined[ring]) for ring in sorted(joined))
         return replace(self, spans=all_spans, asked=self.asked + 1, promised=frozenset(), differs=False)
 
+    def bound(self, rules: Rules = RULES) -> Campaign | None:
+        """
+        The same ballot, to ask all again, as what is to be decided gives up other addresses; None if not so.
+
+        That is so where a decree was accepted before that changes other pools: its ballot kept addresses from
+        being handed out, and this one has not.
+        """
+        vote = self._vote(rules)
+        vacates = self.wanted.vacates
+        if vote is not None:
+            vacates = given_up(self.ledger.pools, self.ledger.charter.after(vote.decree).pools)
+        return None if vacates == self.vacates else replace(self.again(), vacates=vacates)
+
+    def unbound(self, rules: Rules = RULES) -> Campaign | None:
+        """
+        The same ballot, to ask all again, as no decree that was accepted before can be made; None if none was.
+
+        Addresses that it gives up are in use at a member.  Who has accepted a decree hands out none of them,
+        so that member has not, nor will it: who promises a ballot accepts nothing of those before.
+        """
+        return None if self._vote(rules) is None else replace(self.again(), free=True)
+
+    def _vote(self, rules: Rules) -> Vote | None:
+        return None if self.free else rules.proposed(self.votes)
+
     def again(self) -> Campaign:
         """The same ballot, to hear from all once more."""
         return replace(self, asked=self.asked + 1, promised=frozenset(), differs=False, uses={})
@@ -241,7 +272,7 @@ class Campaign:
             rings: The proposer's, which tell who is beside what is taken.
             rules: Those in force.
         """
-        vote = rules.proposed(self.votes)
+        vote = self._vote(rules)
         return replace(self, decree=self._decree(rings) if vote is None else vote.decree)
 
     def accept(self, member: Peer) -> Accept:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from ring.ring import Peer
+from weaveipam.allocation.extent import given_up, joined
 from weaveipam.allocation.rules import RULES, Rules
 from weaveipam.protocol.decisions import Ballot, Charter, Span, Vote, first_charter
 from weaveipam.protocol.records import Admitted, Chartered, OnRoster, Promised, Record, RecordKey, Voted
@@ -85,6 +86,18 @@ class Ledger:
     def pools(self) -> tuple[Pool, ...]:
         """Those in force here."""
         return self.charter.pools
+
+    @property
+    def withheld(self) -> tuple[Span, ...]:
+        """
+        Addresses of which it hands out none now: what it has promised so, and what its vote gives up.
+
+        Were those of its vote in use, nobody could tell whether others have all accepted the same.
+        """
+        if self.vote is None:
+            return self.vacates
+        after = self.charter.after(self.vote.decree).pools
+        return joined((*self.vacates, *given_up(self.charter.pools, after)))
 
     @property
     def electors(self) -> frozenset[Peer]:

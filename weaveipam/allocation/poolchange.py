@@ -1,17 +1,17 @@
 """
-What it takes to have other pools than there are: which addresses are new, and which nobody has any more.
+What it takes to have other pools than there are, and what keeps them from being those of one cluster.
 
 Pure.  Does not know who must agree, nor what is in use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
-from ring.address import Range, format_range, subtract, union
+from ring.address import format_range
 from weaveipam.allocation.campaign import Wanted
-from weaveipam.protocol.decisions import Span
+from weaveipam.allocation.extent import founded, given_up
 from weaveipam.protocol.requests import ChangePool, Reason, Refusal
 from weaveipam.protocol.values import Pool, RingId
 
@@ -59,8 +59,8 @@ def wanted_for(change: ChangePool, pools: Sequence[Pool]) -> Wanted | Refusal | 
     return Wanted(
         put=() if change.wanted is None else (change.wanted,),
         drop=(change.name,) if change.wanted is None else (),
-        founds=_beyond(after, pools),
-        vacates=(*_beyond(pools, after), *_set_aside(held, change.wanted)),
+        founds=founded(pools, after),
+        vacates=given_up(pools, after),
     )
 
 
@@ -70,33 +70,3 @@ def _meanwhile(change: ChangePool, held: Pool | None) -> str:
     if change.base is None:
         return f"there is another pool {change.name} already"
     return f"pool {change.name} was changed meanwhile; look at it, and say again what it shall be"
-
-
-def _beyond(pools: Iterable[Pool], others: Iterable[Pool]) -> tuple[Span, ...]:
-    """The addresses of some pools that no other has."""
-    theirs, its = _ranges(others), _ranges(pools)
-    spans = (Span(ring, subtract(its[ring], theirs.get(ring, ()))) for ring in sorted(its))
-    return tuple(span for span in spans if span.ranges)
-
-
-def _set_aside(before: Pool | None, after: Pool | None) -> tuple[Span, ...]:
-    """The addresses that a pool has kept, but hands out no more."""
-    if before is None or after is None:
-        return ()
-    spans = []
-    for ring, ranges in sorted(_ranges([after], excluded=True).items()):
-        was = _ranges([before], excluded=True).get(ring, ())
-        kept = _ranges([before]).get(ring, ())
-        fresh = [both for one in subtract(ranges, was) for other in kept if (both := one.meet(other))]
-        if fresh:
-            spans.append(Span(ring, union(fresh)))
-    return tuple(spans)
-
-
-def _ranges(pools: Iterable[Pool], *, excluded: bool = False) -> dict[RingId, tuple[Range, ...]]:
-    held: dict[RingId, list[Range]] = {}
-    for pool in pools:
-        for one in pool.ranges:
-            ranges = one.excluded if excluded else (one.range,)
-            held.setdefault(RingId(pool.network, one.family), []).extend(ranges)
-    return {ring: union(ranges) for ring, ranges in held.items()}

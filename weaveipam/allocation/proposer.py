@@ -215,9 +215,9 @@ class Proposer:
         campaign = self.campaign
         if campaign is None or not campaign.agreed() or campaign.unaffirmed():
             return []
-        wider = campaign.wider()
-        if wider is not None:
-            self.campaign = wider
+        more = campaign.wider() or campaign.bound() or (campaign.unbound() if campaign.uses else None)
+        if more is not None:
+            self.campaign = more
             return self._ask_all(now)
         if campaign.uses:
             return self._in_use(now)

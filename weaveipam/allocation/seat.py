@@ -96,8 +96,8 @@ class Seat:
         before = self.ledger
         put, delete = ledger.records_since(before)
         self._follow(ledger)
-        if (ledger.pools, ledger.vacates) != (before.pools, before.vacates):
-            more, gone = self._holdings.set_pools(ledger.pools, ledger.vacates, now)
+        if (ledger.pools, ledger.withheld) != (before.pools, before.withheld):
+            more, gone = self._holdings.set_pools(ledger.pools, ledger.withheld, now)
             put += more
             delete += gone
         return put, delete

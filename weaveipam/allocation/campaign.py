@@ -250,7 +250,7 @@ class Campaign:
 
     def unbound(self, rules: Rules = RULES) -> Campaign | None:
         """
-        The same ballot, to ask all again, as no decree that was accepted before can be made; None if none was.
+        The same ballot, to ask all again, as no decree accepted before can be made; None if none was.
 
         Addresses that it gives up are in use at a member.  Who has accepted a decree hands out none of them,
         so that member has not, nor will it: who promises a ballot accepts nothing of those before.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ring.address import Family, Range
 from ring.ring import Peer
 from weaveipam.allocation.campaign import Wanted
@@ -28,8 +30,10 @@ def test_a_change_that_is_made_is_answered() -> None:
     changes = Changes()
     changes.add(1, NEW_Q, 0.0)
     changes.add(2, NEW_Q, 0.0)
-    assert [] == changes.answered([P], why, 1.0)
-    assert [Reply(1, PoolChanged(Q)), Reply(2, PoolChanged(Q))] == changes.answered([P, Q], why, 1.0)
+    assert [] == changes.answered([P], why, 1.0, besides=None)
+    assert [Reply(1, PoolChanged(Q)), Reply(2, PoolChanged(Q))] == changes.answered(
+        [P, Q], why, 1.0, besides=None
+    )
     assert 0 == len(changes)
 
 
@@ -38,7 +42,7 @@ def test_a_change_that_cannot_be_any_more_is_refused() -> None:
     changes = Changes()
     changes.add(1, NEW_Q, 0.0)
     other = Pool("q", "default", (PoolRange(Family.V4, Range(70, 79), 24),))
-    (reply,) = changes.answered([P, other], why, 1.0)
+    (reply,) = changes.answered([P, other], why, 1.0, besides=None)
     assert isinstance(reply.answer, Refusal)
     assert Reason.CONFLICT is reply.answer.reason
 
@@ -47,8 +51,9 @@ def test_a_late_change_is_withdrawn_with_what_it_waits_for() -> None:
     """Nobody waits for it any more, so that it is not wanted."""
     changes = Changes()
     changes.add(1, NEW_Q, 0.0)
-    assert 5.0 == changes.wake_at
-    (reply,) = changes.answered([P], why, 6.0)
+    assert (5.0, math.inf) == (changes.late_at(None), changes.late_at(1))
+    assert [] == changes.answered([P], why, 6.0, besides=1)
+    (reply,) = changes.answered([P], why, 6.0, besides=None)
     assert isinstance(reply.answer, Refusal)
     assert "waiting for c" in reply.answer.detail
     assert Wanted() == changes.wanted([P])

@@ -55,6 +55,10 @@ class Wanted:
         """Whether pools are to change."""
         return bool(self.put or self.drop)
 
+    def is_made_by(self, decree: Decree | None) -> bool:
+        """Whether pools are to change, and a decree changes them so."""
+        return decree is not None and self.put_or_drop and (self.put, self.drop) == (decree.put, decree.drop)
+
 
 def concerning(known: Known, fenced: Collection[Peer], spans: Iterable[Span]) -> tuple[Statements, ...]:
     """

@@ -51,10 +51,9 @@ class Changes:
         """Whether the first one waits for addresses that are in use."""
         return bool(self._asked) and self._asked[0].change.drain
 
-    @property
-    def wake_at(self) -> float:
-        """The earliest deadline, in seconds on the monotonic clock."""
-        return min((one.deadline for one in self._asked), default=math.inf)
+    def late_at(self, besides: int | None) -> float:
+        """The earliest deadline, in seconds on the monotonic clock, but for that of one request."""
+        return min((one.deadline for one in self._asked if one.request_id != besides), default=math.inf)
 
     def add(self, request_id: int, change: ChangePool, now: float) -> None:
         """Let a client wait."""
@@ -69,14 +68,17 @@ class Changes:
         wanted = wanted_for(self._asked[0].change, pools) if self._asked else None
         return wanted if isinstance(wanted, Wanted) else Wanted()
 
-    def answered(self, pools: Sequence[Pool], late: Callable[[], str], now: float) -> list[Reply]:
+    def answered(
+        self, pools: Sequence[Pool], late: Callable[[], str], now: float, *, besides: int | None
+    ) -> list[Reply]:
         """
         Reply to all whose change is made, or cannot be, or was waited for long enough.
 
         Args:
             pools: Those in force.
-            late: Why a change is not made yet, in a sentence.
+            late: Why a change is not made yet.
             now: Seconds on the monotonic clock.
+            besides: The request that it is too late to withdraw.
         """
         replies, kept = [], []
         for one in self._asked:
@@ -86,8 +88,9 @@ class Changes:
                 replies.append(Reply(one.request_id, PoolChanged(held)))
             elif isinstance(wanted, Refusal):
                 replies.append(Reply(one.request_id, wanted))
-            elif one.deadline <= now:
-                replies.append(Reply(one.request_id, Refusal(Reason.NOT_READY, late())))
+            elif one.deadline <= now and one.request_id != besides:
+                detail = f"not done: {late()}; all members must agree, so bring them back or remove them"
+                replies.append(Reply(one.request_id, Refusal(Reason.NOT_READY, detail)))
             else:
                 kept.append(one)
         self._asked = kept

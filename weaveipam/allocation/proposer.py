@@ -44,6 +44,8 @@ class Proposer:
         """The ballot under way; None between two, too."""
         self.changes = Changes()
         """Of pools, that clients wait for."""
+        self._offered: tuple[int, int | None] = (0, None)
+        """The last decision that others were asked to accept as a client wants it, and the request."""
         self._more: frozenset[Peer] = frozenset()
         """Who is fenced besides, by those who objected."""
         self._round = 0
@@ -106,18 +108,23 @@ class Proposer:
 
     def _answer_changes(self, now: float) -> list[Step]:
         """Reply to those whose pool is as they wanted it, or cannot be any more, or who waited too long."""
-        return [*self.changes.answered(self._seat.ledger.pools, self._late, now)]
+        pools = self._seat.ledger.pools
+        return [*self.changes.answered(pools, self._late, now, besides=self._under_way)]
+
+    @property
+    def _under_way(self) -> int | None:
+        """The change that cannot be withdrawn: whoever has accepted it may get it decided by any ballot."""
+        number, request_id = self._offered
+        return request_id if number == self._seat.ledger.charter.number + 1 else None
 
     def _late(self) -> str:
         """Why a change is not decided yet."""
         campaign = self.campaign
         if campaign is None:
-            return f"not done: {self.obstacles or 'others want something decided first'}"
+            return self.obstacles or "others want something decided first"
+        used = in_use(campaign.uses)
         awaited = ", ".join(sorted(one.name for one in campaign.awaited))
-        if campaign.decree is not None:
-            return f"all have agreed, and it is done once these have accepted it: {awaited}"
-        why = in_use(campaign.uses) or (f"waiting for {awaited}" if awaited else self.obstacles)
-        return f"not done: {why}; all members must agree, so bring them back or remove them"
+        return used or (f"waiting for {awaited}" if awaited else self.obstacles)
 
     def _next(self, now: float) -> list[Step]:
         """Begin with what is wanted first, if anything is."""
@@ -226,6 +233,8 @@ class Proposer:
         if declined is not None:
             return self._later(now)
         self.campaign = campaign.accepted_by(self._seat.me)
+        if campaign.wanted.is_made_by(campaign.decree):
+            self._offered = campaign.number, self.changes.first
         self._tries, self._again_at = 0, now + self._settings.repeat_s
         steps = [*self._seat.keep(ledger, now)]
         return [*steps, *self._ask(self.campaign.awaited), *self._close(now)]
@@ -307,12 +316,12 @@ class Proposer:
     @property
     def wake_at(self) -> float:
         """Seconds on the monotonic clock: when `wake` has something to do."""
-        return min(self._again_at, self._look_at, self.changes.wake_at)
+        return min(self._again_at, self._look_at, self.changes.late_at(self._under_way))
 
     def wake(self, now: float) -> list[Step]:
         """Ask again those who have not answered; see whether something is to be decided."""
         steps: list[Step] = []
-        if self.changes.wake_at <= now:
+        if self.changes.late_at(self._under_way) <= now:
             steps += self._give_late_ones_up(now)
         if self._again_at <= now:
             self._again_at = math.inf

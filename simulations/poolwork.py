@@ -1,5 +1,5 @@
 """
-An operator who changes pools: makes them, lets them grow and shrink, switches them off and on, drops them.
+An operator who changes pools: makes new ones, has them grow and shrink, switches them off and on, drops them.
 
 All take their addresses from one small stock, so that what one pool has given up soon belongs to another.
 Does not know when pools are changed, nor at whom, nor what is right.

@@ -1,5 +1,5 @@
 """
-When all is settled, all who run hold the same rings, byte for byte, and pools, and have nothing open.
+When all is settled, all who run hold the same rings and pools, see each other, and have nothing open.
 
 Does not know how they come to agree, nor how long that may take.
 """

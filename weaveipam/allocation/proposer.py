@@ -342,8 +342,7 @@ class Proposer:
     def _give_late_ones_up(self, now: float) -> list[Step]:
         first, campaign = self.changes.first, self.campaign
         steps = self._answer_changes(now)
-        gone = self.changes.first != first and campaign is not None and campaign.decree is None
-        if gone and campaign is not None and campaign.wanted.put_or_drop:
+        if self.changes.first != first and campaign is not None and campaign.wanted.put_or_drop:
             steps += self._withdraw(now)
         return steps
 

@@ -60,6 +60,10 @@ class Space:
         """How many addresses of a range are free."""
         return sum(one.size for one in self._free_in(what))
 
+    def cooling_within(self, what: Range) -> list[Range]:
+        """What of a range rests; sorted."""
+        return sorted(both for _, one in self._cooling.values() if (both := one.meet(what)))
+
     def add(self, what: Range) -> None:
         """
         These addresses are free from now on.

@@ -40,7 +40,9 @@ from weaveipam.protocol.effects import (
     Reply,
     Report,
     Restart,
+    Stop,
 )
+from weaveipam.protocol.farewells import Farewell, FarewellHeard, Staying
 from weaveipam.protocol.keyring import UNSEALED, KeyRing
 from weaveipam.protocol.messages import (
     UNFORMED,
@@ -54,6 +56,7 @@ from weaveipam.protocol.messages import (
     BirthPromise,
     Call,
     Contest,
+    Depart,
     Elsewhere,
     End,
     Grant,
@@ -86,13 +89,14 @@ from weaveipam.protocol.messages import (
     Synced,
     Tell,
 )
-from weaveipam.protocol.records import Born, Record
+from weaveipam.protocol.records import Born, Left, Record, RecordKey
 from weaveipam.protocol.requests import (
     Allocate,
     ChangePool,
     Collect,
     GetKeyring,
     GetRollCall,
+    Leave,
     Reason,
     Refusal,
     Release,
@@ -100,6 +104,7 @@ from weaveipam.protocol.requests import (
     Request,
     ResolveConflict,
     SetKeyring,
+    Stay,
 )
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool
 from weaveipam.questions import Questions
@@ -112,9 +117,18 @@ NEXT_LIFE = "this daemon begins its next life; ask again in a moment"
 """What clients are told meanwhile."""
 
 OfSpace: TypeAlias = (
-    SpaceRequest | Grant | GrantAck | SpaceRefusal | PieceSurvey | PieceFindings | PieceRequest
+    SpaceRequest
+    | Grant
+    | GrantAck
+    | SpaceRefusal
+    | PieceSurvey
+    | PieceFindings
+    | PieceRequest
+    | Farewell
+    | FarewellHeard
+    | Staying
 )
-"""What members say of space that one wants of another."""
+"""What members say of space that one wants of another, or leaves to it."""
 
 MakeGossip: TypeAlias = Callable[..., Gossip]
 """As `Gossip` itself; another one lets the same node be measured with another way to spread."""
@@ -183,6 +197,8 @@ class Node:
         self._birth: Birth | None = None
         self._cluster_id = UNFORMED
         self._restored: list[Step] = []
+        self._disk_is_the_next_lifes = False
+        """Whether nothing is put on disk any more, as this life has left."""
         self._audit_at = now + AUDIT_S
 
     @classmethod
@@ -242,7 +258,8 @@ class Node:
             steps += self._rollcall.heard(header, now)
             self._exchange.next_packet()
             for message in told:
-                steps += self._hear_member(header, message, now)
+                if not self._allocator.leaver.left or isinstance(message, Ping | Ack | PingRequest | Nack):
+                    steps += self._hear_member(header, message, now)
         else:
             steps += self._formation.strangers.heard(header, source, self._cluster_id, now)
             for message in told:
@@ -260,6 +277,8 @@ class Node:
                 steps = self._allocator.collect(request_id, request, now)
             case ResolveConflict():
                 steps = self._allocator.settling.resolve(request_id, request, now)
+            case Leave() | Stay():
+                steps = self._allocator.leave(request_id, request, now)
             case SetKeyring():
                 self._guard.change(request.ring, self._gossip.members.names())
                 ids = ",".join(key.id for key in request.ring.keys)
@@ -305,6 +324,8 @@ class Node:
             steps += self._gossiped(self._gossip.wake(self._digest(), now))
             steps += [*self._rollcall.wake(now), *self._follow_decisions(now)]
         steps += self._allocator.wake(now)
+        if self._allocator.leaver.left and self._gossip.members.me.state is not MemberState.LEFT:
+            steps += self._gossiped(self._gossip.leave(now))
         return self._effects(steps)
 
     @property
@@ -320,6 +341,8 @@ class Node:
     # Peers
 
     def _hear_member(self, header: Header, message: Message, now: float) -> Sequence[Step]:
+        if isinstance(message, OfSpace):
+            return self._hear_of_space(header, message, now)
         match message:
             case Ownership():
                 return self._allocator.learn(message, now)
@@ -331,16 +354,6 @@ class Node:
                 return self._gossip.twins.receive(header, message, now)
             case Outline() | Sync() | RingShare() | MemberShare() | Synced() | Mark() | Marked():
                 return self._serving.hear(header, message, now)
-            case (
-                SpaceRequest()
-                | Grant()
-                | GrantAck()
-                | SpaceRefusal()
-                | PieceSurvey()
-                | PieceFindings()
-                | PieceRequest()
-            ):
-                return self._hear_of_space(header, message, now)
             case Adopt() | Adopted() | LoanQuery() | Returned():
                 return self._allocator.hear_of_loans(header, message, now)
             case Contest():
@@ -365,11 +378,13 @@ class Node:
             case Grant():
                 return self._allocator.granted(header, message, now)
             case GrantAck():
-                return self._allocator.acknowledged(header, message)
+                return self._allocator.acknowledged(header, message, now)
             case SpaceRefusal():
                 return self._allocator.refused(header, message, now)
             case PieceSurvey() | PieceFindings() | PieceRequest():
                 return self._allocator.hear_of_piece(header, message, now)
+            case Farewell() | FarewellHeard() | Staying():
+                return self._allocator.leaver.hear(header, message, now)
 
     def _hear_of_decisions(self, header: Header, said: Said, now: float) -> Sequence[Step]:
         steps = self._rollcall.receive(header, said, now)
@@ -378,6 +393,9 @@ class Node:
     def _follow_decisions(self, now: float) -> list[Step]:
         """What the allocator makes of decisions that are in force since."""
         steps: list[Step] = []
+        if self._allocator.leaver.leaving:
+            self._allocator.leaver.bound = self._rollcall.is_bound
+            steps += self._rollcall.retire(now)
         if self._pools is not self._holdings.pools:
             self._pools = self._holdings.pools
             steps += self._allocator.follow_pools(now)
@@ -496,7 +514,7 @@ class Node:
     def _bind(self, birth: Birth, records: Sequence[Record], now: float) -> None:
         self._birth = birth
         self._rollcall.take(birth, records, now)
-        self._allocator.admitted = self._rollcall.admitted
+        self._allocator.admitted = self._allocator.leaver.admitted = self._rollcall.admitted
         self._gossip.twins.serving = False
         self._cluster_id = codec.cluster_id(birth)
         self._packets.introduce(self._cluster_id)
@@ -535,9 +553,22 @@ class Node:
                         effects += self._gossip.push(step.ownership)
                     case End():
                         return (*effects, *self._next_life(step))
-                    case Persist() | Reply() | Report():
+                    case Depart():
+                        effects += self._depart()
+                    case Persist() if self._disk_is_the_next_lifes:
+                        pass
+                    case Persist() | Reply() | Report() | Stop():
                         effects.append(step)
         return tuple(effects)
+
+    def _of_this_life(self) -> tuple[RecordKey, ...]:
+        return (*self._allocator.of_this_life(), *self._rollcall.of_this_life())
+
+    def _depart(self) -> tuple[Effect, ...]:
+        """This life has left; whoever starts the daemon again begins the next one."""
+        self._disk_is_the_next_lifes = True
+        life = nextlife.successor((self.me,), self._rng)
+        return (nextlife.become(life, self._of_this_life(), (Left(self.me),)),)
 
     def _next_life(self, end: End) -> tuple[Effect, ...]:
         """One begins that owns nothing, as what this one knows of itself may not be so."""
@@ -546,7 +577,7 @@ class Node:
         fields = (("was", str(self.me)), ("life", str(life)), ("why", end.why))
         return (
             *self._allocator.refuse_all(NEXT_LIFE),
-            nextlife.become(life, (*self._allocator.of_this_life(), *self._rollcall.of_this_life())),
+            nextlife.become(life, self._of_this_life(), self._allocator.giver.grants.leases()),
             Report(Level.ERROR, "next-life", fields),
             Restart(self._guard.ring),
         )

@@ -28,6 +28,7 @@ from weaveipam.protocol.requests import (
     GetAllocations,
     GetCheck,
     GetConflicts,
+    GetDeparture,
     GetKeyring,
     GetMembers,
     GetPools,
@@ -89,6 +90,8 @@ class Questions:
                 return self._members(now)
             case GetAllocations():
                 return views.allocations(self._holdings, asked)
+            case GetDeparture():
+                return self._allocator.leaver.departure()
             case GetPools():
                 return Pools(views.pool_uses(self._holdings, self._reachable()))
             case GetConflicts():
@@ -138,7 +141,8 @@ class Questions:
         """All that are known to have been members, and may own something."""
         campaign = self._rollcall.proposer.campaign
         lives = {one.peer for one in self._gossip.members.all()}
-        lives.update(self._rollcall.seat.ledger.roster, () if campaign is None else campaign.needed)
+        ledger = self._rollcall.seat.ledger
+        lives.update(ledger.roster, ledger.electors, () if campaign is None else campaign.needed)
         lives.update(self._holdings.rings.sizes())
         return lives
 
@@ -169,7 +173,7 @@ class Questions:
         alive = len(members.alive()) if self.cluster_id else 0
         return Status(
             peer=self._me,
-            ready=self._allocator.serving,
+            ready=self._allocator.serving and not self._allocator.leaver.leaving,
             state=state,
             why_not_ready=why,
             cluster_id=self.cluster_id.hex(),
@@ -196,6 +200,9 @@ class Questions:
             told = f"; {self._guard.told}" if self._guard.told else ""
             forming = self._formation.forming
             return ("forming" if forming else "joining"), self.name_taken or self._formation.why() + told
+        if self._allocator.leaver.leaving:
+            departure = self._allocator.leaver.departure()
+            return departure.state, departure.why
         if self._serving.newcomer:
             return "syncing", "waiting for a member that serves to tell all that it knows"
         if not self._rollcall.admitted and self._allocator.serving:

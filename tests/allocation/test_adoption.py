@@ -17,7 +17,7 @@ from weaveipam.allocation.pools import Part
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Adopt, Adopted, FreeHint, Header, LoanQuery, Returned, Step, Tell
-from weaveipam.protocol.values import Allocation, Birth, Endpoint, Loan, Pool, PoolRange, RingId
+from weaveipam.protocol.values import Allocation, Birth, Endpoint, Loan, MemberState, Pool, PoolRange, RingId
 
 A, B = Peer("a", 1), Peer("b", 1)
 V4 = RingId("default", Family.V4)
@@ -50,6 +50,10 @@ class Members:
     def get(self, name: str) -> Member | None:
         """By name."""
         return next((one for one in self.alive() if one.peer.name == name), None)
+
+    def state_of(self, _peer: Peer) -> MemberState | None:
+        """Not known."""
+        return None
 
     def hints_of(self, _peer: Peer) -> tuple[FreeHint, ...]:
         """None."""

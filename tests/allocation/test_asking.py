@@ -14,7 +14,7 @@ from weaveipam.allocation.donors import Goal
 from weaveipam.allocation.pools import Part
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.messages import FreeHint, PieceRequest, PieceSurvey
-from weaveipam.protocol.values import Endpoint, RingId
+from weaveipam.protocol.values import Endpoint, MemberState, RingId
 
 YOU, THEY = Peer("you", 1), Peer("they", 1)
 V4 = RingId("default", Family.V4)
@@ -48,6 +48,10 @@ class Members:
     def get(self, name: str) -> Member | None:
         """One of them."""
         return self.those.get(name)
+
+    def state_of(self, _peer: Peer) -> MemberState | None:
+        """Not known."""
+        return None
 
     def hints_of(self, peer: Peer) -> tuple[FreeHint, ...]:
         """Nobody says anything."""

@@ -28,7 +28,7 @@ from weaveipam.protocol.messages import (
     Step,
     Tell,
 )
-from weaveipam.protocol.values import Birth, Endpoint, Pool, PoolRange, RingId
+from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool, PoolRange, RingId
 
 ME, YOU, THEY = (Peer(name, 1) for name in ("me", "you", "they"))
 V4 = RingId("default", Family.V4)
@@ -67,6 +67,10 @@ class Members:
     def get(self, name: str) -> Member | None:
         """One of them."""
         return self.those.get(name)
+
+    def state_of(self, _peer: Peer) -> MemberState | None:
+        """Not known."""
+        return None
 
     def hints_of(self, peer: Peer) -> tuple[FreeHint, ...]:
         """Nobody says anything."""

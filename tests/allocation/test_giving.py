@@ -25,7 +25,7 @@ from weaveipam.protocol.messages import (
     Step,
     Tell,
 )
-from weaveipam.protocol.values import Birth, Endpoint, Pool, PoolRange, RingId
+from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool, PoolRange, RingId
 
 ME, YOU = Peer("me", 1), Peer("you", 1)
 V4 = RingId("default", Family.V4)
@@ -57,6 +57,10 @@ class Members:
     def get(self, name: str) -> Member | None:
         """One of them."""
         return self.you if name == "you" else None
+
+    def state_of(self, _peer: Peer) -> MemberState | None:
+        """Not known."""
+        return None
 
     def hints_of(self, peer: Peer) -> tuple[FreeHint, ...]:
         """Nobody says anything."""

@@ -17,7 +17,16 @@ from weaveipam.protocol.effects import Durability, Persist, Reply, Report
 from weaveipam.protocol.messages import Contest, FreeHint, Header, Ownership, Step, Tell
 from weaveipam.protocol.records import Frozen, Lent
 from weaveipam.protocol.requests import Reason, Refusal, Resolution, ResolveConflict
-from weaveipam.protocol.values import Birth, ContestStage, Endpoint, Loan, Pool, PoolRange, RingId
+from weaveipam.protocol.values import (
+    Birth,
+    ContestStage,
+    Endpoint,
+    Loan,
+    MemberState,
+    Pool,
+    PoolRange,
+    RingId,
+)
 
 LOSER, WINNER = Peer("b", 1), Peer("c", 1)
 V4 = RingId("default", Family.V4)
@@ -38,6 +47,10 @@ class Nobody:
 
     def get(self, _name: str) -> None:
         """None."""
+
+    def state_of(self, _peer: Peer) -> MemberState | None:
+        """Not known."""
+        return None
 
     def hints_of(self, _peer: Peer) -> tuple[FreeHint, ...]:
         """None."""

@@ -25,10 +25,12 @@ from weaveipam.protocol.requests import (
     Answer,
     Check,
     Conflicts,
+    Departure,
     Found,
     GetAllocations,
     GetCheck,
     GetConflicts,
+    GetDeparture,
     GetKeyring,
     GetMembers,
     GetPools,
@@ -36,6 +38,7 @@ from weaveipam.protocol.requests import (
     GetRollCall,
     GetStatus,
     Keyring,
+    Leave,
     Lookup,
     Members,
     Pools,
@@ -51,6 +54,7 @@ from weaveipam.protocol.requests import (
     RingView,
     RollCallView,
     Status,
+    Stay,
 )
 from weaveipam.protocol.values import Allocation, Assigned, Pool, PoolRange, RingId
 
@@ -112,6 +116,8 @@ class Daemon:
                 return Check(())
             case ResolveConflict():
                 return Resolution("decided")
+            case GetDeparture() | Leave() | Stay():
+                return Departure(PEER, "leaving", "waits", (), 1, 1, (), (), ())
         why = "" if self.ready else "waiting for seeds"
         return Status(
             PEER, self.ready, "ready" if self.ready else "forming", why, "", 1, 1, (), 0, 0, (), "0"
@@ -175,6 +181,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
         ("/v1/decisions", GetRollCall()),
         ("/v1/conflicts", GetConflicts()),
         ("/v1/check", GetCheck()),
+        ("/v1/leave", GetDeparture()),
         ("/v1/lookup/k", Lookup(key="k")),
         ("/v1/lookup/fd00%3A%3A1?network=b", Lookup(address=parse_address("fd00::1"), network="b")),
     ],
@@ -342,6 +349,15 @@ async def test_a_conflict_is_decided(door: Door) -> None:
     first = parse_address("10.0.0.8")[1]
     assert {"detail": "decided"} == document
     assert [ResolveConflict(Family.V4, Range(first, first + 8), "n2", "blue")] == door.daemon.asked
+
+
+async def test_leaving_is_begun_and_called_off(door: Door) -> None:
+    """POST makes a daemon leave, DELETE lets it stay, and both show how far it has come."""
+    for method, request_ in (("POST", Leave()), ("DELETE", Stay())):
+        async with door.client.request(method, _url("/v1/leave")) as response:
+            assert response.status == 200
+            assert (await response.json())["state"] == "leaving"
+        assert door.daemon.asked.pop() == request_
 
 
 async def test_keys_are_changed(door: Door) -> None:

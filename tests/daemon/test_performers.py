@@ -34,6 +34,7 @@ from weaveipam.protocol.effects import (
     Report,
     Restart,
     Send,
+    Stop,
 )
 from weaveipam.protocol.keyring import UNSEALED
 from weaveipam.protocol.records import Acquaintance, Identity
@@ -552,6 +553,18 @@ async def test_a_disk_that_refuses_ends_everything(batcher: Performer, durabilit
 
     assert batcher.script.log == ["request 1", "packet p"]
     assert batcher.answers == {number: [None]}
+
+
+async def test_a_node_can_end_its_daemon(performer: Performer) -> None:
+    """What a node wants before it is done is done, and nothing that comes later reaches it."""
+    performer.script.on_packet = lambda text: (persist("a"), send("last"), Stop()) if text == "p" else ()
+    performer.start()
+    performer.deliver("p")
+    await performer.until("send last")
+    performer.deliver("late")
+    await performer.finish()
+
+    assert performer.script.log == ["packet p", "write a", "send last"]
 
 
 async def test_who_waits_when_it_ends_is_told(performer: Performer) -> None:

@@ -16,7 +16,7 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import Node, Settings
 from weaveipam.protocol import codec
-from weaveipam.protocol.effects import Channel, Effect, Persist, Reply, Report, Restart, Send
+from weaveipam.protocol.effects import Channel, Effect, Persist, Reply, Report, Restart, Send, Stop
 from weaveipam.protocol.keyring import UNSEALED, KeyRing
 from weaveipam.protocol.records import Identity, RecordKey
 from weaveipam.protocol.requests import (
@@ -31,7 +31,14 @@ from weaveipam.protocol.requests import (
     RingView,
     Status,
 )
-from weaveipam.protocol.values import Allocation, Endpoint, MemberState, Pool, PoolRange, RingId
+from weaveipam.protocol.values import (
+    Allocation,
+    Endpoint,
+    MemberState,
+    Pool,
+    PoolRange,
+    RingId,
+)
 
 DELAY_S = 0.001
 LATE_S = 2.0
@@ -61,6 +68,8 @@ class Cluster:
 
     def __init__(self, seed: int = 1, *, loss: float = 0.0, keyring: KeyRing = UNSEALED) -> None:
         self.now = 100.0
+        self.ended: set[str] = set()
+        """Whose daemon has ended of itself."""
         self.rng = Random(seed)
         self.loss = loss
         self.keyring = keyring
@@ -203,10 +212,7 @@ class Cluster:
                 return
             match effect:
                 case Persist():
-                    for record in effect.put:
-                        self.hosts[name].disk[record.record_key] = codec.encode_record(record)
-                    for key in effect.delete:
-                        self.hosts[name].disk.pop(key, None)
+                    self._commit(name, effect)
                 case Reply():
                     assert effect.request_id not in self.answers, "a request is answered once"
                     self.answers[effect.request_id] = effect.answer
@@ -216,6 +222,16 @@ class Cluster:
                     self.start(name)
                 case Send():
                     self._send(name, effect)
+                case Stop():
+                    self.ended.add(name)
+                    self.crash(name)
+                    return
+
+    def _commit(self, name: str, persist: Persist) -> None:
+        for record in persist.put:
+            self.hosts[name].disk[record.record_key] = codec.encode_record(record)
+        for key in persist.delete:
+            self.hosts[name].disk.pop(key, None)
 
     def _send(self, name: str, send: Send) -> None:
         self.sent.append((name, send))

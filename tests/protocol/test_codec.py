@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
 from weaveipam.errors import OtherReleaseError, PeerError, StorageError
-from weaveipam.protocol import codec, decisions, fields, messages, records, rollcalls
+from weaveipam.protocol import codec, decisions, farewells, fields, messages, records, rollcalls
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX, STREAM_BYTES_MAX
 from weaveipam.protocol.messages import FreeHint, Header, Message, Need, Refused
 from weaveipam.protocol.records import Record
@@ -32,7 +32,9 @@ from weaveipam.protocol.values import (
     MemberState,
     Pool,
     PoolRange,
+    RestingPart,
     RingId,
+    RingPart,
 )
 
 T = TypeVar("T")
@@ -150,6 +152,12 @@ USE = FAMILY.flatmap(lambda f: st.builds(rollcalls.Use, TEXT, ring(f), span(f)))
 LOAN = FAMILY.flatmap(lambda f: st.builds(Loan, ring(f), span(f), TEXT))
 LENT = st.builds(records.Lent, LOAN, PEER)
 
+LUGGAGE = (
+    some(FAMILY.flatmap(lambda f: st.builds(RingPart, ring(f), runs(f)))),
+    some(ALLOCATION),
+    some(FAMILY.flatmap(lambda f: st.builds(RestingPart, ring(f), span(f)))),
+    some(LENT),
+)
 MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.Ping: st.builds(messages.Ping, U64, PEER, U64, some(HINT), st.booleans()),
     messages.Ack: st.builds(messages.Ack, U64, st.none() | PEER, U64, some(HINT)),
@@ -178,9 +186,12 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     messages.Mark: st.builds(messages.Mark, U64),
     messages.Marked: st.builds(messages.Marked, PEER, U64),
     messages.SpaceRequest: SPACE_REQUEST,
-    messages.Grant: FAMILY.flatmap(lambda f: st.builds(messages.Grant, U64, U64, ring(f), runs(f))),
+    messages.Grant: FAMILY.flatmap(lambda f: st.builds(messages.Grant, U64, U64, ring(f), runs(f), *LUGGAGE)),
     messages.GrantAck: st.builds(messages.GrantAck, U64),
     messages.SpaceRefusal: st.builds(messages.SpaceRefusal, U64, st.sampled_from(Refused)),
+    farewells.Farewell: st.builds(farewells.Farewell, U64),
+    farewells.FarewellHeard: st.builds(farewells.FarewellHeard, U64, st.booleans()),
+    farewells.Staying: st.builds(farewells.Staying, U64),
     messages.Adopt: st.builds(messages.Adopt, some(LOAN)),
     messages.Adopted: st.builds(
         messages.Adopted, some(LOAN), some(st.builds(messages.Twice, LOAN, TEXT, PEER))
@@ -272,12 +283,17 @@ RECORDS: dict[type, st.SearchStrategy[Record]] = {
         )
     ),
     records.Lent: LENT,
-    records.Outgoing: FAMILY.flatmap(lambda f: st.builds(records.Outgoing, U64, PEER, ring(f), runs(f))),
+    records.Outgoing: FAMILY.flatmap(
+        lambda f: st.builds(records.Outgoing, U64, PEER, ring(f), runs(f), *LUGGAGE, st.booleans())
+    ),
     records.Chartered: st.builds(records.Chartered, CHARTER),
     records.Admitted: st.builds(records.Admitted, U64),
     records.OnRoster: st.builds(records.OnRoster, PEER),
     records.Promised: st.builds(records.Promised, st.none() | BALLOT, some(PEER), st.booleans()),
     records.Voted: st.builds(records.Voted, VOTE),
+    records.Leaving: st.builds(records.Leaving, U64),
+    records.Left: st.builds(records.Left, PEER),
+    records.Departing: st.builds(records.Departing, PEER, U64),
 }
 ANY_MESSAGE = st.one_of(*MESSAGES.values())
 ANY_RECORD = st.one_of(*RECORDS.values())

@@ -16,10 +16,12 @@ from ring.address import Range, format_range
 from ring.ring import Peer
 from weaveipam.allocation.adoption import Adoption
 from weaveipam.allocation.assembly import Assembler
-from weaveipam.allocation.donors import Goal, Neighbour, Neighbours, Search, Searches
+from weaveipam.allocation.bequests import is_whole, parts_of, take_in
+from weaveipam.allocation.donors import Goal, Neighbour, Neighbours, Search, Searches, helps, weights_of
 from weaveipam.allocation.explain import why_late, why_none
 from weaveipam.allocation.giving import Giver, persisted
 from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.leaving import WHY_LEAVING, Leaver
 from weaveipam.allocation.marks import Marks
 from weaveipam.allocation.nextlife import forgotten
 from weaveipam.allocation.orders import Line, resolve, satisfies
@@ -54,10 +56,12 @@ from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
     Collect,
+    Leave,
     Reason,
     Refusal,
     Release,
     Released,
+    Stay,
     Want,
 )
 from weaveipam.protocol.values import Allocation, Assigned, Birth, Pool, RingId
@@ -79,6 +83,7 @@ class Allocator:
         self.marks = Marks(me, settings, neighbours)
         self.adoption = Adoption(me, settings, neighbours, rng, self.holdings)
         self.settling = Settling(me, settings, neighbours, self.holdings, self.learn)
+        self.leaver = Leaver(me, settings, neighbours, rng, self.holdings, self.giver)
         self.serving = False
         """Whether allocations are answered; before, they wait."""
         self.admitted = False
@@ -88,18 +93,21 @@ class Allocator:
             me, settings, neighbours, rng, self.giver, self.holdings, self.pending.awaits
         )
         self._refill: dict[Part, tuple[int, float]] = {}
+        self._granted: Goal | None = None
+        """What a grant of resting addresses has just come for: nobody has any others, so these will do."""
 
     def restore(
         self, birth: Birth, pools: Iterable[Pool], records: Sequence[Record], now: float
     ) -> list[Step]:
         """Take over what the disk remembers; grants that were under way are repeated."""
         self.giver.grants.restore((record for record in records if isinstance(record, Outgoing)), now)
+        self.leaver.restore(records, now)
         self.marks.restore((record for record in records if isinstance(record, Noted)), now)
         return self.holdings.restore(birth, pools, records, now)
 
     def serve(self, now: float) -> list[Step]:
         """Answer allocations from now on."""
-        self.serving = True
+        self.serving = self.leaver.serving = True
         self.giver.arm(now)
         if self.holdings.leases:  # the process before may have had no time to note the last of them
             self.marks.gave(now)
@@ -109,7 +117,7 @@ class Allocator:
 
     def admit(self, now: float) -> list[Step]:
         """Ask for space from now on."""
-        self.admitted = True
+        self.admitted = self.leaver.admitted = True
         return [*self._retry(None, now), *self._refill_all(now)] if self.serving else []
 
     def follow_pools(self, now: float) -> list[Step]:
@@ -123,30 +131,29 @@ class Allocator:
             for part in [one for one in by_part if one not in stocks]:
                 del by_part[part]
         self.giver.arm(now)
-        steps += self.giver.grants.forget(self._of_no_pool)
+        steps += self.giver.forget_void()
         return [*steps, *self._retry(None, now), *self._refill_all(now)] if self.serving else steps
-
-    def _of_no_pool(self, grant: Outgoing) -> bool:
-        return not all(self.holdings.pools.covers(grant.ring, run.start, run.stop) for run in grant.runs)
-
-    def _to_the_removed(self, grant: Outgoing) -> bool:
-        return self.holdings.is_removed(grant.heir)
 
     def of_this_life(self) -> tuple[RecordKey, ...]:
         """The records that mean nothing to another life of this daemon."""
-        return (*self.holdings.of_this_life(), *self.giver.grants.keys(), *self.marks.of_this_life())
+        ours = (*self.holdings.of_this_life(), *self.giver.grants.keys(), *self.marks.of_this_life())
+        return (*ours, *self.leaver.of_this_life())
 
     # The clients' side
 
     def allocate(self, request_id: int, request: Allocate, now: float) -> list[Step]:
         """Answer an allocation at once, or let it wait for space."""
         waiting = Waiting(request_id, request, now + max(0.0, request.wait_s))
+        steps = self.leaver.wanted()
+        refusal = self.leaver.refuses(request.network, request.key)
+        if refusal is not None:
+            return [*steps, Reply(request_id, refusal)]
         if self.serving:
-            return self._attempt(waiting, now)
+            return [*steps, *self._attempt(waiting, now)]
         if len(self.pending) >= self._settings.pending_max:
-            return self._overloaded(waiting)
+            return [*steps, *self._overloaded(waiting)]
         self.pending.add(waiting)
-        return []
+        return steps
 
     def release(self, request_id: int, request: Release, now: float) -> list[Step]:
         """Give back what a key or an address holds."""
@@ -154,6 +161,9 @@ class Allocator:
         steps: list[Step] = []
         if request.key is not None:
             held = self.holdings.leases.get(request.network, request.key)
+            handed = self.leaver.handed(request.network, request.key)
+            if handed is not None:
+                return [Reply(request_id, handed)]
             for one in self.pending.of_key(request.network, request.key):
                 steps += self._refuse(one, Reason.CONFLICT, "the key was released while it waited")
         elif request.address is not None:
@@ -181,6 +191,15 @@ class Allocator:
         steps = [*self.holdings.give_back(given, now), Reply(request_id, Released(given))]
         self.giver.arm(now)
         return [*steps, *self._retry(None, now)] if given and self.serving else steps
+
+    def leave(self, request_id: int, request: Leave | Stay, now: float) -> list[Step]:
+        """Give away everything, and end; waiting requests are refused.  Or do not leave after all."""
+        if isinstance(request, Stay):
+            return [*self.leaver.stay(request_id), *(self._refill_all(now) if self.serving else ())]
+        steps = self.leaver.leave(request_id, now)
+        for waiting in self.pending if self.leaver.leaving else ():
+            steps += self._refuse(waiting, Reason.NOT_READY, WHY_LEAVING)
+        return steps
 
     def cancel(self, request_id: int) -> list[Step]:
         """The client has gone; what it was given already stays given."""
@@ -211,39 +230,60 @@ class Allocator:
             self.giver.arm(now)
         if not change.gained or not self.serving:
             return steps
-        helped = [one for one in self.pending if one.goal is None or _helps(change, one.goal)]
+        helped = [one for one in self.pending if one.goal is None or helps(change, one.goal)]
         return [*steps, *self._try_again(helped, now)]
 
     def give(self, header: Header, asked: SpaceRequest, now: float) -> list[Step]:
         """Grant space to a peer that asks, or say no."""
-        return self.giver.give(header, asked, now, serving=self.serving)
+        steps = self.giver.give(header, asked, now, serving=self.serving)
+        if header.sender in self.holdings.departing:
+            steps += self.leaver.remind(header)
+        return steps
 
     def granted(self, header: Header, told: Grant, now: float) -> list[Step]:
-        """Own what a peer gave, once it is on disk; a repeat is acknowledged again and changes nothing."""
-        ownership = Ownership(told.ring, told.runs)
-        theirs = self.holdings.checked(ownership)
-        if theirs is None or any(run.owner != self._me for run in told.runs):
+        """
+        Own what a peer gave, once it is on disk; a repeat is acknowledged again and changes nothing.
+
+        Who leaves gives it on; who has left does not answer, as nobody would have it.
+        """
+        if self.leaver.left:
+            return []
+        parts = parts_of(told)
+        theirs = [self.holdings.checked(one) for one in parts]
+        if None in theirs or any(run.owner != self._me for one in parts for run in one.runs):
             # Meant for an earlier life: true, but not this one's to acknowledge.
-            return self.learn(ownership, now)
-        if sum(run.stop - run.start for run in theirs) != sum(run.stop - run.start for run in told.runs):
+            return [step for one in parts for step in self.learn(one, now)]
+        if not is_whole(parts, theirs):
             return []  # not to be believed, or not yet: it comes again
-        change = self.holdings.merge(told.ring, theirs)
-        steps = [*persisted(change), Tell(header.endpoint, GrantAck(told.grant))]
+        changes = [
+            self.holdings.merge(one.ring, ring) for one, ring in zip(parts, theirs, strict=True) if ring
+        ]
+        steps = [step for change in changes for step in persisted(change)]
+        steps += take_in(self.holdings, self._me, told, header.sender.name, changes, now)
+        if told.leases or told.lent:
+            self.marks.gave(now)
+            self.adoption.begin(now)
+        steps.append(Tell(header.endpoint, GrantAck(told.grant)))
         search = self._searches.of(told.request)
         if search is not None:
+            self._granted = search.goal if told.rests else None
             self._end(search.goal)
         steps += self._assembler.granted(header, told, now)  # before anybody else gets the piece
-        steps += self._settle(change, now)
+        steps += [step for change in changes for step in self._settle(change, now)]
         steps += self._assembled(now)
         if search is not None:
             steps += self._retry(search.goal, now)
             if search.goal.part in self.holdings.pools.stocks:
                 steps += self._refill_one(search.goal.part, now)
-        return steps
+        elif header.sender in self.holdings.departing and self.serving:
+            steps += self._retry(None, now)
+        self._granted = None
+        return [*steps, *self.leaver.go_on(now)]
 
-    def acknowledged(self, header: Header, told: GrantAck) -> list[Step]:
+    def acknowledged(self, header: Header, told: GrantAck, now: float) -> list[Step]:
         """A grant arrived."""
-        return [*self.giver.grants.acknowledged(told.grant, header.sender)]
+        steps: list[Step] = [*self.giver.grants.acknowledged(told.grant, header.sender)]
+        return [*steps, *self.leaver.acknowledged(header, now)]
 
     def hear_of_loans(
         self, header: Header, told: Adopt | Adopted | LoanQuery | Returned, now: float
@@ -277,7 +317,7 @@ class Allocator:
 
     def hints(self) -> tuple[FreeHint, ...]:
         """About how much this node could give away."""
-        return self.holdings.pools.hints() if self.serving else ()
+        return self.holdings.pools.hints() if self.serving and not self.leaver.leaving else ()
 
     # Time
 
@@ -286,12 +326,11 @@ class Allocator:
         """Seconds on the monotonic clock: when `wake` has something to do."""
         # One list: this is asked after every packet.
         due = [self.pending.wake_at, self._searches.wake_at, self.giver.grants.wake_at, self.holdings.thaw_at]
-        due.append(self.marks.wake_at)
+        due += (self.leaver.wake_at, self._assembler.wake_at)
         due += [at for _, at in self._refill.values()]
-        due.append(self._assembler.wake_at)
         if self.serving:  # else it would be due for ever
             due += (self.holdings.tidy_at, self.giver.drift_at)
-            due += (self.adoption.wake_at, self.settling.wake_at)
+            due += (self.marks.wake_at, self.adoption.wake_at, self.settling.wake_at)
         return min(due)
 
     def wake(self, now: float) -> list[Step]:
@@ -310,7 +349,7 @@ class Allocator:
                 why = why_late(waiting, awaited, ready=self.serving and self.admitted)
                 steps += self._refuse(waiting, Reason.NOT_READY, why)
         steps += [*self._assembler.wake(now), *self._assembled(now)]
-        steps += self.giver.grants.forget(self._to_the_removed)
+        steps += self.giver.forget_void()
         steps += self.giver.grants.wake(self._neighbours, now)
         thawed = self.holdings.thaw(now)
         steps += thawed
@@ -320,11 +359,12 @@ class Allocator:
             steps += self._retry(None, now) if thawed else []
             steps += self._refill_all(now)
             steps += self.holdings.tidy(now)
-            steps += self.giver.drift(now, busy=bool(self.pending or self._searches))
+            steps += self.giver.drift(now, busy=bool(self.pending or self._searches or self.leaver.leaving))
             steps += self.marks.wake(now)
             steps += self.adoption.wake(now)
             steps += self.settling.wake(now)
-        return steps
+        steps += self.leaver.tidy(now)
+        return [*steps, *self.leaver.wake(now)]
 
     # Allocating
 
@@ -370,7 +410,8 @@ class Allocator:
 
     def _last_resort(self, goal: Goal, waiting: Waiting) -> bool:
         search = self._searches.get(goal)
-        return goal in waiting.failed or (search is not None and search.need is Need.COOLING)
+        searched = search is not None and search.need is Need.COOLING
+        return goal in waiting.failed or searched or goal == self._granted
 
     def _lease(self, waiting: Waiting, addresses: tuple[Assigned, ...], now: float) -> list[Step]:
         request = waiting.request
@@ -468,7 +509,9 @@ class Allocator:
                 break
             owners = self._owners(search) if search.moves < 0 else ()
             moves = self.holdings.rings.moves.get(goal.part.ring, 0)
-            asked = self._searches.step(search, owners, moves, self._weights(goal.part, owners), now)
+            asked = self._searches.step(
+                search, owners, moves, weights_of(self._neighbours, goal.part, owners), now
+            )
             if asked:
                 return [*steps, *asked]
             if search.need is not need:
@@ -499,7 +542,7 @@ class Allocator:
         goal = search.goal
         doublings, _ = self._refill.get(goal.part, (-1, 0.0))
         self._end(goal)
-        if _is_refill(goal):
+        if goal.is_refill:
             doublings = min(doublings + 1, REFILL_DOUBLINGS_MAX)
             # Nodes that began at one moment should not all ask again at one moment.
             pause_s = self._settings.refill_pause_s * 2**doublings * (0.5 + self._rng.random() / 2)
@@ -514,7 +557,7 @@ class Allocator:
     def _end(self, goal: Goal) -> None:
         """End a search; where it was for anything of a part, the next refill need not wait."""
         self._searches.end(goal)
-        if _is_refill(goal):
+        if goal.is_refill:
             self._refill.pop(goal.part, None)
 
     def _owners(self, search: Search) -> Sequence[Neighbour]:
@@ -524,19 +567,9 @@ class Allocator:
         owners = {run.owner for one in region for run in ring.within(one)}
         members = [one for one in self._neighbours.alive() if one.peer in owners]
         if search.need is Need.REFILL:
-            weights = self._weights(goal.part, members)
+            weights = weights_of(self._neighbours, goal.part, members)
             members = [one for one in members if weights[one.peer] > self._settings.watermark_min]
         return members
-
-    def _weights(self, part: Part, owners: Iterable[Neighbour]) -> dict[Peer, int]:
-        return {
-            one.peer: sum(
-                (1 << hint.bucket) >> 1
-                for hint in self._neighbours.hints_of(one.peer)
-                if hint.pool == part.pool and hint.family is part.ring.family
-            )
-            for one in owners
-        }
 
     def _refill_all(self, now: float) -> list[Step]:
         steps: list[Step] = []
@@ -546,6 +579,9 @@ class Allocator:
 
     def _refill_one(self, part: Part, now: float) -> list[Step]:
         """Ask for space ahead of need when this node runs low of a part, but not too often."""
+        if self.leaver.leaving or self.leaver.returned:
+            self._refill.pop(part, None)
+            return []
         stock = self.holdings.pools.stocks[part]
         watermark = self._settings.watermark(stock.owned, stock.size)
         if stock.space.free_count >= min(watermark, self.giver.content.get(part, watermark)):
@@ -561,14 +597,3 @@ class Allocator:
             return []
         self._refill[part] = (doublings, math.inf)
         return self._go_on(self._searches.start(goal, Need.REFILL), now)
-
-
-def _helps(change: Change, goal: Goal) -> bool:
-    """Whether what a change brought may be what a goal is after."""
-    if change.ring != goal.part.ring:
-        return False
-    return not goal.within or any(one.meet(gained) for one in goal.within for gained in change.gained)
-
-
-def _is_refill(goal: Goal) -> bool:
-    return goal.size == 1 and not goal.within

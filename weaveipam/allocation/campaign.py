@@ -43,6 +43,8 @@ class Wanted:
     """Of the victims those on whom an operator insists although they were heard of lately."""
     survivors: frozenset[str] | None = None
     """Everybody else who is there, by name, if an operator affirms it."""
+    retired: frozenset[Peer] = frozenset()
+    """Who is to be no elector any more."""
     put: tuple[Pool, ...] = ()
     drop: tuple[str, ...] = ()
     founds: tuple[Span, ...] = ()
@@ -317,9 +319,10 @@ class Campaign:
 
     def _electors(self) -> tuple[Peer, ...]:
         """Those there are, and as many more as make an odd number, up to `ELECTORS_MAX`."""
-        left = sorted(self.ledger.electors - self.fenced)
-        others = sorted(self.needed.difference(left))
-        wanted = min(ELECTORS_MAX, (len(self.needed) - 1) // 2 * 2 + 1)
+        able = (self.needed - self.wanted.retired) or self.needed
+        left = sorted(self.ledger.electors & able)
+        others = sorted(able.difference(left))
+        wanted = min(ELECTORS_MAX, (len(able) - 1) // 2 * 2 + 1)
         return tuple(sorted((*left, *others[: max(0, wanted - len(left))])))
 
 

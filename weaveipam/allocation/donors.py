@@ -21,9 +21,10 @@ from typing import NamedTuple, Protocol
 from ring.address import Range
 from ring.ring import Peer
 from weaveipam.allocation.pools import Part
+from weaveipam.allocation.rings import Change
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.messages import FreeHint, Need, Refused, SpaceRequest, Tell
-from weaveipam.protocol.values import Endpoint
+from weaveipam.protocol.values import Endpoint, MemberState
 
 FREE_ROUNDS_MAX = 3
 """Rounds for free addresses that are repeated because space moved; with more, cooling ones are used later."""
@@ -54,6 +55,9 @@ class Neighbours(Protocol):
     def get(self, name: str) -> Neighbour | None:
         """The latest known life of a name."""
 
+    def state_of(self, peer: Peer) -> MemberState | None:
+        """The state of one life; None if it is not known."""
+
     def hints_of(self, peer: Peer) -> tuple[FreeHint, ...]:
         """What a member last said of its free space."""
 
@@ -72,6 +76,30 @@ class Goal(NamedTuple):
     """Only these addresses; empty for anywhere in the part."""
     size: int
     """Addresses in one aligned block; a power of two."""
+
+    @property
+    def is_refill(self) -> bool:
+        """Whether anything of the part will do."""
+        return self.size == 1 and not self.within
+
+
+def helps(change: Change, goal: Goal) -> bool:
+    """Whether what a change brought may be what a goal is after."""
+    if change.ring != goal.part.ring:
+        return False
+    return not goal.within or any(one.meet(gained) for one in goal.within for gained in change.gained)
+
+
+def weights_of(neighbours: Neighbours, part: Part, owners: Iterable[Neighbour]) -> dict[Peer, int]:
+    """About how much each of some members has free of a part, as they last said."""
+    return {
+        one.peer: sum(
+            (1 << hint.bucket) >> 1
+            for hint in neighbours.hints_of(one.peer)
+            if hint.pool == part.pool and hint.family is part.ring.family
+        )
+        for one in owners
+    }
 
 
 @dataclass(slots=True)

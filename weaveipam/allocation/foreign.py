@@ -6,9 +6,11 @@ Does not know free space, nor who is asked to keep them.
 
 from __future__ import annotations
 
-from ring.address import Range, union
+from ring.address import Range, format_range, union
 from ring.ring import Peer
+from weaveipam.allocation.leases import Leases
 from weaveipam.allocation.rings import Rings
+from weaveipam.protocol.effects import Level, Report
 from weaveipam.protocol.values import Allocation, Loan, RingId
 
 
@@ -64,3 +66,14 @@ class Foreign:
             pieces = ((owner, piece) for owner, held in by.items() for piece in union(held))
             found += [(Loan(ring, piece, allocation.key), owner) for owner, piece in pieces]
         return found
+
+
+def report_lost(ring: RingId, what: Range, rings: Rings, leases: Leases) -> Report:
+    """That somebody else owns what this node did, and how much of it is in use here."""
+    text = format_range(ring.family, what)
+    run = rings[ring].at(what.start)
+    owner = "nobody" if run is None else str(run.owner)
+    used = sum(one.range.size for one in leases.loans(ring, what))
+    detail = f"{text} was taken from this node; it is {owner}'s now; {used} addresses of it are in use here"
+    level = Level.ERROR if used else Level.WARNING
+    return Report(level, "ownership-lost", (("range", text), ("in_use", used), ("detail", detail)))

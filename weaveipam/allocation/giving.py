@@ -6,19 +6,22 @@ Does not know what clients here wait for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
 from ring.address import Range, format_range
 from ring.ring import Peer
+from weaveipam.allocation.bequests import hand_over
 from weaveipam.allocation.donors import Neighbours
 from weaveipam.allocation.drift import GIFTS_MAX, Timer, islands
 from weaveipam.allocation.grants import UNASKED, Grants, grant_message, outgoing
+from weaveipam.allocation.handover import Bundle
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.pools import Part
 from weaveipam.allocation.rings import Change
 from weaveipam.allocation.settings import AllocationSettings
-from weaveipam.protocol.effects import Level, Report
+from weaveipam.protocol.effects import Durability, Level, Persist, Report
 from weaveipam.protocol.messages import (
     Header,
     Need,
@@ -33,8 +36,8 @@ from weaveipam.protocol.messages import (
     Step,
     Tell,
 )
-from weaveipam.protocol.records import Record
-from weaveipam.protocol.values import Endpoint, RingId
+from weaveipam.protocol.records import Leased, Outgoing, Record
+from weaveipam.protocol.values import Endpoint, RestingPart, RingId, RingPart
 
 
 class Giver:
@@ -61,6 +64,35 @@ class Giver:
         """Something was allocated: what is free may be needed here."""
         self._drift.put_off(now)
 
+    def bequeath(self, bundle: Bundle, target: Endpoint, now: float) -> list[Step]:
+        """Give away addresses with all that is in them, for good."""
+        parts: dict[RingId, list[Range]] = {}
+        for ring, what in bundle.parts:
+            parts.setdefault(ring, []).append(what)
+        bequest = hand_over(self._holdings, self._me, parts, bundle.heir)
+        first, *others = bequest.changes
+        record = Outgoing(
+            self._rng.getrandbits(63),
+            bundle.heir,
+            first.ring,
+            first.won,
+            tuple(RingPart(one.ring, one.won) for one in others),
+            bequest.leases,
+            bequest.rests,
+            bequest.lent,
+        )
+        self.grants.add(record, UNASKED, now)
+        put = [one for change in bequest.changes if change.persist for one in change.persist.put]
+        delete = [one for change in bequest.changes if change.persist for one in change.persist.delete]
+        text = ", ".join(format_range(ring.family, what) for ring, what in bundle.parts)
+        fields = (("peer", str(bundle.heir)), ("range", text), ("leases", len(bequest.leases)))
+        return [
+            Persist((*put, *bequest.kept, record), (*delete, *bequest.forgotten), Durability.HOST),
+            Tell(target, grant_message(record, UNASKED)),
+            *(Publish(Ownership(one.ring, one.won)) for one in bequest.changes),
+            Report(Level.INFO, "space-bequeathed", fields),
+        ]
+
     @property
     def drift_at(self) -> float:
         """Seconds on the monotonic clock: when `drift` has something to do."""
@@ -75,11 +107,39 @@ class Giver:
             # Late packets ask for a life that is over, or a daemon that is dead: what it were given, nobody
             # would have.  One that only seems so will ask again, once it has contradicted.
             return [Tell(header.endpoint, SpaceRefusal(asked.request, Refused.NOT_READY))]
+        resting = self._resting(part) if asked.need is Need.COOLING else []
         what = self._donate(part, asked)
         if what is None:
             reason = Refused.TAKEN if self._all_leased(asked) else Refused.NONE_FREE
             return [Tell(header.endpoint, SpaceRefusal(asked.request, reason))]
-        return self._grant(header, asked.ring, what, asked.request, now)
+        rests = [RestingPart(asked.ring, both) for one in resting if (both := one.meet(what))]
+        return self._grant(header, asked.ring, what, asked.request, now, rests)
+
+    def _must_not_have(self, peer: Peer) -> bool:
+        """Whether what it were given nobody would have, or only for a moment."""
+        return self._holdings.is_over(peer) or peer in self._holdings.departing
+
+    def forget_void(self) -> list[Step]:
+        """Repeat no more the grants that decisions have made void; see `Grants.forget`."""
+        steps: list[Step] = []
+        for persist in self.grants.forget(self._is_void):
+            for record in persist.put:
+                if isinstance(record, Leased):
+                    self._holdings.keep(record.allocation)
+            steps.append(persist)
+        return steps
+
+    def _is_void(self, grant: Outgoing) -> bool:
+        pools = self._holdings.pools
+        rest = (RingPart(grant.ring, grant.runs), *grant.also)
+        covered = (pools.covers(one.ring, run.start, run.stop) for one in rest for run in one.runs)
+        return self._holdings.is_removed(grant.heir) or not all(covered)
+
+    def _resting(self, part: Part) -> list[Range]:
+        stock = self._holdings.pools.stocks.get(part)
+        if stock is None:
+            return []
+        return [rest for one in stock.assignable for rest in stock.space.cooling_within(one)]
 
     def _donate(self, part: Part, asked: SpaceRequest) -> Range | None:
         stock = self._holdings.pools.stocks.get(part)
@@ -115,18 +175,26 @@ class Giver:
         """Whether what a peer is given is in good hands."""
         member = self._neighbours.get(peer.name)
         there = member is not None and member.peer == peer and member.present
-        return there and not self._holdings.is_over(peer)
+        return there and not self._must_not_have(peer)
 
     def _is_free(self, part: Part, what: Range) -> bool:
         """Whether all of a range is free here, and can be allocated."""
         stock = self._holdings.pools.stocks.get(part)
         return stock is not None and stock.space.free_within(what) == what.size
 
-    def _grant(self, header: Header, ring: RingId, what: Range, request: int, now: float) -> list[Step]:
+    def _grant(
+        self,
+        header: Header,
+        ring: RingId,
+        what: Range,
+        request: int,
+        now: float,
+        rests: Sequence[RestingPart] = (),
+    ) -> list[Step]:
         self.arm(now)
         text = format_range(ring.family, what)
         return [
-            *self._hand_over(ring, what, header.sender, header.endpoint, request, now),
+            *self._hand_over(ring, what, header.sender, header.endpoint, request, now, rests),
             Report(Level.INFO, "space-granted", (("peer", str(header.sender)), ("range", text))),
         ]
 
@@ -155,7 +223,7 @@ class Giver:
         if busy:
             return []
         alive = self._neighbours.alive()
-        there = {one.peer: one.endpoint for one in alive if not self._holdings.is_over(one.peer)}
+        there = {one.peer: one.endpoint for one in alive if not self._must_not_have(one.peer)}
         found = islands(self._holdings, self._me, there, larger=larger)
         if not found:
             self._drift.stop()
@@ -169,11 +237,18 @@ class Giver:
         return steps
 
     def _hand_over(
-        self, ring: RingId, what: Range, heir: Peer, target: Endpoint, request: int, now: float
+        self,
+        ring: RingId,
+        what: Range,
+        heir: Peer,
+        target: Endpoint,
+        request: int,
+        now: float,
+        rests: Sequence[RestingPart] = (),
     ) -> list[Step]:
         """Own a range no longer, and let its heir know until it does."""
         change = self._holdings.give_away(ring, what, heir)
-        record = outgoing(self._rng.getrandbits(63), heir, ring, change.won)
+        record = outgoing(self._rng.getrandbits(63), heir, ring, change.won, rests)
         self.grants.add(record, request, now)
         return [
             *persisted(change, record),

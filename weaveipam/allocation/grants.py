@@ -8,16 +8,17 @@ the receiver nothing but what it would learn by gossip as well.  Does not know w
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ring.ring import Peer, Run
 from weaveipam.allocation.donors import Neighbours
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Grant, Tell
-from weaveipam.protocol.records import Outgoing, RecordKey
-from weaveipam.protocol.values import RingId
+from weaveipam.protocol.records import Leased, Outgoing, RecordKey
+from weaveipam.protocol.values import RestingPart, RingId
 
 REPEAT_DOUBLINGS_MAX = 5
 UNASKED = 0
@@ -41,6 +42,8 @@ class Grants:
         self._settings = settings
         self._parcels: dict[int, _Parcel] = {}
         self._answered: dict[tuple[Peer, int], int] = {}
+        self._handed: dict[tuple[str, str], Peer] = {}
+        self._delivered: list[RecordKey] = []
 
     def __len__(self) -> int:
         return len(self._parcels)
@@ -53,14 +56,23 @@ class Grants:
     def restore(self, records: Iterable[Outgoing], now: float) -> None:
         """Take over what the disk remembers; all of it is repeated at once."""
         for record in records:
-            self._parcels[record.grant] = _Parcel(record, UNASKED, 0, now)
+            self._note_leases(record)
+            if record.acknowledged:
+                self._delivered.append(record.record_key)
+            else:
+                self._parcels[record.grant] = _Parcel(record, UNASKED, 0, now)
 
     def keys(self) -> tuple[RecordKey, ...]:
-        """Of their records."""
-        return tuple(one.record.record_key for one in self._parcels.values())
+        """Of their records, also of those that are only kept for `handed`."""
+        return (*(one.record.record_key for one in self._parcels.values()), *self._delivered)
+
+    def leases(self) -> tuple[Leased, ...]:
+        """What keys held of what is on its way, as records of who holds it still if the grants end here."""
+        return tuple(Leased(one) for parcel in self._parcels.values() for one in parcel.record.leases)
 
     def add(self, record: Outgoing, request: int, now: float) -> None:
         """A grant that is about to be persisted and sent for the first time."""
+        self._note_leases(record)
         self._parcels[record.grant] = _Parcel(record, request, 0, now + self._settings.repeat_s)
         if request != UNASKED:
             self._answered[record.heir, request] = record.grant
@@ -77,15 +89,42 @@ class Grants:
         if parcel is None or parcel.record.heir != heir:
             return []
         del self._parcels[grant]
-        return [Persist((), (parcel.record.record_key,), Durability.PROCESS)]
+        key = parcel.record.record_key
+        if not parcel.record.leases:
+            return [Persist((), (key,), Durability.PROCESS)]
+        self._delivered.append(key)
+        return [Persist((replace(parcel.record, acknowledged=True),), (), Durability.PROCESS)]
+
+    def handed(self, network: str, key: str) -> Peer | None:
+        """To whom what a key held was handed over; None if it was not."""
+        return self._handed.get((network, key))
+
+    def to(self, heir: Peer) -> bool:
+        """Whether a grant to this life is under way."""
+        return any(one.record.heir == heir for one in self._parcels.values())
+
+    def open(self) -> tuple[tuple[str, int], ...]:
+        """How many grants are under way to each name; sorted."""
+        return tuple(sorted(Counter(one.record.heir.name for one in self._parcels.values()).items()))
+
+    def _note_leases(self, record: Outgoing) -> None:
+        self._handed.update(dict.fromkeys(((one.network, one.key) for one in record.leases), record.heir))
 
     def forget(self, is_void: Callable[[Outgoing], bool]) -> list[Persist]:
-        """Repeat no more what a decision has made void: it gave the addresses to others, or to nobody."""
-        gone = [one for one in self._parcels.values() if is_void(one.record)]
-        for parcel in gone:
-            del self._parcels[parcel.record.grant]
-        keys = tuple(parcel.record.record_key for parcel in gone)
-        return [Persist((), keys, Durability.PROCESS)] if keys else []
+        """
+        Repeat no more what a decision has made void: it gave the addresses to others, or to nobody.
+
+        What keys held of them they hold here again, in the records to put.
+        """
+        gone = [one.record for one in self._parcels.values() if is_void(one.record)]
+        kept = [one for record in gone for one in record.leases]
+        for record in gone:
+            del self._parcels[record.grant]
+        for one in kept:
+            self._handed.pop((one.network, one.key), None)
+        keys = tuple(record.record_key for record in gone)
+        durability = Durability.HOST if kept else Durability.PROCESS
+        return [Persist(tuple(map(Leased, kept)), keys, durability)] if keys else []
 
     def wake(self, neighbours: Neighbours, now: float) -> list[Tell]:
         """Repeat what is due and has somewhere to go."""
@@ -104,9 +143,12 @@ class Grants:
 
 def grant_message(record: Outgoing, request: int) -> Grant:
     """What the heir is told."""
-    return Grant(record.grant, request, record.ring, record.runs)
+    luggage = (record.also, record.leases, record.rests, record.lent)
+    return Grant(record.grant, request, record.ring, record.runs, *luggage)
 
 
-def outgoing(number: int, heir: Peer, ring: RingId, runs: Iterable[Run]) -> Outgoing:
+def outgoing(
+    number: int, heir: Peer, ring: RingId, runs: Iterable[Run], rests: Iterable[RestingPart] = ()
+) -> Outgoing:
     """What the disk remembers of a grant until it is acknowledged."""
-    return Outgoing(number, heir, ring, tuple(runs))
+    return Outgoing(number, heir, ring, tuple(runs), rests=tuple(rests))

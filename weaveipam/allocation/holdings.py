@@ -20,18 +20,18 @@ from ring.changes import coalesce, divide, grant
 from ring.merge import Conflict
 from ring.ring import Peer, Ring, Run
 from weaveipam.allocation.contests import Contests
-from weaveipam.allocation.foreign import Foreign
+from weaveipam.allocation.foreign import Foreign, report_lost
 from weaveipam.allocation.leases import Leases
 from weaveipam.allocation.loans import Loans, is_same_or_earlier, without
 from weaveipam.allocation.pools import Part, Pools
-from weaveipam.allocation.rings import Change, Rings
+from weaveipam.allocation.rings import Change, Rings, together
 from weaveipam.allocation.rules import RULES
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.codec import digest_key
 from weaveipam.protocol.decisions import Span, Statements
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
 from weaveipam.protocol.messages import Ownership, Publish, Step
-from weaveipam.protocol.records import Frozen, Leased, Lent, Owned, Record, RecordKey, Resting
+from weaveipam.protocol.records import Departing, Frozen, Leased, Lent, Owned, Record, RecordKey, Resting
 from weaveipam.protocol.rollcalls import Use
 from weaveipam.protocol.values import Allocation, Assigned, Birth, ContestStage, Loan, Pool, RingId
 
@@ -55,6 +55,8 @@ class Holdings:
         self.loans = Loans()
         """What keys at other peers hold; nothing of it is free."""
         self.foreign = Foreign(me)
+        self.departing: dict[Peer, int] = {}
+        """Members that leave, and which attempt of theirs it is; durable.  See `bequests`."""
         self._untidy: dict[tuple[RingId, Range], float] = {}
         self._told: dict[str, None] = {}
         self._resting: set[RecordKey] = set()
@@ -90,9 +92,11 @@ class Holdings:
         self.pools = Pools(pools, self._settings.cooldown_s)
         self.rings = Rings(self._me, digest_key(birth))
         self.rings.restore(record for record in records if isinstance(record, Owned))
+        self.departing = {one.peer: one.attempt for one in records if isinstance(one, Departing)}
         for ring, run in self.rings.owned():
             what = Range(run.start, run.stop)
-            self.pools.gain(ring, what)
+            if run.author not in self.departing:
+                self.pools.gain(ring, what)
             if self._neighbourhood(ring, what) != what:
                 self._untidy[ring, what] = now + self._settings.coalesce_s
         split = self._split(birth)
@@ -271,7 +275,8 @@ class Holdings:
             put += fresh
             delete += gone
         for ring, run in self.rings.owned():
-            self.pools.gain(ring, Range(run.start, run.stop))
+            if run.author not in self.departing:
+                self.pools.gain(ring, Range(run.start, run.stop))
         for allocation in self.leases:
             self._lease_again(allocation)
         delete += [one.record_key for one in cooling if not self._rest_again(one, now)]
@@ -295,6 +300,10 @@ class Holdings:
                 rests = (one.meet(both) for one in stock.space.cooling_ranges())
                 self._aside += [Resting(ring, one) for one in rests if one is not None]
             self.pools.freeze(ring, both)
+
+    def vacated(self, ring: RingId) -> tuple[Range, ...]:
+        """Addresses of a ring that a decision may take away; sorted, disjoint."""
+        return self._vacated.get(ring, ())
 
     def uses(self, spans: Iterable[Span]) -> Iterator[Use]:
         """What keys hold here of some addresses."""
@@ -320,11 +329,7 @@ class Holdings:
         rests: list[Resting] = []
         for gained in change.gained:
             for run in before.within(gained):
-                for stock in self.pools.stocks_of(said.ring):
-                    for one in stock.space.remove(Range(run.start, run.stop)):
-                        stock.space.release(one, now)
-                        rests.append(Resting(said.ring, one))
-        self._resting.update(one.record_key for one in rests)
+                rests += self.let_rest(said.ring, Range(run.start, run.stop), now)
         return change, rests
 
     # Changes of ownership
@@ -372,11 +377,13 @@ class Holdings:
 
     def merge(self, ring: RingId, theirs: Ring) -> Change:
         """Learn statements; stocks follow what this node gains and loses.  Next: put it on disk, settle."""
+        before = self.rings[ring]
         change = self.rings.merge(ring, theirs)
         put: list[Record] = []
         delete: list[RecordKey] = []
         for lost in change.lost:
-            self.pools.lose(ring, lost)
+            for owned in subtract([lost], self.awaited(before.within(lost))):
+                self.pools.lose(ring, owned)
             for one in self.leases.within(ring, lost):
                 self.foreign.add(one)
             shrunk = [one for one in self.loans.meeting(ring, lost) if not self._is_yielded(one.loan)]
@@ -388,16 +395,8 @@ class Holdings:
         left_over, over, freed = self.contests.overruled(ring, change.won, self._me)
         put += left_over
         delete += over
-        for gained in change.gained:
-            self.pools.gain(ring, gained)
-            held = self.foreign.within(ring, gained)  # what comes back in use is not free
-            for kept in (
-                *held,
-                *meeting(self.contests.ranges(ring), gained),
-                *meeting(self.loans.ranges(ring), gained),
-                *meeting(self._vacated.get(ring, ()), gained),
-            ):
-                self.pools.freeze(ring, kept)
+        for gained in subtract(change.gained, self.awaited(change.won)):
+            self._gain(ring, gained)
         if change.gained:
             self.foreign.keep(self.rings)
         fresh = self.contests.found(ring, change.conflicts, self._me)
@@ -409,6 +408,17 @@ class Holdings:
         return replace(
             change, persist=together(change.persist, extra), frozen=tuple(fresh), freed=tuple(freed)
         )
+
+    def _gain(self, ring: RingId, gained: Range) -> None:
+        self.pools.gain(ring, gained)
+        held = self.foreign.within(ring, gained)  # what comes back in use is not free
+        for kept in (
+            *held,
+            *meeting(self.contests.ranges(ring), gained),
+            *meeting(self.loans.ranges(ring), gained),
+            *meeting(self._vacated.get(ring, ()), gained),
+        ):
+            self.pools.freeze(ring, kept)
 
     def _is_yielded(self, loan: Loan) -> bool:
         """Whether its owner has given it up, and whoever is to have it has not heard of the loan."""
@@ -429,13 +439,58 @@ class Holdings:
         assert change.persist is not None, "a grant raises epochs, so it always changes the ring"
         return change
 
+    def awaited(self, runs: Iterable[Run]) -> list[Range]:
+        """What of some runs is this node's by the word of one who leaves, and not by a grant."""
+        if not self.departing:
+            return []
+        mine = (run for run in runs if run.owner == self._me and run.author in self.departing)
+        return [Range(run.start, run.stop) for run in mine]
+
+    def receive(self, ring: RingId, what: Range, now: float) -> None:
+        """What was awaited is here, and this node's in every way."""
+        self._gain(ring, what)
+        self.foreign.keep(self.rings)
+        self._untidy.setdefault((ring, what), now + self._settings.coalesce_s)
+
+    def keep(self, allocation: Allocation) -> None:
+        """What a key was given elsewhere, of addresses that are free here, it holds here from now on."""
+        self.leases.add(allocation)
+        self._lease_again(allocation)
+
+    def give_up(self, allocation: Allocation) -> tuple[RecordKey, ...]:
+        """A key here holds nothing any more, and its addresses are not this node's; what to delete."""
+        self.leases.remove(allocation)
+        for one in allocation.addresses:
+            stock = self.pools.stocks.get(Part(one.pool, RingId(allocation.network, one.family)))
+            if stock is not None:
+                stock.used -= one.range.size
+        return (Leased(allocation).record_key,)
+
+    def let_rest(self, ring: RingId, what: Range, now: float) -> list[Resting]:
+        """What of a range is free rests for the full time; what to remember."""
+        rests: list[Resting] = []
+        for stock in self.pools.stocks_of(ring):
+            for one in stock.space.remove(what):
+                stock.space.release(one, now)
+                rests.append(Resting(ring, one))
+        self._resting.update(one.record_key for one in rests)
+        return rests
+
+    def forget_rest(self, ring: RingId, what: Range) -> tuple[RecordKey, ...]:
+        """What rested is not this node's any more; what to delete."""
+        key = Resting(ring, what).record_key
+        if key not in self._resting:
+            return ()
+        self._resting.discard(key)
+        return (key,)
+
     def settle(self, change: Change, now: float) -> list[Step]:
         """What follows once a change is on disk: passing it on, telling of losses, joining runs later."""
         steps: list[Step] = [Publish(Ownership(change.ring, change.won))] if change.won else []
         for conflict in change.conflicts:
             steps += self._contested(change.ring, conflict, change.frozen)
         for lost in change.lost:
-            steps.append(self._lost(change.ring, lost))
+            steps.append(report_lost(change.ring, lost, self.rings, self.leases))
         rests = [self.set_free(change.ring, freed, now) for freed in change.freed]
         steps += [one for one in rests if one.put]
         for gained in change.gained:
@@ -455,17 +510,6 @@ class Holdings:
             self._told |= {sentence: None} if fresh else {}
         fields = (("range", text), ("detail", sentence))
         return [Report(Level.ERROR, "two-owners", fields)] if fresh else []
-
-    def _lost(self, ring: RingId, what: Range) -> Report:
-        text = format_range(ring.family, what)
-        run = self.rings[ring].at(what.start)
-        owner = "nobody" if run is None else str(run.owner)
-        used = sum(one.range.size for one in self.leases.loans(ring, what))
-        detail = (
-            f"{text} was taken from this node; it is {owner}'s now; {used} addresses of it are in use here"
-        )
-        level = Level.ERROR if used else Level.WARNING
-        return Report(level, "ownership-lost", (("range", text), ("in_use", used), ("detail", detail)))
 
     # Foreign and lent addresses
 
@@ -526,6 +570,8 @@ class Holdings:
             if at > now:
                 continue
             del self._untidy[ring, what]
+            if self.awaited(self.rings[ring].within(what)):
+                continue  # its grant will bring it here again
             # What is contested is raised only by who is to keep it, once the other one has given it up.
             clear = subtract([self._neighbourhood(ring, what)], self.contests.ranges(ring))
             joined = (coalesce(self.rings[ring], self._me, one) for one in clear)
@@ -539,18 +585,12 @@ class Holdings:
 
     def _neighbourhood(self, ring: RingId, what: Range) -> Range:
         start, stop = what.start, what.stop
-        while start > 0 and (run := self.rings[ring].at(start - 1)) and run.owner == self._me:
+        while start > 0 and (run := self.rings[ring].at(start - 1)) and self._restatable(run):
             start = run.start
-        while (run := self.rings[ring].at(stop)) and run.owner == self._me:
+        while (run := self.rings[ring].at(stop)) and self._restatable(run):
             stop = run.stop
         return Range(start, stop)
 
-
-def together(*persists: Persist | None) -> Persist:
-    """One write of several, as durable as the most durable of them."""
-    made = [one for one in persists if one is not None]
-    return Persist(
-        tuple(record for one in made for record in one.put),
-        tuple(key for one in made for key in one.delete),
-        max(one.durability for one in made),
-    )
+    def _restatable(self, run: Run) -> bool:
+        """Whether this node may state a run anew: it is its own, and not awaited."""
+        return run.owner == self._me and run.author not in self.departing

@@ -63,6 +63,18 @@ class Loans:
         for ring in touched:
             self._shelves[ring] = _Shelf([one for one in self if one.loan.ring == ring])
 
+    def part_with(self, ring: RingId, what: Range) -> tuple[list[Lent], list[Lent], list[RecordKey]]:
+        """Keep a range for nobody any more: what was lent of it, and what to put and to delete."""
+        before = self.meeting(ring, what)
+        left = [piece for one in before for piece in without(one, what)]
+        given = [
+            replace(one, loan=replace(one.loan, range=both))
+            for one in before
+            if (both := one.loan.range.meet(what)) is not None
+        ]
+        self.change(left, before)
+        return given, left, [one.record_key for one in before]
+
 
 class _Shelf:
     """The loans of one ring, to be found by their addresses."""

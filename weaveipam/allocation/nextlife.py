@@ -17,7 +17,7 @@ from random import Random
 from ring.ring import Peer, Run
 from weaveipam.allocation.rings import Change
 from weaveipam.protocol.effects import Durability, Persist
-from weaveipam.protocol.records import Identity, RecordKey
+from weaveipam.protocol.records import Identity, Record, RecordKey
 
 LIFE_RANDOM_BITS = 20
 """Below the milliseconds of an incarnation: two lives of one name that begin in the same one still differ."""
@@ -48,7 +48,7 @@ def successor(lives: Iterable[Peer], rng: Random) -> Peer:
     return Peer(latest.name, latest.incarnation + (1 << LIFE_RANDOM_BITS) + rng.getrandbits(LIFE_RANDOM_BITS))
 
 
-def become(life: Peer, forgotten: Iterable[RecordKey]) -> Persist:
+def become(life: Peer, forgotten: Iterable[RecordKey], kept: Iterable[Record] = ()) -> Persist:
     """
     What makes a disk that of another life, all at once: from then on there is no way back.
 
@@ -56,5 +56,6 @@ def become(life: Peer, forgotten: Iterable[RecordKey]) -> Persist:
         life: Which one.
         forgotten: Records that are tied to the life so far: its grants on their way, what rests or is frozen
             of its addresses.
+        kept: Of these, what the other life is to find in another form.
     """
-    return Persist((Identity(life),), tuple(forgotten), Durability.HOST)
+    return Persist((Identity(life), *kept), tuple(forgotten), Durability.HOST)

@@ -23,6 +23,7 @@ from weaveipam.protocol.effects import Reply
 from weaveipam.protocol.messages import Header, Ping, Step, Tell
 from weaveipam.protocol.requests import ChangePool, Reason, Refusal
 from weaveipam.protocol.rollcalls import Accepted, Decided, Declined, Objection, Promise
+from weaveipam.protocol.values import MemberState
 
 REPEAT_DOUBLINGS_MAX = 3
 """Those who have not answered are asked again after `repeat_s`, doubled up to so many times."""
@@ -100,6 +101,11 @@ class Proposer:
         if self.busy:
             return self._answer_changes(now)
         return [*self._answer_changes(now), *self._next(now)]
+
+    def retire(self, leaving: frozenset[Peer], now: float) -> list[Step]:
+        """Have others chosen as electors than those who leave."""
+        self.wanted = Wanted(retired=leaving)
+        return self._propose(now)
 
     @property
     def busy(self) -> bool:
@@ -350,7 +356,8 @@ class Proposer:
         """
         The first elector that is there finishes what others began, and has electors chosen where some miss.
 
-        Only where everybody seems to be there: else it would wait, and hold up those who want to join.
+        Who has left is removed.  Only where everybody else seems to be there: else it would wait, and hold up
+        those who want to join.
         """
         ledger = self._seat.ledger
         unfinished = bool(ledger.closed or ledger.vacates) or ledger.vote is not None
@@ -358,14 +365,21 @@ class Proposer:
         if self.busy or self._seat.me not in ledger.electors:
             return []
         there = {self._seat.me, *(one.peer for one in self._neighbours.alive())}
-        living = ledger.roster - ledger.closed
+        left = self._left(ledger.roster - there)
+        living = ledger.roster - ledger.closed - left
         if self._seat.me != min(ledger.electors & there) or not living <= there:
             return []
         enough = min(ELECTORS_MAX, (len(living) - 1) // 2 * 2 + 1)
-        if len(ledger.electors - ledger.closed) >= enough and not (unfinished and waited):
+        if len(ledger.electors - ledger.closed) >= enough and not (unfinished and waited) and not left:
             return []
-        self.wanted = Wanted()
+        self.wanted = Wanted(victims=left)
         return self._propose(now)
+
+    def _left(self, members: Collection[Peer]) -> frozenset[Peer]:
+        """Who of some has left its cluster by its own word, with nothing: no operator need say so."""
+        said = [one for one in members if self._neighbours.state_of(one) is MemberState.LEFT]
+        owners = {run.owner for ring in self._seat.known.values() for run in ring} if said else ()
+        return frozenset(one for one in said if one not in owners)
 
 
 def _sentence(member: Peer, told: Declined) -> str:

@@ -252,3 +252,13 @@ class Rings:
 def _weightless(_run: Run) -> int:
     """The digests of a ring without runs."""
     return 0
+
+
+def together(*persists: Persist | None) -> Persist:
+    """One write of several, as durable as the most durable of them."""
+    made = [one for one in persists if one is not None]
+    return Persist(
+        tuple(record for one in made for record in one.put),
+        tuple(key for one in made for key in one.delete),
+        max(one.durability for one in made),
+    )

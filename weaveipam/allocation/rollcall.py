@@ -38,7 +38,7 @@ from weaveipam.protocol.rollcalls import (
     Prepare,
     Promise,
 )
-from weaveipam.protocol.values import Birth
+from weaveipam.protocol.values import Birth, MemberState
 
 Said: TypeAlias = (
     Prepare | Promise | Declined | Accept | Accepted | Decided | CharterShare | Closure | Enrol | Enrolled
@@ -62,6 +62,7 @@ class RollCall:
     ) -> None:
         self._me = me
         self._settings = settings
+        self._neighbours = neighbours
         self._holdings = holdings
         self.seat = Seat(me, settings, holdings)
         self.admission = Admission(settings, neighbours)
@@ -85,6 +86,19 @@ class RollCall:
     def admitted(self) -> bool:
         """Whether this member may own space."""
         return self.seat.ledger.admitted
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it must not leave yet: it may have accepted a decision, or keeps the roster for all."""
+        return self.seat.ledger.vote is not None or self._is_missed()
+
+    def _is_missed(self) -> bool:
+        """Whether this member is an elector, and those who stay would be too few to name all members."""
+        electors = self.seat.ledger.electors
+        gone = {self._me, *self._holdings.departing}
+        gone.update(one for one in electors if self._neighbours.state_of(one) is MemberState.LEFT)
+        there = any(one.peer in electors - gone for one in self._neighbours.alive())
+        return self._me in electors and not (there and RULES.affirmed(gone, electors))
 
     @property
     def number(self) -> int:
@@ -114,6 +128,15 @@ class RollCall:
             detail=self.proposer.obstacles,
             electors=ledger.charter.electors,
         )
+
+    def retire(self, now: float) -> list[Step]:
+        """Have electors chosen of those who stay, if this member would be missed: it leaves."""
+        if self.proposer.busy or not self._is_missed():
+            return []
+        leaving = frozenset((self._me, *self._holdings.departing))
+        staying = self.seat.ledger.roster - leaving
+        there = any(one.peer in staying for one in self._neighbours.alive())
+        return self.proposer.retire(leaving, now) if there else []
 
     # What members say
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from ring.ring import Peer
+from weaveipam.allocation.bequests import forget_departing
 from weaveipam.allocation.campaign import Known, answered
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.ledger import Ledger
@@ -69,8 +70,14 @@ class Seat:
         names = ",".join(one.name for one in vote.decree.victims)
         fields = (("number", self.ledger.charter.number), ("removed", names))
         persist = Persist(tuple(put), tuple(delete), Durability.HOST)
-        ended = [step for one in vote.decree.victims for step in self._holdings.forget_holder(one, now)]
+        ended = [step for one in vote.decree.victims for step in self._forget(one, now)]
         return [persist, *after, *ended, Report(Level.INFO, "decided", fields)]
+
+    def _forget(self, removed: Peer, now: float) -> list[Step]:
+        steps = self._holdings.forget_holder(removed, now)
+        if removed in self._holdings.departing:
+            steps += forget_departing(self._holdings, self.me, removed, now)
+        return steps
 
     def weigh(self, said: Statements) -> int:
         """The sum of the digests of some runs."""

@@ -36,6 +36,8 @@ class AllocationSettings:
     """How long after a grant it is repeated if not acknowledged; doubles up to 32 times that."""
     inquiry_s: float = 0.5
     """How often a daemon in no cluster asks its peers for one."""
+    linger_s: float = 2.0
+    """How long a daemon that has nothing left waits before it leaves, and once more before it ends."""
     coalesce_s: float = 1.0
     """How long after gaining ranges the neighbouring ones are joined."""
     drift_s: float = 5.0
@@ -81,6 +83,7 @@ class AllocationSettings:
                 mark_s=0.3,
                 repeat_s=0.1,
                 inquiry_s=0.1,
+                linger_s=0.5,
                 coalesce_s=0.3,
                 drift_s=0.5,
                 heard_s=1.5,

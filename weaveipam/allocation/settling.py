@@ -25,7 +25,8 @@ from ring.changes import grant
 from ring.ring import Peer, Ring
 from weaveipam.allocation.contests import parted
 from weaveipam.allocation.donors import Neighbours
-from weaveipam.allocation.holdings import Holdings, together
+from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.rings import together
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Level, Persist, Reply, Report
 from weaveipam.protocol.messages import Contest, Header, Ownership, Publish, Step, Tell

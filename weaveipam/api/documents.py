@@ -21,6 +21,7 @@ from weaveipam.protocol.requests import (
     Check,
     Conflicts,
     Contested,
+    Departure,
     Found,
     Holder,
     Keyring,
@@ -91,6 +92,8 @@ def answer_document(answer: Answer) -> Document:  # noqa: C901, PLR0912 - a case
             return {"detail": detail}
         case Check(problems):
             return [{"kind": one.kind, "detail": one.detail} for one in problems]
+        case Departure():
+            return _departure(answer)
         case _:
             assert_never(answer)
 
@@ -174,6 +177,30 @@ def _roll_call(answer: RollCallView) -> dict[str, Any]:
 
 def _life(peer: Peer) -> dict[str, Any]:
     return {"name": peer.name, "incarnation": _incarnation(peer)}
+
+
+def _departure(answer: Departure) -> dict[str, Any]:
+    return {
+        "name": answer.peer.name,
+        "incarnation": _incarnation(answer.peer),
+        "state": answer.state,
+        "why": answer.why,
+        "obstacles": [_allocation(one) for one in answer.obstacles],
+        "addresses": answer.addresses,
+        "ranges": answer.ranges,
+        "gifts": [
+            {
+                "heir": one.heir.name,
+                "network": one.ring.network,
+                "range": format_range(one.ring.family, one.range),
+                "size": one.range.size,
+                "leases": one.leases,
+            }
+            for one in answer.gifts
+        ],
+        "unacknowledged": dict(answer.unacknowledged),
+        "unheard": list(answer.unheard),
+    }
 
 
 def _member(one: MemberView) -> dict[str, Any]:

@@ -30,17 +30,20 @@ from weaveipam.protocol.requests import (
     GetAllocations,
     GetCheck,
     GetConflicts,
+    GetDeparture,
     GetKeyring,
     GetMembers,
     GetPools,
     GetRing,
     GetRollCall,
     GetStatus,
+    Leave,
     Pools,
     Reason,
     Refusal,
     Request,
     Status,
+    Stay,
 )
 from weaveipam.protocol.values import RingId
 
@@ -97,6 +100,9 @@ def application(
             web.get("/v1/conflicts", door.conflicts),
             web.post("/v1/conflicts/resolve", door.resolve),
             web.get("/v1/check", door.check),
+            web.get("/v1/leave", door.departure),
+            web.post("/v1/leave", door.leave),
+            web.delete("/v1/leave", door.stay),
             web.get("/healthz", door.healthz),
             web.get("/readyz", door.readyz),
             web.get("/metrics", door.metrics),
@@ -239,6 +245,18 @@ class _Door:
     async def check(self, request: web.Request) -> web.Response:
         parameters(request)
         return reply(await self._ask(GetCheck()))
+
+    async def departure(self, request: web.Request) -> web.Response:
+        parameters(request)
+        return reply(await self._ask(GetDeparture()))
+
+    async def leave(self, request: web.Request) -> web.Response:
+        parameters(request)
+        return reply(await self._ask(Leave()))
+
+    async def stay(self, request: web.Request) -> web.Response:
+        parameters(request)
+        return reply(await self._ask(Stay()))
 
     async def healthz(self, _request: web.Request) -> web.Response:
         """Alive is who answers, ready or not."""

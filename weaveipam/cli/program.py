@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "demo": ("weaveipam.cli.demo:demo", "A cluster of three daemons that is cut in two and heals."),
     "keyring": ("weaveipam.cli.keyring:keyring", "The keys that packets between daemons are sealed with."),
+    "leave": ("weaveipam.cli.leave:leave", "Leave the cluster for good, and end the daemon."),
     "lookup": ("weaveipam.cli.show:lookup", "Who has a key or an address."),
     "members": ("weaveipam.cli.show:members", "The daemons of the cluster, as this one sees them."),
     "peer": ("weaveipam.cli.peer:peer", "Remove daemons that are gone for good."),

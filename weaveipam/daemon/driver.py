@@ -26,6 +26,7 @@ from weaveipam.protocol.effects import (
     Report,
     Restart,
     Send,
+    Stop,
 )
 from weaveipam.protocol.requests import Answer, Reason, Refusal, Request
 from weaveipam.protocol.values import Endpoint
@@ -362,6 +363,8 @@ class Driver:
                         waiting.future.set_result(effect.answer)
                 case Report():
                     self._report(effect)
+                case Stop():
+                    self.stop()
                 case Persist() | Restart():
                     pass  # committed before the first of the others; to come after the last of them
                 case _:

@@ -33,7 +33,7 @@ import msgpack
 
 from ring.ring import Peer, Run
 from weaveipam.errors import OtherReleaseError, PeerError, StorageError
-from weaveipam.protocol import messages, records, rollcalls
+from weaveipam.protocol import farewells, messages, records, rollcalls
 from weaveipam.protocol.effects import STREAM_BYTES_MAX
 from weaveipam.protocol.fields import ENTRIES_MAX, NAME_BYTES_MAX, U64_MAX, Codec, codec_of
 from weaveipam.protocol.messages import Header, Message, Ownership, Rumour
@@ -121,6 +121,9 @@ _MESSAGES: Mapping[int, type] = {
     37: messages.LoanQuery,
     38: messages.Returned,
     39: messages.Contest,
+    40: farewells.Farewell,
+    41: farewells.FarewellHeard,
+    42: farewells.Staying,
 }
 """Tags of messages; never reused for something else."""
 
@@ -141,6 +144,9 @@ _RECORDS: Mapping[int, type] = {
     54: records.Voted,
     30: records.Noted,
     35: records.Lent,
+    40: records.Leaving,
+    41: records.Left,
+    42: records.Departing,
 }
 """Tags of records; never reused for something else."""
 

@@ -93,7 +93,12 @@ class Restart:
     """The keys of the node so far, which may be others than those that it was started with."""
 
 
-Effect: TypeAlias = Send | Persist | Reply | Report | Restart
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the daemon in good order: it has nothing left to do here."""
+
+
+Effect: TypeAlias = Send | Persist | Reply | Report | Restart | Stop
 
 DATAGRAM_BYTES_MAX = 1400
 """Payload bytes of a datagram, below the MTU of any path that users run (memberlist uses the same)."""

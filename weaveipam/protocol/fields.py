@@ -97,11 +97,13 @@ _RULES: Mapping[type, Callable[..., bool]] = {
         family, (within,), length, gateway
     ),
     values.Loan: lambda ring, what, _key: _inside(ring.family, (what,)),
+    values.RingPart: lambda ring, said: _inside(ring.family, said),
+    values.RestingPart: lambda ring, resting: _inside(ring.family, (resting,)),
     messages.Ownership: lambda ring, said: _inside(ring.family, said),
     messages.Outline: lambda _ring, _low, lengths, prints: len(prints) == messages.PRINT_BYTES * len(lengths),
     messages.RingShare: lambda low, high, _asks, ring, said: low < high and _inside(ring.family, said),
     messages.MemberShare: lambda low, high, *_: low < high,
-    messages.Grant: lambda _grant, _request, ring, given: _inside(ring.family, given),
+    messages.Grant: lambda _grant, _request, ring, given, *_: _inside(ring.family, given),
     messages.Contest: lambda ring, what, _stage, _asks, said, _leases: _inside(ring.family, (what, *said)),
     messages.SpaceRequest: lambda _request, _pool, ring, within, size, _need: (
         _inside(ring.family, within) and size <= ring.family.size and size & (size - 1) == 0
@@ -121,7 +123,7 @@ _RULES: Mapping[type, Callable[..., bool]] = {
     records.Frozen: lambda ring, what, mine=None, theirs=None, _stage=0: _inside(
         ring.family, [one for one in (what, mine, theirs) if one is not None]
     ),
-    records.Outgoing: lambda _grant, _heir, ring, given: _inside(ring.family, given),
+    records.Outgoing: lambda _grant, _heir, ring, given, *_: _inside(ring.family, given),
 }
 """What the fields of a class, in their order, must satisfy together."""
 

@@ -12,7 +12,8 @@ from typing import NamedTuple, TypeAlias
 
 from ring.address import Family, Range
 from ring.ring import Peer, Run
-from weaveipam.protocol.effects import Persist, Reply, Report
+from weaveipam.protocol.effects import Persist, Reply, Report, Stop
+from weaveipam.protocol.farewells import Farewell, FarewellHeard, Staying
 from weaveipam.protocol.records import Lent
 from weaveipam.protocol.rollcalls import (
     Accept,
@@ -26,7 +27,18 @@ from weaveipam.protocol.rollcalls import (
     Prepare,
     Promise,
 )
-from weaveipam.protocol.values import Birth, BirthBallot, ContestStage, Endpoint, Loan, MemberState, RingId
+from weaveipam.protocol.values import (
+    Allocation,
+    Birth,
+    BirthBallot,
+    ContestStage,
+    Endpoint,
+    Loan,
+    MemberState,
+    RestingPart,
+    RingId,
+    RingPart,
+)
 
 PRINT_BYTES = 6
 """Of a part in an `Outline`: that two parts differ unseen has a chance of one in 2^48, and not twice."""
@@ -287,6 +299,14 @@ class Grant:
     """Of the `SpaceRequest` that it answers; 0 for none."""
     ring: RingId
     runs: tuple[Run, ...]
+    also: tuple[RingPart, ...] = ()
+    """Runs of other rings that come with it: what one key holds is never given in two grants."""
+    leases: tuple[Allocation, ...] = ()
+    """What keys hold of these runs; they hold it at the receiver from now on."""
+    rests: tuple[RestingPart, ...] = ()
+    """What of these runs was released not long ago, and must rest."""
+    lent: tuple[Lent, ...] = ()
+    """What of these runs keys at other members hold; the receiver is to keep it for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -514,6 +534,9 @@ Message: TypeAlias = (
     | PieceSurvey
     | PieceFindings
     | PieceRequest
+    | Farewell
+    | FarewellHeard
+    | Staying
     | Inquiry
     | Standing
     | BirthPrepare
@@ -560,5 +583,14 @@ class End:
     """Another life of this daemon that is known; the next one comes after it too."""
 
 
-Step: TypeAlias = Persist | Reply | Report | Tell | Publish | End
+@dataclass(frozen=True, slots=True)
+class Depart:
+    """
+    A machine's wish that this life ends for good: it has left.
+
+    The disk is the next life's from then on; this one only says to others that it has gone, until `Stop`.
+    """
+
+
+Step: TypeAlias = Persist | Reply | Report | Stop | Tell | Publish | End | Depart
 """What a machine inside a node may ask for; the node turns steps into effects, in order."""

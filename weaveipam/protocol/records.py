@@ -12,7 +12,17 @@ from typing import NamedTuple, TypeAlias
 from ring.address import Range
 from ring.ring import Peer, Run
 from weaveipam.protocol.decisions import Ballot, Charter, Span, Vote
-from weaveipam.protocol.values import Allocation, Birth, BirthBallot, ContestStage, Endpoint, Loan, RingId
+from weaveipam.protocol.values import (
+    Allocation,
+    Birth,
+    BirthBallot,
+    ContestStage,
+    Endpoint,
+    Loan,
+    RestingPart,
+    RingId,
+    RingPart,
+)
 
 
 class RecordKey(NamedTuple):
@@ -160,6 +170,16 @@ class Outgoing:
     heir: Peer
     ring: RingId
     runs: tuple[Run, ...]
+    also: tuple[RingPart, ...] = ()
+    """What is given with it in other rings."""
+    leases: tuple[Allocation, ...] = ()
+    """What keys hold of it; from this record on they hold it at the heir."""
+    rests: tuple[RestingPart, ...] = ()
+    """What of it was released not long ago."""
+    lent: tuple[Lent, ...] = ()
+    """What of it keys at other members hold."""
+    acknowledged: bool = False
+    """Whether the heir has it: kept only to know where the leases went, while this daemon leaves."""
 
     @property
     def record_key(self) -> RecordKey:
@@ -248,6 +268,49 @@ class Noted:
         return RecordKey("Noted", self.peer.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """This daemon was told to leave: it gives away all that it owns, and ends."""
+
+    attempt: int
+    """Chosen by chance, once for each time that it was told to."""
+
+    @property
+    def record_key(self) -> RecordKey:
+        """There is one."""
+        return RecordKey("Leaving", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """
+    This life has left its cluster, with nothing; written together with the identity of the next one.
+
+    Kept until a client asks the next one for something.
+    """
+
+    peer: Peer
+
+    @property
+    def record_key(self) -> RecordKey:
+        """There is one."""
+        return RecordKey("Left", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Departing:
+    """A member that leaves: nothing is given to it, and what it gives is used only once its grant is here."""
+
+    peer: Peer
+    attempt: int
+    """As it said."""
+
+    @property
+    def record_key(self) -> RecordKey:
+        """One for each life."""
+        return RecordKey("Departing", str(self.peer))
+
+
 Record: TypeAlias = (
     Identity
     | Born
@@ -265,5 +328,8 @@ Record: TypeAlias = (
     | OnRoster
     | Promised
     | Voted
+    | Leaving
+    | Left
+    | Departing
 )
 """Anything of which a disk holds some."""

@@ -184,6 +184,21 @@ class ResolveConflict:
     network: str = DEFAULT_NETWORK
 
 
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Give away all that this daemon owns, and end; asked again, it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Do not leave after all; what is given away already stays given."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetDeparture:
+    """How far leaving has come; before it, what would stand in its way, and who would be given what."""
+
+
 Question: TypeAlias = (
     Lookup
     | GetStatus
@@ -195,11 +210,21 @@ Question: TypeAlias = (
     | GetRollCall
     | GetConflicts
     | GetCheck
+    | GetDeparture
 )
 """What is only asked: nothing changes."""
 
 Request: TypeAlias = (
-    Allocate | Release | Collect | SetKeyring | RemovePeers | ChangePool | ResolveConflict | Question
+    Allocate
+    | Release
+    | Collect
+    | SetKeyring
+    | RemovePeers
+    | ChangePool
+    | ResolveConflict
+    | Leave
+    | Stay
+    | Question
 )
 
 
@@ -283,7 +308,7 @@ class Status:
     peer: Peer
     ready: bool
     state: str
-    """`forming`, `joining`, `syncing` or `ready`."""
+    """`forming`, `joining`, `syncing`, `ready`, `leaving` or `left`."""
     why_not_ready: str
     """One sentence; empty when ready."""
     cluster_id: str
@@ -500,6 +525,40 @@ class PoolChanged:
     """What it is now; None: there is none of that name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """What a member gets, or would get, of a daemon that leaves."""
+
+    heir: Peer
+    ring: RingId
+    range: Range
+    leases: int
+    """Durable allocations in it, which go along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Answers `Leave`, `Stay` and `GetDeparture`."""
+
+    peer: Peer
+    state: str
+    """`staying`, `leaving` or `left`."""
+    why: str
+    """One sentence: what stands in the way, or what is waited for; empty if nothing does."""
+    obstacles: tuple[Allocation, ...]
+    """Allocations that cannot go along, sorted by network and key."""
+    addresses: int
+    """Owned still."""
+    ranges: int
+    """In which these lie."""
+    gifts: tuple[Gift, ...]
+    """Who gets these next, as it seems now; may be a part of it."""
+    unacknowledged: tuple[tuple[str, int], ...]
+    """By name of a member, sorted, how many grants to it are under way."""
+    unheard: tuple[str, ...]
+    """Members that have not answered that they know of the leave, sorted."""
+
+
 Answer: TypeAlias = (
     Refusal
     | PoolChanged
@@ -516,4 +575,5 @@ Answer: TypeAlias = (
     | Conflicts
     | Resolution
     | Check
+    | Departure
 )

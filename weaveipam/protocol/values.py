@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from ring.address import Family, Range
-from ring.ring import Peer
+from ring.ring import Peer, Run
 
 DEFAULT_NETWORK = "default"
 """The network instance that always exists."""
@@ -117,6 +117,22 @@ class Loan:
     ring: RingId
     range: Range
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RingPart:
+    """Runs of one ring."""
+
+    ring: RingId
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestingPart:
+    """Addresses of one ring that were released not long ago."""
+
+    ring: RingId
+    range: Range
 
 
 class MemberState(IntEnum):

@@ -20,8 +20,10 @@ from simulations.world import World
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
+    Allocations,
     Answer,
     Collect,
+    GetAllocations,
     Reason,
     Refusal,
     Release,
@@ -32,6 +34,8 @@ from weaveipam.protocol.values import DEFAULT_NETWORK
 
 BLOCK_BITS_MAX = 6
 """Two to the power of it is the size of the largest blocks that some want; the smallest are of two."""
+HANDED = "handed"
+"""Tag of who was told that another daemon has its key."""
 RETRY_S = 0.5
 """Seconds until a runtime tries again what got no answer."""
 
@@ -86,6 +90,8 @@ class Clients:
         """What clients did: `repeated`, `vanished`, `crossed`, `retried`."""
         self.here: dict[str, Client] = {}
         """Clients that hold something, or may, by key; in the order in which they came."""
+        self.cordoned: set[str] = set()
+        """Machines to which no new clients come."""
         self._rng = rng
         self._habits = Habits()
         self._at: tuple[str, ...] = ()
@@ -129,6 +135,20 @@ class Clients:
         if not (self._staying and client.size):
             self.leave(client)
 
+    def follow(self) -> None:
+        """Every client goes where its key is, as far as that can be seen now."""
+        for client in self.here.values():
+            if client.size and not self._shows(client.machine, client.key):
+                client.tags.add(HANDED)
+            self._follow(client)
+
+    def _shows(self, machine: Machine, key: str) -> bool:
+        """Whether a daemon shows that it keeps something for a key."""
+        if machine.paused or not self.world.serving(machine):
+            return False
+        shown = machine.show(GetAllocations())
+        return isinstance(shown, Allocations) and any(one.key == key for one in shown.allocations)
+
     def leave(self, client: Client) -> None:
         """Give back what the client may hold, and try until it is done."""
         if client.leaving:
@@ -155,7 +175,8 @@ class Clients:
         if not machine.running:
             self.world.timeline.after(RETRY_S, self._collect, machine, network)
             return
-        keep = tuple(one.key for one in self.here.values() if one.machine is machine)
+        # A runtime collects what its own pods had; what is durable is a claim, and may be one handed over.
+        keep = tuple(one.key for one in self.here.values() if one.machine is machine or one.durable)
         number = self.world.next_request()
 
         def heard(answered: object) -> None:
@@ -175,6 +196,7 @@ class Clients:
         if generation != self._generation:
             return
         up = [one for one in self.world.running() if not self._at or one.name in self._at]
+        up = [one for one in up if one.name not in self.cordoned]
         if up and self.world.pools:
             client = self.add(self._rng.choice(up), self._habits)
             stay_s = self._rng.expovariate(1 / self._habits.hold_s)
@@ -200,7 +222,7 @@ class Clients:
         return self.world.ask(client.machine, request, lambda answer: self._answered(client, request, answer))
 
     def _again(self, client: Client, request: Allocate) -> None:
-        if not client.leaving and client.machine.running:
+        if not client.leaving and self._follow(client) and client.machine.running:
             self._put(client, request)
 
     def _vanish(self, client: Client, number: int) -> None:
@@ -237,7 +259,7 @@ class Clients:
     def _retry(self, client: Client, request: Allocate) -> None:
         if client.leaving:
             return
-        if client.machine.running:
+        if self._follow(client) and client.machine.running:
             self._put(client, request)
         else:
             self.world.timeline.after(RETRY_S, self._retry, client, request)
@@ -247,7 +269,7 @@ class Clients:
     def _release(self, client: Client) -> None:
         if client.key not in self.here:
             return
-        if not client.machine.running:
+        if not self._follow(client) or not client.machine.running:
             self.world.timeline.after(RETRY_S, self._release, client)
             return
         self.world.ask(
@@ -261,4 +283,31 @@ class Clients:
             self.here.pop(client.key, None)
             client.size = 0
         else:
+            if isinstance(answer, Refusal) and answer.reason is Reason.NOT_OWNER:
+                client.tags.add(HANDED)
             self.world.timeline.after(RETRY_S, self._release, client)
+
+    # Following what was handed over
+
+    def drain(self, machine: Machine) -> None:
+        """Pods there go, and no new ones come."""
+        self.cordoned.add(machine.name)
+        for client in [one for one in self.here.values() if one.machine is machine and not one.durable]:
+            self.leave(client)
+
+    def _follow(self, client: Client) -> bool:
+        """Whether the client is where its key is; it goes there if that was handed over, once it can."""
+        departed = self.world.departed
+        suspect = client.life in departed or HANDED in client.tags
+        if client.life is None:
+            suspect = any(one.name == client.machine.name for one in departed)
+        if not client.durable or not suspect:
+            return True
+        for machine in self.world.running():
+            if self._shows(machine, client.key):  # perhaps the same one, whose next life was given it
+                self.counters["followed"] += 1
+                self.world.moved(client.machine, client.key, machine)
+                client.machine, client.life = machine, machine.life
+                client.tags.discard(HANDED)
+                return True
+        return client.life is None

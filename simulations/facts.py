@@ -135,6 +135,25 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
+class Departed:
+    """A daemon has left its cluster for good, and ended of itself."""
+
+    when: float
+    machine: str
+    life: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a key held at one machine is shown to be held at another one: its daemon handed it over."""
+
+    when: float
+    machine: str
+    key: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What one running daemon shows when it is asked."""
 
@@ -237,5 +256,7 @@ Fact: TypeAlias = (
     | Removed
     | Changing
     | Changed
+    | Departed
+    | Moved
     | Observed
 )

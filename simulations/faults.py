@@ -282,6 +282,21 @@ def _remove(trouble: Trouble, rng: Random) -> str:
     return f"{most} at most, one every {mean_s:g} s, after {delay_s:g} s"
 
 
+def _leave(trouble: Trouble, rng: Random) -> str:
+    mean_s, long_s, regret = rng.choice((5.0, 15.0)), rng.choice((0.3, 3.0)), rng.choice((0.0, 0.0, 0.3))
+
+    def leave(machine: Machine) -> None:
+        if not trouble.all_served or machine.name in trouble.clients.cordoned:
+            return
+        trouble.observer.mark("stop", f"{machine.name} is to leave", [machine.name])
+        trouble.tell_to_leave(machine)
+        if rng.random() < regret:
+            trouble.world.timeline.after(rng.expovariate(1 / long_s), trouble.tell_to_stay, machine)
+
+    trouble.strike(mean_s, rng, leave)
+    return f"one every {mean_s:g} s; {regret:.0%} are told to stay, {long_s:g} s later"
+
+
 def _slow_machine(trouble: Trouble, rng: Random) -> str:
     machine = rng.choice(list(trouble.world.machines.values()))
     machine.work_s = rng.choice((0.001, 0.02))
@@ -457,6 +472,7 @@ FAULTS: dict[str, Fault] = {
     "mortality": Fault(0.3, _mortality),
     "power-cut": Fault(0.25, _power_cut),
     "pause": Fault(0.3, _pause),
+    "leave": Fault(0.3, _leave),
     "slow-machine": Fault(0.2, _slow_machine),
     "join": Fault(0.4, _join),
     "remove": Fault(0.35, _remove),
@@ -494,3 +510,4 @@ def end(trouble: Trouble) -> None:
         machine.disk.free()
         if machine.paused:
             machine.resume()
+        trouble.tell_to_stay(machine)

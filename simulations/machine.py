@@ -30,9 +30,20 @@ from weaveipam.daemon.driver import StateMachine
 from weaveipam.errors import StorageError
 from weaveipam.gossip.seal import SESSION_BYTES
 from weaveipam.node import Node, Settings
-from weaveipam.protocol.effects import Durability, Effect, Persist, Reply, Report, Restart, Send
+from weaveipam.protocol.effects import Durability, Effect, Persist, Reply, Report, Restart, Send, Stop
 from weaveipam.protocol.keyring import KeyRing
-from weaveipam.protocol.records import Chartered, Identity, Leased, Noted, Outgoing, Owned, Record, Resting
+from weaveipam.protocol.records import (
+    Chartered,
+    Identity,
+    Leased,
+    Leaving,
+    Left,
+    Noted,
+    Outgoing,
+    Owned,
+    Record,
+    Resting,
+)
 from weaveipam.protocol.requests import Answer, Request
 from weaveipam.protocol.values import Endpoint
 
@@ -128,6 +139,8 @@ class Machine:
         self.on_report: Callable[[Machine, Report], None] = lambda _machine, _report: None
         self.on_ownership: Callable[[Machine], None] = lambda _machine: None
         """Called after commits that say who owns what, or which pools there are."""
+        self.on_left: Callable[[Machine], None] = lambda _machine: None
+        """Called when its disk says that the daemon has left, perhaps more than once."""
         self.on_end: Callable[[Machine, str], None] = lambda _machine, _how: None
         """Called when the daemon is gone: why."""
         self.measure: Callable[[Machine, Request], int | None] = lambda _machine, _request: None
@@ -168,6 +181,8 @@ class Machine:
         assert self.node is None, f"{self.name} runs already"
         opened = self.disk.open()
         held = next((one.peer for one in opened.records if isinstance(one, Identity)), None)
+        if any(isinstance(one, Left) and one.peer == self.life for one in opened.records):
+            self.on_left(self)
         if held is None:
             held = Peer(self.name, int(self.clock.wall() * 1e6) << 10 | self._rng.getrandbits(10))
             try:
@@ -180,6 +195,7 @@ class Machine:
             self.reports["second-life"] += self.lives_count > 1
         self.reports["restart-with-grant"] += any(isinstance(one, Outgoing) for one in opened.records)
         self.reports["restart-with-resting"] += any(isinstance(one, Resting) for one in opened.records)
+        self.reports["restart-leaving"] += any(isinstance(one, Leaving) for one in opened.records)
         self._starts += 1
         self._trace.note(self.name, "start", f"{held} {len(opened.records)} {opened.damage}")
         self._local = self.clock.read()
@@ -438,6 +454,8 @@ class Machine:
                     self.unmarked = False
         if any(type(record) in {Owned, Chartered} for one in persists for record in one.put):
             self.on_ownership(self)
+        if any(type(record) is Left for one in persists for record in one.put):
+            self.on_left(self)
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for number, effect in enumerate(effects):
@@ -465,6 +483,11 @@ class Machine:
                 self._reply(effect)
             case Restart():
                 self._restart(effect)
+            case Stop():
+                if self._port is not None:
+                    self._port.close()
+                self._end("left")
+                self.disk.close()
             case Report():
                 self._trace.note(self.name, "report", (effect.event, effect.fields))
                 self.reports[effect.event] += 1

@@ -145,7 +145,8 @@ class Removal:
             case Refusal():
                 self.told = answer.detail
                 if answer.reason is Reason.NOT_FOUND:
-                    self._not_known([name for name in self._names if f" {name};" in answer.detail])
+                    named = (*self._names, *sorted(self._earlier))
+                    self._not_known([name for name in named if f" {name};" in answer.detail])
                 self._turn(1.0)
             case _:
                 self._turn(TURN)
@@ -184,10 +185,11 @@ class Removal:
             self._earlier.add(awaited)
 
     def _not_known(self, names: Sequence[str]) -> None:
-        """Forget about machines that were never part of the cluster, as far as anybody who is left knows."""
+        """Forget about lives that were never part of the cluster, as far as anybody who is left knows."""
         for name in names:
-            self._unknown[name].add(self._at)
+            self._unknown.setdefault(name, set()).add(self._at)
             if self._unknown[name].issuperset(self._left()):
-                self._names.remove(name)
+                self._names = [one for one in self._names if one != name]
+                self._earlier.discard(name)
         if not self._names and not self._earlier:
             self.done = True

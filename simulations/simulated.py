@@ -16,7 +16,7 @@ from simulations import faults
 from simulations.checkers.bounded import quiet_s
 from simulations.checkers.convergence import disagreements
 from simulations.checkers.court import Court
-from simulations.clients import Client, Clients, Habits
+from simulations.clients import HANDED, Client, Clients, Habits
 from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
@@ -30,6 +30,8 @@ from weaveipam.protocol.keyring import Key, KeyRing
 from weaveipam.protocol.requests import Conflicts, GetConflicts, ResolveConflict
 from weaveipam.protocol.values import Pool, RingId
 
+LEAVE_MAX_S = 60.0
+"""How long a daemon of a whole cluster may take to leave."""
 ANSWERS_S = 30.0
 """How long a burst waits for its answers."""
 SLICE_S = 1.0
@@ -196,6 +198,17 @@ class SimulatedStage:
             if not machine.running:
                 self._boot(machine)
 
+    def leave(self, *names: str) -> None:
+        """As `Stage.leave`."""
+        self.observer.mark("stop", "told to leave", names)
+        machines = self._those(names)
+        self.trouble.retired.update(names)
+        for machine in machines:
+            self.trouble.tell_to_leave(machine)
+        if not self._wait(lambda: not any(one.running for one in machines), LEAVE_MAX_S):
+            still = ", ".join(one.name for one in machines if one.running)
+            self.court.accuse("claim", self.world.now, f"{still} did not leave within {LEAVE_MAX_S:g} s")
+
     def install(self, release: Release, *names: str) -> None:
         """As `Stage.install`."""
         self.observer.mark("start", f"the {release} release is installed", names)
@@ -298,7 +311,7 @@ class SimulatedStage:
         faults.end(self.trouble)
         self.observer.mark("cut", "healed")
         for machine in self.world.machines.values():
-            if not machine.running and machine.name not in self.trouble.gone:
+            if not machine.running:
                 self._boot(machine)
         self.observer.mark("phase", "all is healed")
         began = self.world.now
@@ -318,6 +331,7 @@ class SimulatedStage:
         self.run(quiet_s(self.world.allocation))
         # A commit, or a grant, may be under way just now; who does not agree is found below.
         self._wait(self._agreed, ANSWERS_S, self.world.gossip.probe_interval_s)
+        self.clients.follow()
         self.observer.observe(settled=True, gone=frozenset(self.trouble.gone))
         if (
             len(self.world.machines) <= FORMED_MAX
@@ -329,9 +343,11 @@ class SimulatedStage:
         views = {name: view for name, view in self.observer.views().items() if view.serving}
         if not views:
             return
+        # Who never heard what it was given may have been given it twice, if the daemon left in between.
+        twice = {key for key, one in self.clients.here.items() if one.durable and self.world.departed}
         for name, view in views.items():
             keys = {one.key for one in self.clients.here.values() if one.machine.name == name}
-            lost = sorted(view.keys - keys)
+            lost = sorted(view.keys - keys - twice)
             if lost:
                 self.court.accuse("durability", self.world.now, f"{name} keeps for nobody: {lost[:5]}")
             gone = sorted(self._holders(name) - view.keys)
@@ -354,7 +370,13 @@ class SimulatedStage:
             one.key
             for one in self.clients.here.values()
             if one.machine.name == name and one.size and not one.leaving and one.life == one.machine.life
+            if not self._may_be_lost(one)
         }
+
+    def _may_be_lost(self, client: Client) -> bool:
+        """Whether what a client holds may have been handed over to a machine that is gone since."""
+        handed = client.durable and client.machine.reports["space-bequeathed"] > 0
+        return handed and HANDED in client.tags and bool(self.trouble.gone)
 
     def _use_up(self, names: list[str]) -> int:
         """Ask everywhere for more until all say no; how many addresses were given."""
@@ -383,7 +405,8 @@ class SimulatedStage:
             return [f"a removal {one}" for one in removing]
         if self.trouble.changing and not self.trouble.gone - self.trouble.removed:
             return ["a change of a pool is not decided"]
-        wanted = [one for one in self.world.machines.values() if one.name not in self.trouble.gone]
+        away = self.trouble.gone | self.trouble.retired
+        wanted = [one for one in self.world.machines.values() if one.name not in away]
         down = [one.name for one in wanted if not one.running]
         if down:
             return [f"{', '.join(down)} down"]
@@ -391,8 +414,14 @@ class SimulatedStage:
         busy = [one.name for one in wanted if one.name not in views]
         if busy:
             return [f"{', '.join(busy)} busy"]
+        leaving = [one for one in wanted if self.trouble.leaving(one)]
+        for machine in leaving:
+            self.trouble.tell_to_stay(machine)
+        if leaving:
+            return [f"{', '.join(one.name for one in leaving)} leaving"]
         forsaken = self.trouble.gone - self.trouble.removed
-        return list(disagreements(views, lost=bool(forsaken) or self.world.forgetful))
+        lost = bool(forsaken or self.world.departed) or self.world.forgetful
+        return list(disagreements(views, lost=lost))
 
     def _boot(self, machine: Machine) -> None:
         self.trouble.settle_down(machine)

@@ -91,6 +91,10 @@ class Stage(Protocol):
         """Stop the daemons in good order, as a service manager does."""
         ...
 
+    def leave(self, *names: str) -> None:
+        """Drain hosts, have their daemons leave for good, and wait until they have ended."""
+        ...
+
     def start(self, *names: str) -> None:
         """Start daemons that are down, from what their disks hold."""
         ...

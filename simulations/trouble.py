@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
+from ring.ring import Peer
 from simulations.clients import Client, Clients
 from simulations.disk import Snapshot
 from simulations.facts import Condemned, Emptied
@@ -18,8 +19,19 @@ from simulations.machine import Machine
 from simulations.observer import Observer
 from simulations.removal import Removal
 from simulations.world import World
-from weaveipam.protocol.requests import Answer, ChangePool, PoolChanged, Refusal
+from weaveipam.protocol.requests import (
+    Answer,
+    ChangePool,
+    GetStatus,
+    Leave,
+    PoolChanged,
+    Refusal,
+    Status,
+    Stay,
+)
 
+LEAVE_S = 0.5
+"""Seconds until a daemon that cannot leave yet is told again."""
 RETURN_S = 3.0
 """Mean of how long after its removal a lost machine returns, if it does."""
 
@@ -56,6 +68,10 @@ class Trouble:
     """Virtual seconds until which nobody is cut off."""
     changing: int = 0
     """Changes of pools that operators wait for."""
+    retired: set[str] = field(default_factory=set)
+    """Machines whose daemon has left, and is not started again."""
+    wishes: dict[str, Peer] = field(default_factory=dict)
+    """By machine the life that is to leave."""
     counts: dict[str, int] = field(default_factory=dict)
     """Landmarks that only faults can see."""
 
@@ -92,7 +108,7 @@ class Trouble:
 
     def settle_down(self, machine: Machine) -> None:
         """Start a daemon that has ended, as service managers do, unless it is to stay down."""
-        if machine.running or machine.name in self.gone:
+        if machine.running or machine.name in self.gone or machine.name in self.retired:
             return
         self.observer.mark("start", f"{machine.name} starts", [machine.name])
         machine.start()
@@ -114,6 +130,7 @@ class Trouble:
 
     def lose(self, machines: Sequence[Machine]) -> None:
         """Those hosts are off, and neither they nor their pods come back as they were."""
+        self.clients.follow()  # who holds what one of them has handed over is not lost with it
         self.gone.update(one.name for one in machines)
         self.cut_power(machines, for_good=True)
 
@@ -178,6 +195,38 @@ class Trouble:
             client.leaving = False
             self.clients.here[client.key] = client
         self.settle_down(machine)
+
+    def tell_to_leave(self, machine: Machine) -> None:
+        """Drain a host and tell its daemon to leave, again and again until it has, or is told to stay."""
+        self.wishes[machine.name] = machine.life
+        self._insist(machine)
+
+    def _insist(self, machine: Machine) -> None:
+        wished = self.wishes.get(machine.name)
+        if wished is None:
+            return
+        if machine.life != wished:  # it has left, and is back as another
+            self.wishes.pop(machine.name)
+            self.clients.cordoned.discard(machine.name)
+            return
+        self.clients.drain(machine)
+        if machine.running and not machine.paused:
+            machine.ask(self.world.next_request(), Leave(), lambda _answered: None)
+        self.world.timeline.after(LEAVE_S, self._insist, machine)
+
+    def tell_to_stay(self, machine: Machine) -> None:
+        """Let clients come again, and the daemon stay if it has not left, until it shows that it does."""
+        self.wishes.pop(machine.name, None)
+        self.clients.cordoned.discard(machine.name)
+        if machine.running and not machine.paused:
+            machine.ask(self.world.next_request(), Stay(), lambda _answered: None)
+
+    def leaving(self, machine: Machine) -> bool:
+        """Whether a daemon shows that it leaves, or shows nothing."""
+        if not self.world.serving(machine):
+            return True
+        status = machine.show(GetStatus())
+        return isinstance(status, Status) and status.state in {"leaving", "left"}
 
     def count(self, landmark: str) -> None:
         """One more of those."""

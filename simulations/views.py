@@ -54,6 +54,13 @@ def pools_of(machine: Machine) -> tuple[Pool, ...]:
     return tuple(one.pool for one in answer.pools)
 
 
+def owns(machine: Machine) -> bool:
+    """Whether a daemon says that what it shows as its own is so: it serves, or leaves."""
+    answer = machine.show(GetStatus())
+    assert isinstance(answer, Status)
+    return answer.ready or answer.state == "leaving"
+
+
 def members_of(machine: Machine) -> frozenset[str]:
     """The names of all members that a daemon knows, in whatever state, itself included."""
     answer = machine.show(GetMembers())
@@ -63,7 +70,7 @@ def members_of(machine: Machine) -> frozenset[str]:
 
 def owned_by(machine: Machine, rings: tuple[RingId, ...]) -> Mapping[RingId, tuple[Range, ...]] | None:
     """What a daemon shows that it owns itself, by ring; None while it does not serve."""
-    if not is_ready(machine):
+    if not owns(machine):
         return None
     return {
         ring: tuple(Range(run.start, run.stop) for run in runs_of(machine, ring) if run.owner == machine.life)
@@ -97,7 +104,7 @@ def view_of(machine: Machine, rings: tuple[RingId, ...]) -> View:
     assert isinstance(members, MembersAnswer)
     return View(
         life=machine.life,
-        serving=status.ready,
+        serving=status.ready or status.state == "leaving",
         rings={ring: runs_of(machine, ring) for ring in rings},
         free={one.pool.name: one.free for one in status.pools},
         used={one.pool.name: one.used for one in status.pools},

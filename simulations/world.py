@@ -16,15 +16,18 @@ from itertools import count
 from random import Random
 
 from ring.address import Range
+from ring.ring import Peer
 from simulations.facts import (
     Asked,
     Began,
     Changed,
     Changing,
+    Departed,
     Down,
     Fact,
     Forgot,
     Given,
+    Moved,
     Owns,
     Refused,
     Taken,
@@ -116,6 +119,8 @@ class World:
         """Called when somebody's ring may have changed."""
         self.forgetful = False
         """Whether a daemon has lost what it knew."""
+        self.departed: set[Peer] = set()
+        """Lives that have left the cluster."""
         self.given_count = 0
         self.counters: Counter[str] = Counter()
         """What came of requests: `waited`, `rested-given`."""
@@ -186,6 +191,7 @@ class World:
     def _watched(self, machine: Machine) -> Machine:
         machine.on_ownership = self._owns
         machine.on_end = self._ended
+        machine.on_left = self._left
         machine.measure = self._measure
         self.machines[machine.name] = machine
         return machine
@@ -213,6 +219,11 @@ class World:
         self._shown.pop(machine.name, None)
         self.hear(Down(self.now, machine.name))
         self.on_end(machine, how)
+
+    def _left(self, machine: Machine) -> None:
+        if machine.life not in self.departed:
+            self.departed.add(machine.life)
+            self.hear(Departed(self.now, machine.name, machine.life))
 
     def _owns(self, machine: Machine) -> None:
         """State what a daemon shows that it owns, if that has changed."""
@@ -260,6 +271,10 @@ class World:
             then(None if answered is None else answered.answer)
 
         machine.ask(number, request, heard)
+
+    def moved(self, machine: Machine, key: str, to: Machine) -> None:
+        """State that what a key held at one machine is held at another one."""
+        self.hear(Moved(self.now, machine.name, key, to.name))
 
     def next_request(self) -> int:
         """A number that no request has had."""

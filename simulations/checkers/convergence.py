@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from simulations.facts import Fact, Forgot, Observed, Removed, View
+from simulations.facts import Departed, Fact, Forgot, Observed, Removed, View
 
 
 class Convergence:
@@ -18,7 +18,7 @@ class Convergence:
 
     def __init__(self) -> None:
         self._forgetful = False
-        """Whether a daemon has lost what it knew: a grant to that life is never acknowledged."""
+        """Whether a daemon has lost what it knew, or left: a grant to that life is never acknowledged."""
         self._removed: set[str] = set()
         """Machines whose daemons were removed: nobody repeats grants to them."""
 
@@ -28,6 +28,8 @@ class Convergence:
             self._forgetful = True
         if isinstance(fact, Removed):
             self._removed.update(one.name for one in fact.lives)
+        if isinstance(fact, Departed):
+            self._forgetful = True
         if not isinstance(fact, Observed) or not fact.settled:
             return
         yield from disagreements(fact.views, lost=bool(fact.gone - self._removed) or self._forgetful)

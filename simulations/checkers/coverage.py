@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from ring.address import Range, format_range, subtract
 from ring.invariants import violations
 from ring.ring import Peer, Run
-from simulations.facts import Began, Fact, Observed, Removed
+from simulations.facts import Began, Departed, Fact, Forgot, Observed, Removed
 from simulations.pools import domains_of, shown_pools
 from weaveipam.protocol.values import Pool, RingId
 
@@ -27,6 +27,9 @@ class Coverage:
         self._pools: tuple[Pool, ...] = ()
         """Of the beginning."""
         self._removed: set[Peer] = set()
+        self._departed: set[Peer] = set()
+        self._forgetful = False
+        """Whether a daemon has lost its disk, and with it what it was to give away."""
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
@@ -35,13 +38,33 @@ class Coverage:
                 self._pools = fact.pools
             case Removed():
                 self._removed.update(fact.lives)
+            case Departed():
+                self._departed.add(fact.life)
+            case Forgot():
+                self._forgetful = True
             case Observed(settled=True):
                 domains = domains_of(shown_pools(fact.views, self._pools))
                 held = {ring for view in fact.views.values() for ring in view.rings}
                 for ring in sorted(held.union(domains)):
                     yield from _judge(ring, domains.get(ring, ()), fact, self._removed)
+                yield from self._abandoned(fact)
             case _:
                 pass
+
+    def _abandoned(self, observed: Observed) -> Iterator[str]:
+        """
+        What belongs to those who have left.
+
+        Not so where a grant is open: its donor was out of reach when the heir left, and nobody knew of it.
+        """
+        if any(view.outgoing for view in observed.views.values()) or observed.gone or self._forgetful:
+            return
+        for machine, view in observed.views.items():
+            for ring, runs in view.rings.items():
+                for run in runs:
+                    if run.owner in self._departed:
+                        text = format_range(ring.family, Range(run.start, run.stop))
+                        yield f"{machine} holds that {text} is {run.owner}'s, who has left"
 
 
 def _judge(

@@ -14,6 +14,8 @@ from simulations.facts import Fact, Given, Refused
 
 ALLOWED = frozenset({"not-ready", "overloaded"})
 """Why any request may be refused: the daemon could not do anything at all."""
+ELSEWHERE = "not-owner"
+"""Why a daemon may refuse to take something back: it has handed it over, as it was to leave."""
 
 
 class Idempotence:
@@ -49,7 +51,8 @@ def _compared(question: Question, given: Given) -> Iterator[str]:
 def _refused(question: Question, refused: Refused) -> Iterator[str]:
     asked, held = question.asked, question.held
     if not asked.give:
-        yield f"{asked.machine} refused to take back what {asked.key} holds: {refused.detail}"
+        if refused.reason != ELSEWHERE:
+            yield f"{asked.machine} refused to take back what {asked.key} holds: {refused.detail}"
     elif (
         held is not None
         and held.since <= asked.when

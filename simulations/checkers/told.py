@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simulations.checkers.base import Address
-from simulations.facts import Asked, Emptied, Fact, Forgot, Given, Refused, Taken, Vanished
+from simulations.facts import Asked, Emptied, Fact, Forgot, Given, Moved, Refused, Taken, Vanished
 
 Holder = tuple[str, str]
 """Machine and key."""
@@ -71,9 +71,19 @@ class Told:
                 return self._close(fact)
             case Emptied() | Forgot():
                 self._lose(fact)
+            case Moved():
+                self._move((fact.machine, fact.key), (fact.to, fact.key))
             case _:
                 pass
         return None
+
+    def _move(self, before: Holder, after: Holder) -> None:
+        """What a key holds it holds at another machine; what it asked before may be answered as if not."""
+        for question in (*self._of.get(before, ()), *self._of.get(after, ())):
+            question.crossed = True
+        held = self._held.pop(before, None)
+        if held is not None:
+            self._held[after] = held
 
     def _ask(self, asked: Asked) -> None:
         question = Question(asked)
@@ -116,6 +126,10 @@ class Told:
     def everybody(self) -> Iterator[Holder]:
         """Who holds something for certain, in the order in which they were told first."""
         return iter(tuple(self._held))
+
+    def held(self, holder: Holder) -> Held | None:
+        """What a key holds for certain, and since when."""
+        return self._held.get(holder)
 
     def holders(self, machine: str) -> Iterator[Holder]:
         """Who holds something at a machine, in the order in which they were told first."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from simulations.checkers.base import Address, shown
 from simulations.checkers.spans import Spans
 from simulations.checkers.told import Holder, Told
-from simulations.facts import Asked, Emptied, Fact, Forgot
+from simulations.facts import Asked, Emptied, Fact, Forgot, Moved
 
 
 class Uniqueness:
@@ -36,6 +36,9 @@ class Uniqueness:
         elif isinstance(fact, Emptied):
             for holder in [one for one in self._noted if one[0] == fact.machine]:
                 yield from self._update(holder)
+        elif isinstance(fact, Moved):
+            yield from self._update((fact.machine, fact.key))
+            yield from self._update((fact.to, fact.key))
         elif question is not None:
             yield from self._update(question.holder)
 

@@ -27,6 +27,9 @@ from simulations.hosts.processes import Daemon, DaemonPlan
 
 _IFNAME = "eth0"
 
+LEAVE_S = 30.0
+"""How long a daemon may take until it can leave, and then until it has."""
+
 
 @dataclass(slots=True)
 class Pod:
@@ -176,6 +179,17 @@ class Host:
         self.resume()
         self.expected = False
         self.daemon.terminate()
+
+    def leave(self) -> None:
+        """
+        Tell the daemon to leave for good, as soon as it can, and wait until it has ended.
+
+        Raises:
+            DaemonError: it did not, in time; it goes on.
+        """
+        self.daemon.wait(lambda: self.daemon.ask("POST", "/v1/leave") is not None, "about to leave", LEAVE_S)
+        self.expected = False
+        self.daemon.wait_end(LEAVE_S)
 
     def kill(self) -> None:
         """`kill -9` the daemon; nothing if it does not run."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 
 from simulations.checkers.convergence import disagreements
-from simulations.facts import Condemned, Down, Forgot, View
+from simulations.facts import Condemned, Departed, Down, Forgot, View
 from simulations.hosts.cluster import plan_cluster
 from simulations.hosts.conflist import DEBIAN_PLUGINS
 from simulations.hosts.host import Host, Pod
@@ -104,6 +104,8 @@ class HostStage:
         self._saved: dict[str, list[Pod]] = {}
         self._gone: set[str] = set()
         """Hosts that are lost for good."""
+        self._retired: set[str] = set()
+        """Hosts whose daemon has left, and is not started again."""
         has_bridge = (DEBIAN_PLUGINS / "bridge").is_file()
         if not has_bridge:
             self.lack("pods are no namespaces: the bridge plugin is not installed")
@@ -255,10 +257,19 @@ class HostStage:
         """As of `Stage`."""
         self._end(names, "stop", "SIGTERM", self._stop)
 
+    def leave(self, *names: str) -> None:
+        """As of `Stage`."""
+        self.clients.release(names)
+        self._retired.update(names)
+        for name in names:
+            life = self._hosts[name].life
+            self._end([name], "stop", "told to leave", self._leave)
+            self.journal.state(partial(Departed, machine=name, life=life))
+
     def start(self, *names: str) -> None:
         """As of `Stage`."""
         self._gone.difference_update(names)
-        down = [name for name in names if self._hosts[name].daemon.pid is None]
+        down = [name for name in names if self._hosts[name].daemon.pid is None and name not in self._retired]
         if down:
             self.journal.mark("start", down, "started again")
             self._start(down)
@@ -418,7 +429,7 @@ class HostStage:
             if view.keys:
                 self.journal.accuse("durability", f"{name} keeps for nobody: {sorted(view.keys)[:5]}")
         if self.pool_size <= DRAIN_MAX:
-            left = [name for name in self._hosts if name not in self._gone]
+            left = [name for name in self._hosts if name not in self._gone | self._retired]
             given = self.burst(self.pool_size, left)
             if given != self.pool_size:
                 text = f"{given} of {self.pool_size} addresses could be had in the end"
@@ -444,7 +455,8 @@ class HostStage:
         return self.watcher.observe(self._reach(), settled=settled)
 
     def _problems(self, views: dict[str, View]) -> list[str]:
-        silent = [f"{name} does not answer" for name in self._hosts if name not in {*views, *self._gone}]
+        wanted = [name for name in self._hosts if name not in self._gone | self._retired]
+        silent = [f"{name} does not answer" for name in wanted if name not in views]
         return [*silent, *disagreements(views)]
 
     def _reach(self) -> Reach:
@@ -477,6 +489,12 @@ class HostStage:
     def _stop(self, host: Host) -> None:
         try:
             host.stop()
+        except DaemonError as error:
+            self.journal.accuse("claim", str(error).partition(";")[0])
+
+    def _leave(self, host: Host) -> None:
+        try:
+            host.leave()
         except DaemonError as error:
             self.journal.accuse("claim", str(error).partition(";")[0])
 

@@ -8,7 +8,8 @@ Stories that checkers judge: facts, one second after the other, with semicolons 
     taken 2 10.0.0.1        it is answered; nothing may have been found
     refused 2 exhausted     it is answered so; `free=9`
     vanished 2              it is never answered
-    emptied n1, forgot n1, down n1
+    emptied n1, forgot n1, down n1, departed n1
+    moved n1 a n2           what key a held at n1 is shown to be at n2
     owns n1 10.0.0.0/25     what n1 shows that it owns
     look n1=5 n2            an observation of all that run, with their free addresses;
                             `settled`, `apart`: nobody reaches another, `strange`: nobody sees another alive
@@ -27,11 +28,13 @@ from simulations.checkers.base import Address, Checker
 from simulations.facts import (
     Asked,
     Condemned,
+    Departed,
     Down,
     Emptied,
     Fact,
     Forgot,
     Given,
+    Moved,
     Observed,
     Owns,
     Refused,
@@ -95,6 +98,18 @@ def _answer(when: float, verb: str, request: int, words: list[str]) -> Fact:
             return Vanished(when, request)
 
 
+def _end(when: float, verb: str, words: list[str]) -> Fact:
+    match verb:
+        case "condemned":
+            return Condemned(when, tuple(map(_life, words)))
+        case "forgot":
+            return Forgot(when, words[0])
+        case "down":
+            return Down(when, words[0])
+        case _:
+            return Departed(when, words[0], _life(words[0]))
+
+
 def _owned(texts: list[str]) -> dict[RingId, tuple[Range, ...]]:
     ranges: dict[RingId, tuple[Range, ...]] = {}
     for ring, span in map(_address, texts):
@@ -113,12 +128,10 @@ def _fact(when: float, verb: str, words: list[str]) -> Fact:
             return _answer(when, verb, int(words[0]), words[1:])
         case "emptied":
             return Emptied(when, words[0], "for-good" in words)
-        case "condemned":
-            return Condemned(when, tuple(map(_life, words)))
-        case "forgot":
-            return Forgot(when, words[0])
-        case "down":
-            return Down(when, words[0])
+        case "condemned" | "forgot" | "down" | "departed":
+            return _end(when, verb, words)
+        case "moved":
+            return Moved(when, *words)
         case "owns":
             return Owns(when, words[0], _life(words[0]), _owned(words[1:]))
         case "look":

@@ -10,7 +10,7 @@ import pytest
 from ring.address import Family, parse_cidr
 from ring.ring import Peer, Run, Token
 from simulations.checkers.coverage import Coverage
-from simulations.facts import Began, Observed, Removed, View
+from simulations.facts import Began, Departed, Observed, Removed, View
 from weaveipam.config.pools import parse_pool
 from weaveipam.protocol.values import RingId
 
@@ -122,3 +122,16 @@ def test_only_what_is_settled_and_serves_is_judged(judged: Callable[..., list[st
     """While things move, and of a daemon that does not serve, nothing is asked."""
     assert judged((), (), settled=False) == []
     assert judged(WHOLE, (), serving=False) == []
+
+
+def test_who_has_left_owns_nothing(view: Callable[..., View]) -> None:
+    """What belongs to a life that has left is found, unless somebody still has to give it away."""
+    shown = replace(view("n1"), life=ONE, rings={RING: WHOLE})
+    for outgoing, found in ((0, 1), (1, 0)):
+        coverage = Coverage()
+        story = (
+            Began(0.0, (POOL,)),
+            Departed(1.0, "n2", TWO),
+            Observed(2.0, {"n1": replace(shown, outgoing=outgoing)}, settled=True),
+        )
+        assert len([text for fact in story for text in coverage.hear(fact)]) == found

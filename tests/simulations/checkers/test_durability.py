@@ -56,6 +56,9 @@ FINE = {
     "the answer came after it was taken": "ask 1 n1 a; back 2 n1 a; taken 2 10.0.0.1; given 1 10.0.0.1; "
     + MISSING,
     "the client had gone": HELD + "back 9 n1 a; vanished 9; taken 9",
+    "it has moved": DURABLE + "departed n1; moved n1 a n2; look n2 settled; back 9 n2 a; taken 9 10.0.0.1",
+    "it was given back before its daemon left": HELD + "back 2 n1 a; taken 2 10.0.0.1; departed n1",
+    "its daemon has left, and a disk was lost": DURABLE + "departed n1; forgot n2; look n2 settled",
     "another key": HELD + "back 9 n1 b; taken 9",
     "the same key elsewhere": HELD + "back 9 n2 a; taken 9",
 }
@@ -67,6 +70,22 @@ def test_what_was_forgotten_is_found(tell: Tell, story: str) -> None:
     (text,) = tell(Durability(), story)
 
     assert text.startswith("n1 had given 10.0.0.")
+
+
+@pytest.mark.parametrize(
+    ("story", "said"),
+    [
+        (DURABLE + "departed n1; moved n1 a n2; back 9 n2 a; taken 9", "n2 had given 10.0.0.1"),
+        (DURABLE + "departed n1; look n2 settled", "n1 has left, and nobody else has what a holds"),
+        (HELD + "departed n1", "n1 has left while a held an address there"),
+    ],
+    ids=["forgotten where it went", "it went nowhere", "a pod's"],
+)
+def test_what_is_lost_with_a_daemon_that_leaves_is_found(tell: Tell, story: str, said: str) -> None:
+    """Durable allocations are somewhere when their daemon has left, and it had no others."""
+    (text,) = tell(Durability(), story)
+
+    assert text.startswith(said)
 
 
 @pytest.mark.parametrize("story", FINE.values(), ids=FINE)

@@ -35,6 +35,7 @@ TWICE = {
     "given again after it was given back": (
         HELD + "back 2 n1 a; taken 2 10.0.0.1; ask 3 n1 a; given 3 10.0.0.1; " + ANOTHER
     ),
+    "after it has moved": HELD + "moved n1 a n3" + ANOTHER,
     "given back by another": HELD + "back 2 n1 c; taken 2; " + ANOTHER,
     "asked for before the other had it": "ask 9 n2 b; " + HELD + "given 9 10.0.0.1",
 }
@@ -43,6 +44,7 @@ FINE = {
     "the same in another network": HELD + "ask 2 n2 b; given 2 blue:10.0.0.1",
     "blocks that touch": "ask 1 n1 a; given 1 10.0.0.0/29; ask 2 n2 b; given 2 10.0.0.8/29",
     "the same again": HELD + "ask 2 n1 a; given 2 10.0.0.1",
+    "moved, and given back there": HELD + "moved n1 a n3; back 2 n3 a; taken 2 10.0.0.1" + ANOTHER,
     "given back before": HELD + "back 2 n1 a; taken 2 10.0.0.1; " + ANOTHER,
     "asked to take back, and not answered yet": HELD + "back 2 n1 a; " + ANOTHER,
     "asked to take back, and never answered": HELD + "back 2 n1 a; vanished 2; " + ANOTHER,

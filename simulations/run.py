@@ -132,7 +132,7 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
     guarded(stage, lambda: strengths.update(_live(stage, seed, nodes, drawn, habits, plan)))
     return stage, {
         "preset": preset,
-        "pools": f"{len(pools)} of {size} addresses",
+        "first pools": f"{len(pools)} of {size} addresses",
         "clients": _described(habits),
         "seal": _seal(layout),
         "birth": "by agreement" if layout.consensus else f"by {layout.seeds} seeds",

@@ -95,7 +95,7 @@ def test_an_outcome_says_what_was_run() -> None:
     assert outcome.replay == plan.command()
     assert set(outcome.faults) == {
         "preset",
-        "pools",
+        "first pools",
         "clients",
         "seal",
         "birth",

@@ -13,6 +13,11 @@ Stories that checkers judge: facts, one second after the other, with semicolons 
     owns n1 10.0.0.0/25     what n1 shows that it owns
     look n1=5 n2            an observation of all that run, with their free addresses;
                             `settled`, `apart`: nobody reaches another, `strange`: nobody sees another alive
+    began amber 10.0.0.0/28 the pools that there are at first: this one
+    change 3 amber 10.0.0.0/29
+                            request 3: a pool shall be this, or be no more
+    changed 3 amber 10.0.0.0/29
+                            it is answered; `refused` and `vanished` as above
     at 17.5                 when the next of them happens
 """
 
@@ -27,6 +32,9 @@ from ring.ring import Peer
 from simulations.checkers.base import Address, Checker
 from simulations.facts import (
     Asked,
+    Began,
+    Changed,
+    Changing,
     Condemned,
     Departed,
     Down,
@@ -42,7 +50,8 @@ from simulations.facts import (
     Vanished,
     View,
 )
-from weaveipam.protocol.values import RingId
+from weaveipam.config.pools import parse_pool
+from weaveipam.protocol.values import Pool, RingId
 
 
 def _life(machine: str) -> Peer:
@@ -117,6 +126,19 @@ def _owned(texts: list[str]) -> dict[RingId, tuple[Range, ...]]:
     return ranges
 
 
+def _pool(name: str, texts: list[str]) -> Pool | None:
+    return parse_pool({"name": name, "ranges": texts}) if texts else None
+
+
+def _change(when: float, verb: str, words: list[str]) -> Fact:
+    if verb == "began":
+        return Began(when, (parse_pool({"name": words[0], "ranges": words[1:]}),))
+    number, name, *texts = words
+    if verb == "change":
+        return Changing(when, int(number), name, _pool(name, texts))
+    return Changed(when, int(number), _pool(name, texts))
+
+
 def _fact(when: float, verb: str, words: list[str]) -> Fact:
     match verb:
         case "ask" | "back":
@@ -126,6 +148,8 @@ def _fact(when: float, verb: str, words: list[str]) -> Fact:
             return Asked(when, int(number), machine, _life(machine), key, verb == "ask", durable, size)
         case "given" | "taken" | "refused" | "vanished":
             return _answer(when, verb, int(words[0]), words[1:])
+        case "began" | "change" | "changed":
+            return _change(when, verb, words)
         case "emptied":
             return Emptied(when, words[0], "for-good" in words)
         case "condemned" | "forgot" | "down" | "departed":

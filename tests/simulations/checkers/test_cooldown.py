@@ -27,6 +27,10 @@ EARLY = {
     "another lost its power": RESTS + "emptied n2; " + SOON,
     "another lost its disk": RESTS + "forgot n2; " + SOON,
     "after the daemon died": RESTS + "down n1; " + SOON,
+    "a change was refused": "began p 10.0.0.0/24; " + RESTS + "change 3 p; refused 3 in-use; " + SOON,
+    "its pool kept it": (
+        "began p 10.0.0.0/24; " + RESTS + "change 3 p 10.0.0.0/25; changed 3 p 10.0.0.0/25; " + SOON
+    ),
     "after something else had rested": "at 0; back 2 n1 c; at 1; taken 2 10.0.0.1; " + RESTS + SOON,
 }
 FINE = {
@@ -48,6 +52,13 @@ FINE = {
     "given long ago, which nobody heard of": (
         "at 7; ask 2 n1 b; vanished 2; " + RESTS + "at 12; ask 9 n1 b; at 12.5; given 9 10.0.0.1 free=9"
     ),
+    "it belonged to no pool meanwhile": (
+        "began p 10.0.0.0/24; "
+        + RESTS
+        + "at 11; change 3 p 10.0.0.128/25; changed 3 p 10.0.0.128/25; "
+        + SOON
+    ),
+    "nobody knows whether it did": "began p 10.0.0.0/24; " + RESTS + "change 3 p; vanished 3; " + SOON,
     "nothing was found to be released": "at 8; back 1 n1 a; at 10; taken 1; " + SOON,
     "the release was refused": "at 8; back 1 n1 a; at 10; refused 1 not-ready; " + SOON,
 }

@@ -403,7 +403,8 @@ class SimulatedStage:
         removing = [one.told for one in self.trouble.removals if not one.done]
         if removing:
             return [f"a removal {one}" for one in removing]
-        if self.trouble.changing and not self.trouble.gone - self.trouble.removed:
+        lost = bool(self.trouble.gone - self.trouble.removed) or self.world.forgetful
+        if self.trouble.changing and not lost:  # else it may wait for somebody who is no more
             return ["a change of a pool is not decided"]
         away = self.trouble.gone | self.trouble.retired
         wanted = [one for one in self.world.machines.values() if one.name not in away]
@@ -419,8 +420,7 @@ class SimulatedStage:
             self.trouble.tell_to_stay(machine)
         if leaving:
             return [f"{', '.join(one.name for one in leaving)} leaving"]
-        forsaken = self.trouble.gone - self.trouble.removed
-        lost = bool(forsaken or self.world.departed) or self.world.forgetful
+        lost = lost or bool(self.world.departed)
         return list(disagreements(views, lost=lost))
 
     def _boot(self, machine: Machine) -> None:

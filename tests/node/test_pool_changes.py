@@ -189,6 +189,21 @@ def test_what_was_refused_is_not_made_later(three: Any, make_pool: Callable[...,
     assert PoolChanged(fresh) == it.answers[number]
 
 
+def test_what_is_kept_back_for_nobody_is_handed_out_again(three: Any, make_pool: Callable[..., Any]) -> None:
+    """A change whose proposer died keeps no addresses back for ever, though only one other heard of it."""
+    it = three
+    held = make_pool("p", "10.0.0.0/24")
+    it.drop = lambda name, send: name == "c" and send.target.host == "a"
+    it.ask("c", ChangePool("p", held, None, wait_s=60), wait_s=0.2)
+    it.crash("c")
+    it.drop = lambda _name, _send: False
+    it.start("c")
+    assert it.status("b").pools[0].withheld
+    it.run(60)
+    assert all(not it.status(name).pools[0].withheld for name in "abc")
+    assert all(held in pools_at(it, name) for name in "abc")
+
+
 def test_a_disabled_pool_hands_nothing_out(three: Any, make_pool: Callable[..., Any]) -> None:
     """Who has an address keeps it, nobody gets one, until the pool is enabled again."""
     it = three

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from ring.address import Family, Range, parse_range
-from simulations.pools import domains_of, hulls_of, is_mixed, rings_of, size_of
+from simulations.pools import domains_of, hulls_of, is_mixed, rings_of, shown_pools, size_of
+from simulations.simulated import SimulatedStage
 from weaveipam.config.pools import parse_pool
 from weaveipam.protocol.values import RingId
 
@@ -49,3 +53,13 @@ def test_what_is_set_aside_is_not_to_be_had() -> None:
     assert size_of([POOL]) == 62
     assert size_of([POOL, FAR, MIXED]) == 62 + 32 + 2 + 3
     assert size_of([]) == 0
+
+
+def test_the_pools_are_those_that_somebody_shows(stage_of: Callable[..., SimulatedStage]) -> None:
+    """Of daemons that serve the first one that was asked counts; if none was, things are as before."""
+    (view, *_) = stage_of().observer.views().values()
+    before = (POOL,)
+    views = {"n1": replace(view, serving=False, pools=(FAR,)), "n2": replace(view, pools=(NEXT,))}
+
+    assert shown_pools(views, before) == (NEXT,)
+    assert shown_pools({"n1": views["n1"], "n2": replace(view, pools=None)}, before) == before

@@ -356,18 +356,21 @@ class Proposer:
         """
         The first elector that is there finishes what others began, and has electors chosen where some miss.
 
-        Who has left is removed.  Only where everybody else seems to be there: else it would wait, and hold up
-        those who want to join.
+        Who has left is removed.  Whoever keeps addresses back for a change whose proposer is gone has it
+        finished, too, as nobody else may have heard of that ballot.
+        Only where everybody else seems to be there: else it would wait, and hold up those who want to join.
         """
         ledger = self._seat.ledger
         unfinished = bool(ledger.closed or ledger.vacates) or ledger.vote is not None
         waited, self._waited = self._waited, unfinished
-        if self.busy or self._seat.me not in ledger.electors:
+        keeps = bool(ledger.withheld) and waited
+        if self.busy or not (keeps or self._seat.me in ledger.electors):
             return []
         there = {self._seat.me, *(one.peer for one in self._neighbours.alive())}
         left = self._left(ledger.roster - there)
         living = ledger.roster - ledger.closed - left
-        if self._seat.me != min(ledger.electors & there) or not living <= there:
+        first = self._seat.me == min(ledger.electors & there, default=None)
+        if not (keeps or first) or not living <= there:
             return []
         enough = min(ELECTORS_MAX, (len(living) - 1) // 2 * 2 + 1)
         if len(ledger.electors - ledger.closed) >= enough and not (unfinished and waited) and not left:

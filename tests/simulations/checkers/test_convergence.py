@@ -54,9 +54,10 @@ def test_agreement_is_fine(judged: Judged) -> None:
         ({"rings": {}}, "n2 holds another ring than n1"),
         ({"alive": frozenset({"n2"})}, "n2 does not see ['n1'] alive, and sees [] who are not"),
         ({"alive": frozenset({"n1", "n2", "n3"})}, "n2 does not see [] alive, and sees ['n3'] who are not"),
+        ({"pools": ()}, "n2 knows other pools than n1"),
         ({"outgoing": 2}, "n2 has 2 grants that nobody has acknowledged"),
     ],
-    ids=["token", "no ring", "not alive", "alive", "open"],
+    ids=["token", "no ring", "not alive", "alive", "pools", "open"],
 )
 def test_each_disagreement_is_found(judged: Judged, what: Mapping[str, Any], text: str) -> None:
     """One of them differs in one thing: one violation."""

@@ -118,6 +118,19 @@ def test_an_owner_may_hold_it_in_pieces(judged: Callable[..., list[str]]) -> Non
     assert judged(WHOLE, runs((0, 16, ONE), (32, 40, ONE), (40, 43, TWO), (43, 48, TWO))) == []
 
 
+def test_the_pools_are_those_of_today(view: Callable[..., View]) -> None:
+    """What daemons show as their pools has owners, and nothing else has, also on rings of no pool."""
+    coverage = Coverage()
+    assert list(coverage.hear(Began(0.0, (POOL,)))) == []
+    smaller = parse_pool({"name": "default", "ranges": ["10.0.0.0/28"]})
+    shown = replace(view("n1"), life=ONE, rings={RING: runs((0, 16, ONE))}, pools=(smaller,))
+
+    assert list(coverage.hear(Observed(1.0, {"n1": shown}, settled=True))) == []
+    for pools in ((), (POOL,)):
+        found = list(coverage.hear(Observed(1.0, {"n1": replace(shown, pools=pools)}, settled=True)))
+        assert found
+
+
 def test_only_what_is_settled_and_serves_is_judged(judged: Callable[..., list[str]]) -> None:
     """While things move, and of a daemon that does not serve, nothing is asked."""
     assert judged((), (), settled=False) == []

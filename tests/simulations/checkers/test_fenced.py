@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simulations.checkers.fenced import Fenced
-from simulations.facts import Fact, Forgot, Observed, View
+from simulations.facts import Changing, Fact, Forgot, Observed, View
 
 Judged = Callable[..., list[str]]
 OLDER = Forgot(1.0, "n2", older=True)
@@ -70,3 +70,12 @@ def test_whoever_is_not_there_adopts_nothing(judged: Judged) -> None:
     """Where an owner or a holder is gone, or has forgotten, there is nobody to agree with."""
     assert judged({"foreign": 1, "unadopted": 1}, {}, gone="n3") == []
     assert judged({"lent": 1, "withheld": 1}, {}, Forgot(1.0, "n2")) == []
+
+
+def test_a_change_of_pools_that_waits_for_nobody_keeps_nothing_back(judged: Judged) -> None:
+    """While somebody is gone it may keep addresses back that it gives up; else it is over."""
+    change = Changing(1.0, 3, "p", None)
+
+    assert judged({}, {"withheld": 1}, change, gone="n3") == []
+    assert judged({}, {"withheld": 1}, change, Forgot(1.0, "n2")) == []
+    assert len(judged({}, {"withheld": 1}, change)) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from simulations.checkers.base import Checker
 from simulations.checkers.pools import Pools
-from simulations.facts import Began, Changed, Changing, Observed, Refused, Vanished, View
+from simulations.facts import Began, Changed, Changing, Fact, Observed, Refused, Vanished, View
 from weaveipam.config.pools import parse_pool
 
 Tell = Callable[[Checker, str], list[str]]
@@ -63,12 +63,13 @@ def test_in_the_end_pools_are_what_was_said(view: Callable[..., View], answer: s
     """What was confirmed is there, what was refused is not, and what was never answered may be."""
     before, after = (parse_pool({"name": "p", "ranges": [text]}) for text in ("10.0.0.0/24", "10.0.0.0/25"))
     checker = Pools()
-    told = {
+    told: dict[str, Fact] = {
         "changed": Changed(2.0, 3, after),
         "refused": Refused(2.0, 3, "not-ready", ""),
         "vanished": Vanished(2.0, 3),
     }
-    for fact in (Began(0.0, (before,)), Changing(1.0, 3, "p", after), told[answer]):
+    facts: tuple[Fact, ...] = (Began(0.0, (before,)), Changing(1.0, 3, "p", after), told[answer])
+    for fact in facts:
         assert list(checker.hear(fact)) == []
     accused = [
         bool(list(checker.hear(Observed(9.0, {"n1": replace(view("n1"), pools=pools)}, settled=True))))

@@ -37,6 +37,8 @@ class Pools:
 
     def __init__(self) -> None:
         self._told = Told()
+        self._began = False
+        """Whether anybody has said which pools there are; until then no address can be outside of them."""
         self._open: dict[int, _Change] = {}
         self._certain: dict[str, tuple[Pool | None, ...]] = {}
         """What each pool may have been when a change of it was confirmed last; None: there was none."""
@@ -50,6 +52,7 @@ class Pools:
         question = self._told.hear(fact)
         match fact:
             case Began():
+                self._began = True
                 self._certain = {pool.name: (pool,) for pool in fact.pools}
                 self._domains = domains_of(fact.pools)
             case Changing():
@@ -60,7 +63,7 @@ class Pools:
                 yield from self._refuse(fact)
             case Vanished():
                 self._open.pop(fact.request, None)
-            case Given() if question is not None:
+            case Given() if question is not None and self._began:
                 yield from self._outside(question.holder)
             case Observed(settled=True):
                 yield from self._compare(fact)

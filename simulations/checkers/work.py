@@ -3,7 +3,8 @@ A request fails as exhausted only if nobody in reach has a free address.
 
 Judged with care: somebody could have helped who was in reach and had free addresses at every observation
 from the one before the request to the one after its refusal, each time more than were asked for in between
-anywhere.  Nobody is known to have any where a pool is of both families.  Does not know how space moves.
+anywhere.  Nobody is known to have any where a pool is of both families, nor while pools are changed, as
+addresses are kept back then.  Does not know how space moves.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simulations.checkers.base import Questions
-from simulations.facts import Asked, Began, Down, Fact, Observed, Refused
+from simulations.facts import Asked, Began, Changed, Changing, Down, Fact, Observed, Refused, Vanished
 from simulations.pools import is_mixed
 
 MARGIN = 4
@@ -32,6 +33,10 @@ class Work:
         self._fallen: set[str] = set()
         self._is_known = True
         """Whether what daemons show as free is what clients may ask for."""
+        self._changes: set[int] = set()
+        """Requests that change pools, and are open."""
+        self._changed = False
+        """Whether any was since the observation before."""
         self._before: Observed | None = None
         self._could_help: dict[int, frozenset[str]] = {}
         """By request that waits: machines that could have helped as long as it does."""
@@ -39,6 +44,11 @@ class Work:
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
         asked = self._questions.hear(fact)
+        if isinstance(fact, Changing):
+            self._changes.add(fact.request)
+            self._changed = True
+        elif isinstance(fact, Changed | Refused | Vanished):
+            self._changes.discard(fact.request)
         match fact:
             case Began():
                 self._is_known = not any(map(is_mixed, fact.pools))
@@ -70,12 +80,13 @@ class Work:
                     f"while {name} was in reach and had {free} free addresses: {refused.detail}"
                 )
         self._before, self._refused, self._fallen = now, [], set()
+        self._changed = bool(self._changes)
         self._wanted = sum(one.size for one in waiting)
 
     def _helpers(self, machine: str, now: Observed) -> Iterator[str]:
         """Who could have helped a machine ever since the observation before."""
         before = self._before
-        if before is None or not self._is_known:
+        if before is None or not self._is_known or self._changed:
             return
         for name in now.reach.get(machine, ()):
             if name not in self._fallen and all(

@@ -22,6 +22,7 @@ FOUND = {
     "while others ask": "look n1 n2=9; ask 2 n1 b; ask 3 n1 c; given 2 10.0.0.1; " + REFUSED + "look n1 n2=9",
     "it has plenty itself": "look n1=9; " + REFUSED + "look n1=9",
     "another is down": "look n1 n2=9 n3=9; down n3; " + REFUSED + "look n1 n2=9",
+    "a pool was changed long ago": "change 3 p; changed 3 p; look n1 n2=9; " + REFUSED + "look n1 n2=9",
     "it was down long ago": "look n1 n2=9; down n2; look n1 n2=9; " + REFUSED + "look n1 n2=9",
     "many asked long ago": (
         "look n1 n2=9; " + "; ".join(f"ask {n} n2 k{n}; given {n} 10.0.0.{n}" for n in range(10, 20)) + "; "
@@ -56,6 +57,8 @@ FINE = {
     "giving back": "look n1 n2=9; back 1 n1 a; refused 1 exhausted; look n1 n2=9",
     "the client had gone": "look n1 n2=9; ask 1 n1 a; vanished 1; refused 1 exhausted; look n1 n2=9",
     "a block": "look n1 n2=99; ask 1 n1 a size=8; refused 1 exhausted; look n1 n2=99",
+    "a pool is changed": "look n1 n2=9; change 3 p; " + REFUSED + "look n1 n2=9",
+    "a pool was changed": "change 3 p; look n1 n2=9; " + REFUSED + "changed 3 p; look n1 n2=9",
     "nobody has looked since": "look n1 n2=9; " + REFUSED,
 }
 

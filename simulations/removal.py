@@ -55,12 +55,18 @@ class Surroundings(Protocol):
         ...
 
 
+PATIENCE = 5
+"""Looks at a daemon that is not admitted before electors that are gone are removed, if others are there."""
+
+
 class Attendant:
     """Who sees after the trouble that daemons cannot be admitted, and removes the electors that are gone."""
 
     def __init__(self, around: Surroundings, rng: Random) -> None:
         self._around = around
         self._rng = rng
+        self._waits: dict[str, int] = {}
+        """By daemon that is not admitted: how often it said so, while some of the electors are gone."""
 
     def look(self) -> None:
         """Read what every daemon says of itself, now and every second from now on."""
@@ -76,7 +82,12 @@ class Attendant:
         _, waits, missing = status.why_not_ready.partition("not heard yet: ")
         names = missing.split(", ")
         hopeless = [name for name in names if "#" in name or name in self._around.gone]
-        if waits and hopeless and len(hopeless) == len(names):
+        if not waits or not hopeless:
+            self._waits.pop(machine.name, None)
+            return
+        self._waits[machine.name] = self._waits.get(machine.name, 0) + 1
+        # Those who are there may wait as well, for a decision that others must accept who are gone.
+        if len(hopeless) == len(names) or self._waits[machine.name] >= PATIENCE:
             others = [one.name for one in self._around.world.running() if one is not machine]
             self._around.remove(hopeless, self._rng.choice(others or [machine.name]), self._rng)
 

@@ -48,6 +48,8 @@ CORES = 0.4
 """Chance of a run to end with a part of its machines."""
 REMOVED_CORES = 0.5
 """Chance of such a run to have the others removed then."""
+WAITING = frozenset({"roll-back", "pools"})
+"""Faults after which those who are left wait for those who are gone, for good and with reason."""
 CORE = "core"
 """In place of a fault's name: at the end only some machines are healed, and the others are gone for good."""
 
@@ -159,7 +161,8 @@ def _live(
         world.timeline.at(rng.choice((0.0, 0.0, rng.uniform(0.0, 5.0))), trouble.settle_down, machine)
     stage.clients.load(habits)
     stage.run(stage.seconds)
-    core = _core(stage, Random(f"{seed}/core")) if plan.faults is None or CORE in plan.faults else None
+    cored = (plan.faults is None or CORE in plan.faults) and WAITING.isdisjoint(drawn)
+    core = _core(stage, Random(f"{seed}/core")) if cored else None
     removes = "remove" in drawn
     if core is not None:
         removes = removes or Random(f"{seed}/last-word").random() < REMOVED_CORES

@@ -36,6 +36,8 @@ class Seat:
         self._holdings = holdings
         self._key = b""
         self.ledger = Ledger.begin(me, Birth(b"", (), ()))
+        self._gone: frozenset[Peer] = frozenset()
+        """Whom decisions have removed, of those that the charter names."""
         self._heard: dict[Peer, float] = {}
 
     def take(self, birth: Birth, records: Sequence[Record]) -> None:
@@ -110,6 +112,7 @@ class Seat:
         return put, delete
 
     def _follow(self, ledger: Ledger) -> None:
+        if ledger.charter is not self.ledger.charter:  # mostly it is: an elector follows with each enrolment
+            self._gone = frozenset(one.peer for one in ledger.charter.removed)
         self.ledger = ledger
-        gone = frozenset(one.peer for one in ledger.charter.removed)
-        self._holdings.trust(ledger.closed, gone, ledger.charter.number)
+        self._holdings.trust(ledger.closed, self._gone, ledger.charter.number)

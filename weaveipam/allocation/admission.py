@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from ring.ring import Peer
-from weaveipam.allocation.donors import Neighbours, shown
+from weaveipam.allocation.donors import Neighbours, as_life, shown
 from weaveipam.allocation.ledger import Ledger
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.messages import Tell
@@ -43,8 +43,8 @@ class Admission:
         self._count_anew(ledger)
         asked = []
         for elector in sorted(ledger.electors - self.enrolled_by):
-            member = self._neighbours.get(elector.name)
-            if member is not None and member.peer == elector:
+            member = as_life(elector, self._neighbours)
+            if member is not None:
                 asked.append(Tell(member.endpoint, Enrol(ledger.charter.number)))
         return asked
 

@@ -23,7 +23,7 @@ from random import Random
 
 from ring.address import format_range
 from ring.ring import Peer
-from weaveipam.allocation.donors import Neighbours
+from weaveipam.allocation.donors import Neighbours, as_life
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.loans import LOANS_MAX
 from weaveipam.allocation.settings import AllocationSettings
@@ -283,8 +283,8 @@ class Adoption:
         return self._is_mine(loan) or bool(self._holdings.contests.meeting(loan.ring, loan.range))
 
     def _endpoint(self, peer: Peer) -> Endpoint | None:
-        member = self._neighbours.get(peer.name)
-        return member.endpoint if member is not None and member.peer == peer else None
+        member = as_life(peer, self._neighbours)
+        return None if member is None else member.endpoint
 
 
 def _parts(loans: Sequence[Loan]) -> list[tuple[Loan, ...]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ring.ring import Peer
-from weaveipam.allocation.donors import Goal, Neighbours
+from weaveipam.allocation.donors import Goal, Neighbours, as_life
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.messages import PieceRequest, PieceSurvey, Tell
 
@@ -55,8 +55,8 @@ class Asking:
 
     def ask(self, goal: Goal, peer: Peer, message: Asked, now: float) -> list[Tell]:
         """Ask an owner; nothing if it is not there."""
-        member = self._neighbours.get(peer.name)
-        if member is None or member.peer != peer or not member.present:
+        member = as_life(peer, self._neighbours)
+        if member is None or not member.present:
             return []
         self._open[message.request] = Question(goal, peer, message, now + self._settings.donor_timeout_s)
         return [Tell(member.endpoint, message)]
@@ -75,8 +75,8 @@ class Asking:
         for number, one in list(self._open.items()):
             if one.wake_at > now:
                 continue
-            member = self._neighbours.get(one.peer.name)
-            if member is None or member.peer != one.peer or one.tries >= self._settings.donor_tries:
+            member = as_life(one.peer, self._neighbours)
+            if member is None or one.tries >= self._settings.donor_tries:
                 self._give_up(number)
                 over.append(one)
                 continue

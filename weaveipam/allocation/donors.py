@@ -62,6 +62,12 @@ class Neighbours(Protocol):
         """What a member last said of its free space."""
 
 
+def as_life(life: Peer, neighbours: Neighbours) -> Neighbour | None:
+    """A member, if it is known as this very life; present or not."""
+    latest = neighbours.get(life.name)
+    return latest if latest is not None and latest.peer == life else None
+
+
 def shown(life: Peer, neighbours: Neighbours) -> str:
     """A life for operators: its name, or `name#incarnation` if the name has a later life by now."""
     latest = neighbours.get(life.name)

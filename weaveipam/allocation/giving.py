@@ -13,7 +13,7 @@ from random import Random
 from ring.address import Range, format_range
 from ring.ring import Peer
 from weaveipam.allocation.bequests import hand_over
-from weaveipam.allocation.donors import Neighbours
+from weaveipam.allocation.donors import Neighbours, as_life
 from weaveipam.allocation.drift import GIFTS_MAX, Timer, islands
 from weaveipam.allocation.grants import UNASKED, Grants, grant_message, outgoing
 from weaveipam.allocation.handover import Bundle
@@ -173,9 +173,8 @@ class Giver:
 
     def _is_there(self, peer: Peer) -> bool:
         """Whether what a peer is given is in good hands."""
-        member = self._neighbours.get(peer.name)
-        there = member is not None and member.peer == peer and member.present
-        return there and not self._must_not_have(peer)
+        member = as_life(peer, self._neighbours)
+        return member is not None and member.present and not self._must_not_have(peer)
 
     def _is_free(self, part: Part, what: Range) -> bool:
         """Whether all of a range is free here, and can be allocated."""

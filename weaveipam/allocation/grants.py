@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ring.ring import Peer, Run
-from weaveipam.allocation.donors import Neighbours
+from weaveipam.allocation.donors import Neighbours, as_life
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Grant, Tell
@@ -135,8 +135,8 @@ class Grants:
             parcel.tries = min(parcel.tries + 1, REPEAT_DOUBLINGS_MAX)
             parcel.wake_at = now + self._settings.repeat_s * 2**parcel.tries
             record = parcel.record
-            heir = neighbours.get(record.heir.name)
-            if heir is not None and heir.peer == record.heir:
+            heir = as_life(record.heir, neighbours)
+            if heir is not None:
                 tells.append(Tell(heir.endpoint, grant_message(record, parcel.request)))
         return tells
 

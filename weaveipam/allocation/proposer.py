@@ -13,7 +13,7 @@ from random import Random
 from ring.ring import Peer
 from weaveipam.allocation.campaign import Campaign, Wanted
 from weaveipam.allocation.changes import CHANGES_MAX, Changes, in_use
-from weaveipam.allocation.donors import Neighbour, Neighbours, shown
+from weaveipam.allocation.donors import Neighbour, Neighbours, as_life, shown
 from weaveipam.allocation.poolchange import wanted_for
 from weaveipam.allocation.rules import RULES
 from weaveipam.allocation.seat import Seat
@@ -212,8 +212,8 @@ class Proposer:
         return [Tell(member.endpoint, campaign.accept(member.peer)) for member in self._reached(members)]
 
     def _reached(self, members: Collection[Peer]) -> list[Neighbour]:
-        found = [(one, self._neighbours.get(one.name)) for one in sorted(members)]
-        return [member for one, member in found if member is not None and member.peer == one]
+        found = (as_life(one, self._neighbours) for one in sorted(members))
+        return [member for member in found if member is not None]
 
     def promised(self, sender: Peer, told: Promise, now: float) -> list[Step]:
         """A member takes part."""

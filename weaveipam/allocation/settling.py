@@ -24,7 +24,7 @@ from ring.address import Range, format_range
 from ring.changes import grant
 from ring.ring import Peer, Ring
 from weaveipam.allocation.contests import parted
-from weaveipam.allocation.donors import Neighbours
+from weaveipam.allocation.donors import Neighbours, as_life
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.rings import together
 from weaveipam.allocation.settings import AllocationSettings
@@ -135,8 +135,8 @@ class Settling:
 
     def _outlook(self, found: Sequence[Frozen], owner: str) -> str:
         other = next(one.other for one in found if one.other is not None)
-        member = self._neighbours.get(other.name)
-        there = member is not None and member.peer == other and member.present
+        member = as_life(other, self._neighbours)
+        there = member is not None and member.present
         given = any(
             one.stage is ContestStage.YIELDED
             for old in found
@@ -289,8 +289,8 @@ class Settling:
         if one.other is None or one.mine is None:
             return []
         if target is None:
-            member = self._neighbours.get(one.other.name)
-            target = member.endpoint if member is not None and member.peer == one.other else None
+            member = as_life(one.other, self._neighbours)
+            target = None if member is None else member.endpoint
         if target is None:
             return []
         given = one.stage is ContestStage.YIELDED

@@ -122,6 +122,8 @@ class Trouble:
 
         If for good nobody comes back either who wanted more than pods do.
         """
+        if for_good:
+            self.clients.follow()  # who holds what one of them has handed over is not lost with it
         for machine in machines:
             self.dark.add(machine.name)
             self.clients.emptied(machine, for_good=for_good)
@@ -130,7 +132,6 @@ class Trouble:
 
     def lose(self, machines: Sequence[Machine]) -> None:
         """Those hosts are off, and neither they nor their pods come back as they were."""
-        self.clients.follow()  # who holds what one of them has handed over is not lost with it
         self.gone.update(one.name for one in machines)
         self.cut_power(machines, for_good=True)
 

@@ -42,6 +42,11 @@ class Datagrams:
         # When a link of limited bandwidth, by machines, will have sent all that waits for it.
         self._free_at: dict[tuple[str, str], float] = {}
 
+    @property
+    def drained_at(self) -> float:
+        """When all that waits now on links of limited bandwidth will have left, in virtual seconds."""
+        return max(self._free_at.values(), default=0.0)
+
     def send(self, source: Listener, target: Endpoint, packet: bytes) -> None:
         """Send one, or lose it; the cost of this and `_launch` bounds what can be simulated."""
         medium, counters = self._medium, self._counters

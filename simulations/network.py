@@ -81,6 +81,11 @@ class Network:
         self._links.heal()
 
     @property
+    def drained_at(self) -> float:
+        """When all datagrams that wait on slow links now will have left, in virtual seconds."""
+        return self._datagrams.drained_at
+
+    @property
     def is_cut(self) -> bool:
         """Whether there is any cut between any two."""
         return self._links.is_cut

@@ -307,7 +307,7 @@ class SimulatedStage:
             self.court.accuse("claim", self.world.now, text)
 
     def settle(self) -> None:
-        """As `Stage.settle`; the deadline is `SETTLE_ROUNDS` rounds of probes."""
+        """As `Stage.settle`; the deadline is `SETTLE_ROUNDS` rounds of probes after slow links have drained."""
         faults.end(self.trouble)
         self.observer.mark("cut", "healed")
         for machine in self.world.machines.values():
@@ -316,7 +316,8 @@ class SimulatedStage:
         self.observer.mark("phase", "all is healed")
         began = self.world.now
         wait_s = SETTLE_ROUNDS * self.world.gossip.probe_interval_s
-        if not self._wait(self._agreed, wait_s, self.world.gossip.probe_interval_s):
+        drains_s = max(0.0, self.world.network.drained_at - began)
+        if not self._wait(self._agreed, drains_s + wait_s, self.world.gossip.probe_interval_s):
             trouble = "; ".join(self._open_ends()) or "they go on changing"
             self.court.accuse(
                 "convergence", self.world.now, f"no agreement within {wait_s:g} s after healing: {trouble}"

@@ -37,6 +37,8 @@ class Space:
         self._starts: list[int] = []
         self._stops: list[int] = []
         self._cooling: dict[int, tuple[float, Range]] = {}
+        self._changed: dict[int, None] = {}
+        """Where what rests begins, or began, that is not what it was when `rests_changed` was asked last."""
         self._cursor = 0
         self.free_count = 0
         """Addresses that can be handed out now."""
@@ -55,6 +57,16 @@ class Space:
     def cooling_ranges(self) -> tuple[Range, ...]:
         """What rests, as it was released, longest first."""
         return tuple(what for _, what in self._cooling.values())
+
+    def rests_changed(self) -> list[tuple[int, Range | None]]:
+        """
+        What of `cooling_ranges` may be new or gone since this was last asked, for whoever keeps it on disk.
+
+        By first address what rests from there, as in `cooling_ranges`; None if nothing does any more.
+        """
+        changed = [(at, self._cooling[at][1] if at in self._cooling else None) for at in self._changed]
+        self._changed.clear()
+        return changed
 
     def free_within(self, what: Range) -> int:
         """How many addresses of a range are free."""
@@ -119,6 +131,7 @@ class Space:
             return
         assert what.start not in self._cooling, "released twice"
         self._cooling[what.start] = (now + self._cooldown_s, what)
+        self._changed[what.start] = None
         self.cooling_count += what.size
 
     def thaw(self, now: float) -> tuple[Range, ...]:
@@ -130,6 +143,7 @@ class Space:
             thawed.append(what)
         for what in thawed:
             del self._cooling[what.start]
+            self._changed[what.start] = None
             self.cooling_count -= what.size
             self.add(what)
         return tuple(thawed)
@@ -209,6 +223,7 @@ class Space:
         alone = self._cooling.get(what.start)
         if alone is not None and alone[1] == what:
             del self._cooling[what.start]
+            self._changed[what.start] = None
             self.cooling_count -= what.size
             return (what,)
         kept: dict[int, tuple[float, Range]] = {}
@@ -219,8 +234,10 @@ class Space:
                 kept[one.start] = (at, one)
                 continue
             warm.append(both)
+            self._changed[one.start] = None
             for rest in subtract([one], [both]):
                 kept[rest.start] = (at, rest)
+                self._changed[rest.start] = None
         self._cooling = kept
         self.cooling_count -= sum(one.size for one in warm)
         return tuple(sorted(warm))

@@ -17,7 +17,7 @@ from weaveipam.allocation.pools import Part
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Ownership
-from weaveipam.protocol.records import Leased, Lent, Record, RecordKey
+from weaveipam.protocol.records import Leased, Lent, Record, RecordKey, Resting
 from weaveipam.protocol.values import Allocation, Assigned, Birth, Loan, Pool, PoolRange, RingId
 
 ME, OTHER = Peer("me", 1), Peer("other", 1)
@@ -31,7 +31,7 @@ BIRTH = Birth(
 )
 SETTINGS = AllocationSettings(cooldown_s=10.0, coalesce_s=1.0)
 
-actions = st.lists(st.tuples(st.integers(0, 5), st.integers(0, SIZE - 1), st.integers(1, 8)), max_size=30)
+actions = st.lists(st.tuples(st.integers(0, 7), st.integers(0, SIZE - 1), st.integers(1, 8)), max_size=30)
 
 
 class World:
@@ -56,8 +56,9 @@ class World:
         holdings = self.holdings
         self.now += 1.0
         match kind:
-            case 0 | 1:
-                what = holdings.take(BLUE, 1, (), cooling=kind == 1)
+            case 0 | 1 | 6:
+                block = 1 << (size.bit_length() - 1) if kind == 6 else 1
+                what = holdings.take(BLUE, block, (), cooling=kind != 0)
                 if what is not None:
                     one = holdings.pools.assigned(V4, what)
                     self.persist(
@@ -69,8 +70,9 @@ class World:
             case 3:
                 self.persist(holdings.thaw(self.now))
                 self.persist(holdings.tidy(self.now))
-            case 4:
-                given = holdings.pools.stocks[BLUE].space.donate(1, [Range(at, min(at + size, SIZE))])
+            case 4 | 7:
+                within = [Range(at, min(at + size, SIZE))]
+                given = holdings.pools.stocks[BLUE].space.donate(1, within, cooling=kind == 7)
                 if given is not None:
                     self.persist([holdings.give_away(V4, given, OTHER).persist])
             case _:
@@ -80,6 +82,15 @@ class World:
                     granted = Run(at, stop, Token(0, run.token.epoch + 1), ME, OTHER)
                     change = holdings.merge(V4, Ring.of([granted]))
                     self.persist([change.persist, *holdings.settle(change, self.now)])
+
+    def taken(self, what: Range) -> Assigned:
+        """An aligned block of which all is free, or resting, here; it is not any more."""
+        assert self.holdings.take(BLUE, what.size, [what], cooling=True) == what
+        return self.holdings.pools.assigned(V4, what)
+
+    def rests(self) -> set[Range]:
+        """What rests by the records on the disk."""
+        return {record.range for record in self.disk.values() if isinstance(record, Resting)}
 
     def restored(self) -> Holdings:
         """What a daemon that starts now would have."""
@@ -113,7 +124,41 @@ def test_the_disk_remembers_everything(todo: list[tuple[int, int, int]]) -> None
     assert list(holdings.leases) == list(again.leases)
     assert (stock.owned, stock.used) == (other.owned, other.used)
     assert stock.space.free_ranges() == other.space.free_ranges()
+    assert world.rests() == set(stock.space.cooling_ranges())
     assert resting(holdings) == resting(again)
+
+
+def test_what_is_left_of_a_block_rests_on_after_a_restart() -> None:
+    """Where a part of a resting block is leased, or given away, the disk still remembers the others."""
+    world = World()
+    for block in (Range(4, 8), Range(8, 12), Range(12, 16)):
+        held = Allocation(f"k{block.start}", "default", (world.taken(block),), durable=False)
+        world.persist([world.holdings.lease(held)])
+        world.persist(world.holdings.give_back([held], 1.0))
+    part = Allocation("part", "default", (world.taken(Range(4, 6)),), durable=False)
+    world.persist([world.holdings.lease(part)])
+    given = world.holdings.pools.stocks[BLUE].space.donate(2, [Range(10, 12)], cooling=True)
+    assert given is not None
+    world.persist([world.holdings.give_away(V4, given, OTHER).persist])
+    world.persist([world.holdings.merge(V4, Ring.of([Run(13, 15, Token(1, 0), OTHER, OTHER)])).persist])
+    left = {Range(6, 8), Range(8, 10), Range(12, 13), Range(15, 16)}
+
+    assert left == world.rests()
+    assert addresses(left) == resting(world.restored())
+
+
+def test_a_disk_that_says_too_much_is_mended() -> None:
+    """Of records that say more than what can rest here, the disk remembers what does."""
+    world = World()
+    held = Allocation("k", "default", (world.taken(Range(4, 6)),), durable=False)
+    world.persist([world.holdings.lease(held)])
+    said = Resting(V4, Range(4, 12))
+    world.disk[said.record_key] = said
+    again = world.restored()
+    world.persist(again.note_rests())
+
+    assert world.rests() == {Range(6, 12)}
+    assert again.note_rests() == []
 
 
 @given(actions)

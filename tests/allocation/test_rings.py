@@ -6,9 +6,9 @@ import pytest
 
 from ring.address import Family, Range
 from ring.ring import Peer, Ring, Run, Token
-from weaveipam.allocation.rings import Rings
+from weaveipam.allocation.rings import Rings, together
 from weaveipam.protocol import codec
-from weaveipam.protocol.effects import Durability
+from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Ownership
 from weaveipam.protocol.records import Owned
 from weaveipam.protocol.values import RingId
@@ -165,3 +165,15 @@ def test_a_ring_is_said_whole_or_not() -> None:
     assert rings.says(Ownership(V4, mine))
     assert not rings.says(Ownership(V4, mine[:1]))
     assert not rings.says(Ownership(V4, (mine[0], run(10, 20, OTHER, 0))))
+
+
+def test_writes_in_one_have_the_last_word_on_each_record() -> None:
+    """Of several writes together the disk holds what it would hold after one by one."""
+    first, second = (Owned(V4, run(at, at + 1, ME)) for at in (1, 2))
+    put = Persist((first, second), (), Durability.PROCESS)
+    deleted = Persist((), (first.record_key,), Durability.HOST)
+    again = Persist((first,), (), Durability.PROCESS)
+
+    assert together(put, None, deleted).put == (second,)
+    assert set(together(put, deleted, again).put) == {first, second}
+    assert together(put, deleted).durability is Durability.HOST

@@ -29,6 +29,7 @@ class SpaceMachine(RuleBasedStateMachine):
         self.space = Space(COOLDOWN_S)
         self.state: dict[int, str | float] = dict.fromkeys(range(SIZE), "away")
         self.now = 0.0
+        self.noted: dict[int, Range] = {}
 
     def those(self, what: Range, *states: str) -> list[int]:
         """The addresses of a range in some states; `cooling` is any time."""
@@ -99,12 +100,26 @@ class SpaceMachine(RuleBasedStateMachine):
         self.take(block, "away")
 
     @precondition(lambda self: "taken" in self.state.values())
-    @rule(data=st.data())
-    def release(self, data: st.DataObject) -> None:
-        """A taken address rests."""
-        at = data.draw(st.sampled_from(self.those(Range(0, SIZE), "taken")))
-        self.space.release(Range(at, at + 1), self.now)
-        self.state[at] = self.now + COOLDOWN_S
+    @rule(data=st.data(), size=st.integers(1, 8))
+    def release(self, data: st.DataObject, size: int) -> None:
+        """Taken addresses rest."""
+        start = data.draw(st.sampled_from(self.those(Range(0, SIZE), "taken")))
+        stop = min(start + size, SIZE)
+        if len(self.those(Range(start, stop), "taken")) < stop - start:
+            stop = start + 1
+        self.space.release(Range(start, stop), self.now)
+        for at in range(start, stop):
+            self.state[at] = self.now + COOLDOWN_S
+
+    @rule()
+    def note(self) -> None:
+        """Whoever follows what changes knows just what rests."""
+        for start, what in self.space.rests_changed():
+            self.noted.pop(start, None)
+            self.noted |= {} if what is None else {start: what}
+
+        assert sorted(self.noted.values()) == sorted(self.space.cooling_ranges())
+        assert self.space.rests_changed() == []
 
     @rule(seconds=st.sampled_from((0.0, 1.0, 9.5, 10.0)))
     def thaw(self, seconds: float) -> None:

@@ -113,7 +113,7 @@ class Allocator:
             self.marks.gave(now)
         self.adoption.begin(now)
         self.settling.begin(now)
-        return [*self.holdings.forget_stale(), *self._retry(None, now), *self._refill_all(now)]
+        return [*self.holdings.note_rests(), *self._retry(None, now), *self._refill_all(now)]
 
     def admit(self, now: float) -> list[Step]:
         """Ask for space from now on."""

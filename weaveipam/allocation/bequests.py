@@ -37,7 +37,7 @@ class Bequest:
     rests: tuple[RestingPart, ...]
     lent: tuple[Lent, ...]
     kept: tuple[Record, ...]
-    """What is left here of what was lent: to be put with the changes."""
+    """What is left here of what was lent and of what rested: to be put with the changes."""
     forgotten: tuple[RecordKey, ...]
     """Of the leases, of what rested and of what was lent: to be deleted with the changes."""
 
@@ -62,7 +62,9 @@ def hand_over(holdings: Holdings, me: Peer, parts: Mapping[RingId, Sequence[Rang
             holdings.pools.lose(ring, what)
         changes.append(_stated(holdings, ring, ranges, me, heir))
     forgotten += [key for one in leases.values() for key in holdings.give_up(one)]
-    forgotten += [key for one in rests for key in holdings.forget_rest(one.ring, one.range)]
+    still, rested = holdings.rests()
+    kept += still
+    forgotten += rested
     luggage = (tuple(leases.values()), tuple(rests), tuple(lent))
     return Bequest(tuple(changes), *luggage, tuple(kept), tuple(forgotten))
 
@@ -169,12 +171,16 @@ def take_in(
     for rest in told.rests:
         for one in fresh.get(rest.ring, ()):
             both = rest.range.meet(one)
-            batch.put += [] if both is None else holdings.let_rest(rest.ring, both, now)
+            if both is not None:
+                holdings.let_rest(rest.ring, both, now)
     lent = _lent(told, fresh, me)[: max(0, LOANS_MAX - len(holdings.loans))]
     if lent:
         persist = holdings.lend(lent)
         batch.put += persist.put
         batch.delete += persist.delete
+    rests, rested = holdings.rests()
+    batch.put += rests
+    batch.delete += rested
     return batch.steps()
 
 

@@ -24,6 +24,7 @@ from weaveipam.allocation.foreign import Foreign, report_lost
 from weaveipam.allocation.leases import Leases
 from weaveipam.allocation.loans import Loans, is_same_or_earlier, without
 from weaveipam.allocation.pools import Part, Pools
+from weaveipam.allocation.resting import Rests
 from weaveipam.allocation.rings import Change, Rings, together
 from weaveipam.allocation.rules import RULES
 from weaveipam.allocation.settings import AllocationSettings
@@ -59,16 +60,13 @@ class Holdings:
         """Members that leave, and which attempt of theirs it is; durable.  See `bequests`."""
         self._untidy: dict[tuple[RingId, Range], float] = {}
         self._told: dict[str, None] = {}
-        self._resting: set[RecordKey] = set()
-        self._stale: tuple[RecordKey, ...] = ()
+        self._rests = Rests()
         self._closed: frozenset[Peer] = frozenset()
         """Whose statements are not believed any more."""
         self._over: frozenset[Peer] = frozenset()
         """Whom nothing is given to."""
         self._vacated: dict[RingId, tuple[Range, ...]] = {}
         """Of which nothing is handed out, as a decision may take them away."""
-        self._aside: list[Resting] = []
-        """What rested of that, or was given back since; if it is not taken away it rests anew."""
         self._generation_max = 0
         """Of the last decision that is in force here."""
 
@@ -107,18 +105,20 @@ class Holdings:
         self._freeze([record for record in records if isinstance(record, Frozen)])
         self.lend([record for record in records if isinstance(record, Lent)])
         resting = [record for record in records if isinstance(record, Resting)]
-        self._stale = tuple(one.record_key for one in resting if not self._rest_again(one, now))
+        self._rests.restore(resting)
+        for one in resting:
+            self._rest_again(one, now)
         return split
 
-    def forget_stale(self) -> list[Step]:
-        """Delete the records that nothing came of when they were restored."""
-        stale, self._stale = self._stale, ()
-        return [Persist((), stale, Durability.PROCESS)] if stale else []
+    def note_rests(self) -> list[Step]:
+        """Let the disk remember what rests, and no more, where it does not yet."""
+        noted = self._rests.noted(self.pools)
+        return [noted] if noted is not None else []
 
     def of_this_life(self) -> tuple[RecordKey, ...]:
         """The records, but for leases, that mean nothing to another life: what rests, and what is frozen."""
         kept = (one.record_key for one in (*self.contests, *self.loans))
-        return (*sorted(self._resting), *self._stale, *kept)
+        return (*self._rests.keys(), *kept)
 
     def _split(self, birth: Birth) -> list[Step]:
         steps: list[Step] = []
@@ -140,18 +140,11 @@ class Holdings:
             if any(run.owner != self._me for run in self.rings[ring].within(one.range)):
                 self.foreign.add(allocation)
 
-    def _rest_again(self, record: Resting, now: float) -> bool:
-        rested = [
-            (stock, one)
-            for stock in self.pools.stocks_of(record.ring)
-            for one in stock.space.remove(record.range)
-        ]
-        for stock, one in rested:
-            stock.space.release(one, now)
-        if [one for _, one in rested] != [record.range]:
-            return False
-        self._resting.add(record.record_key)
-        return True
+    def _rest_again(self, record: Resting, now: float) -> None:
+        """What of a range is free rests for the full time."""
+        for stock in self.pools.stocks_of(record.ring):
+            for one in stock.space.remove(record.range):
+                stock.space.release(one, now)
 
     # Leasing
 
@@ -176,12 +169,9 @@ class Holdings:
     def lease(self, allocation: Allocation) -> Persist:
         """Give what was taken to its key; to be on disk before the key hears of it."""
         self.leases.add(allocation)
-        network = allocation.network
-        keys = (Resting(RingId(network, one.family), one.range).record_key for one in allocation.addresses)
-        rested = tuple(key for key in keys if key in self._resting)
-        self._resting.difference_update(rested)
+        rests, rested = self._rests.note(self.pools)
         durability = Durability.HOST if allocation.durable else Durability.PROCESS
-        return Persist((Leased(allocation),), rested, durability)
+        return Persist((Leased(allocation), *rests), tuple(rested), durability)
 
     def make_durable(self, held: Allocation) -> tuple[Allocation, Persist]:
         """A pod's allocation becomes one that survives the host; to be on disk before its key hears of it."""
@@ -192,7 +182,6 @@ class Holdings:
 
     def give_back(self, allocations: Iterable[Allocation], now: float) -> list[Step]:
         """The keys hold nothing any more; their addresses rest, and then they are free."""
-        put: list[Record] = []
         delete: list[RecordKey] = []
         durable = False
         for allocation in allocations:
@@ -201,22 +190,21 @@ class Holdings:
             delete.append(Leased(allocation).record_key)
             durable = durable or allocation.durable
             for one in allocation.addresses:
-                put += self._rest(RingId(allocation.network, one.family), one, now)
+                self._rest(RingId(allocation.network, one.family), one, now)
         if not delete:
             return []
-        return [Persist(tuple(put), tuple(delete), Durability.HOST if durable else Durability.PROCESS)]
+        put, rested = self._rests.note(self.pools)
+        durability = Durability.HOST if durable else Durability.PROCESS
+        return [Persist(tuple(put), (*delete, *rested), durability)]
 
-    def _rest(self, ring: RingId, one: Assigned, now: float) -> list[Resting]:
+    def _rest(self, ring: RingId, one: Assigned, now: float) -> None:
         stock = self.pools.stocks.get(Part(one.pool, ring))
         if stock is None:
-            return []
+            return
         stock.used -= one.range.size
-        rests = [Resting(ring, what) for what in self._clear(ring, one.range)]
-        for rest in rests:
-            stock.space.release(rest.range, now)
-            self._resting.add(rest.record_key)
-            self._set_aside(ring, rest.range)
-        return rests
+        for what in self._clear(ring, one.range):
+            stock.space.release(what, now)
+            self._set_aside(ring, what)
 
     def _clear(self, ring: RingId, what: Range) -> tuple[Range, ...]:
         """What of a range is this node's alone, by its ring, and no key at another peer holds."""
@@ -226,14 +214,8 @@ class Holdings:
 
     def thaw(self, now: float) -> list[Step]:
         """Free what has rested."""
-        delete = [
-            Resting(part.ring, one).record_key
-            for part, stock in self.pools.stocks.items()
-            if stock.space.thaw_at <= now
-            for one in stock.space.thaw(now)
-        ]
-        self._resting.difference_update(delete)
-        return [Persist((), tuple(delete), Durability.PROCESS)] if delete else []
+        thawed = [stock.space.thaw(now) for stock in self.pools.stocks.values() if stock.space.thaw_at <= now]
+        return self.note_rests() if thawed else []
 
     # Decisions
 
@@ -260,13 +242,7 @@ class Holdings:
             now: Seconds on the monotonic clock; what rests begins to rest anew.
         """
         rings = {*self.pools.rings()}
-        cooling = [
-            Resting(part.ring, one)
-            for part, stock in self.pools.stocks.items()
-            for one in stock.space.cooling_ranges()
-        ]
-        cooling += self._aside
-        self._aside = []
+        resting = self._rests.end(self.pools)
         self.pools = Pools(pools, self._settings.cooldown_s)
         put: list[Record] = []
         delete: list[RecordKey] = []
@@ -279,12 +255,14 @@ class Holdings:
                 self.pools.gain(ring, Range(run.start, run.stop))
         for allocation in self.leases:
             self._lease_again(allocation)
-        delete += [one.record_key for one in cooling if not self._rest_again(one, now)]
+        for one in resting:
+            self._rest_again(one, now)
         for ring in self.pools.rings():
             for what in (*self.contests.ranges(ring), *self.loans.ranges(ring)):
                 self.pools.freeze(ring, what)
         self.vacate(vacated)
-        return put, delete
+        rests, rested = self._rests.note(self.pools)
+        return [*put, *rests], [*delete, *rested]
 
     def vacate(self, spans: Iterable[Span]) -> None:
         """Hand out nothing of some addresses, as a decision may take them away; until other pools are set."""
@@ -296,9 +274,7 @@ class Holdings:
     def _set_aside(self, ring: RingId, what: Range) -> None:
         """Of a range that was set free just now hand out nothing that is about to be vacated."""
         for both in meeting(self._vacated.get(ring, ()), what):
-            for stock in self.pools.stocks_of(ring):
-                rests = (one.meet(both) for one in stock.space.cooling_ranges())
-                self._aside += [Resting(ring, one) for one in rests if one is not None]
+            self._rests.set_aside(self.pools, ring, both)
             self.pools.freeze(ring, both)
 
     def vacated(self, ring: RingId) -> tuple[Range, ...]:
@@ -322,15 +298,19 @@ class Holdings:
         """Whether a decision has removed a life."""
         return peer in self._over and peer not in self._closed
 
-    def install(self, said: Statements, now: float) -> tuple[Change, list[Resting]]:
+    def install(self, said: Statements, now: float) -> Change:
         """Learn what a decision says, whoever said it first; addresses of those who are removed rest."""
         before = self.rings[said.ring]
         change = self.merge(said.ring, Ring.of(said.runs))
-        rests: list[Resting] = []
         for gained in change.gained:
             for run in before.within(gained):
-                rests += self.let_rest(said.ring, Range(run.start, run.stop), now)
-        return change, rests
+                self.let_rest(said.ring, Range(run.start, run.stop), now)
+        return self._with_rests(change)
+
+    def _with_rests(self, change: Change) -> Change:
+        """A change, with what rests since, or does no more, in the same write."""
+        noted = self._rests.noted(self.pools)
+        return change if noted is None else replace(change, persist=together(change.persist, noted))
 
     # Changes of ownership
 
@@ -402,12 +382,12 @@ class Holdings:
         fresh = self.contests.found(ring, change.conflicts, self._me)
         self._freeze(fresh)
         put += fresh
-        if not put and not delete:
-            return change
-        extra = Persist(tuple(put), tuple(delete), Durability.HOST)
-        return replace(
-            change, persist=together(change.persist, extra), frozen=tuple(fresh), freed=tuple(freed)
-        )
+        if put or delete:
+            extra = Persist(tuple(put), tuple(delete), Durability.HOST)
+            change = replace(
+                change, persist=together(change.persist, extra), frozen=tuple(fresh), freed=tuple(freed)
+            )
+        return self._with_rests(change)
 
     def _gain(self, ring: RingId, gained: Range) -> None:
         self.pools.gain(ring, gained)
@@ -437,7 +417,7 @@ class Holdings:
         self.pools.lose(ring, what)
         change = self.rings.merge(ring, delta)
         assert change.persist is not None, "a grant raises epochs, so it always changes the ring"
-        return change
+        return self._with_rests(change)
 
     def awaited(self, runs: Iterable[Run]) -> list[Range]:
         """What of some runs is this node's by the word of one who leaves, and not by a grant."""
@@ -466,23 +446,13 @@ class Holdings:
                 stock.used -= one.range.size
         return (Leased(allocation).record_key,)
 
-    def let_rest(self, ring: RingId, what: Range, now: float) -> list[Resting]:
-        """What of a range is free rests for the full time; what to remember."""
-        rests: list[Resting] = []
-        for stock in self.pools.stocks_of(ring):
-            for one in stock.space.remove(what):
-                stock.space.release(one, now)
-                rests.append(Resting(ring, one))
-        self._resting.update(one.record_key for one in rests)
-        return rests
+    def let_rest(self, ring: RingId, what: Range, now: float) -> None:
+        """What of a range is free rests for the full time; see `rests`."""
+        self._rest_again(Resting(ring, what), now)
 
-    def forget_rest(self, ring: RingId, what: Range) -> tuple[RecordKey, ...]:
-        """What rested is not this node's any more; what to delete."""
-        key = Resting(ring, what).record_key
-        if key not in self._resting:
-            return ()
-        self._resting.discard(key)
-        return (key,)
+    def rests(self) -> tuple[list[Record], list[RecordKey]]:
+        """What to put and what to delete, so that the disk remembers what rests now, and no more."""
+        return self._rests.note(self.pools)
 
     def settle(self, change: Change, now: float) -> list[Step]:
         """What follows once a change is on disk: passing it on, telling of losses, joining runs later."""
@@ -492,7 +462,7 @@ class Holdings:
         for lost in change.lost:
             steps.append(report_lost(change.ring, lost, self.rings, self.leases))
         rests = [self.set_free(change.ring, freed, now) for freed in change.freed]
-        steps += [one for one in rests if one.put]
+        steps += [one for one in rests if one.put or one.delete]
         for gained in change.gained:
             self._untidy.setdefault((change.ring, gained), now + self._settings.coalesce_s)
         return steps
@@ -516,15 +486,13 @@ class Holdings:
     def set_free(self, ring: RingId, what: Range, now: float) -> Persist:
         """What was withheld of a range, and is owned here and held by nobody, rests, and then it is free."""
         clear = subtract(self._clear(ring, what), (one.range for one in self.leases.loans(ring, what)))
-        rests: list[Resting] = []
         for stock in self.pools.stocks_of(ring):
             for one in (piece for rest in clear for piece in stock.meet(rest)):
                 stock.space.remove(one)
                 stock.space.release(one, now)
-                rests.append(Resting(ring, one))
-        self._resting.update(one.record_key for one in rests)
         self._set_aside(ring, what)
-        return Persist(tuple(rests), (), Durability.PROCESS)
+        put, delete = self._rests.note(self.pools)
+        return Persist(tuple(put), tuple(delete), Durability.PROCESS)
 
     def is_held(self, ring: RingId, address: int) -> bool:
         """Whether a key here holds an address, or one to which it is lent."""
@@ -534,14 +502,10 @@ class Holdings:
     def lend(self, fresh: Sequence[Lent]) -> Persist:
         """Keep addresses for whom they are foreign to; to be on disk before they hear of it."""
         self.loans.change(fresh, ())
-        rested: list[RecordKey] = []
         for one in fresh:
             self.pools.freeze(one.loan.ring, one.loan.range)
-            key = Resting(one.loan.ring, one.loan.range).record_key
-            if key in self._resting:
-                self._resting.remove(key)
-                rested.append(key)
-        return Persist(tuple(fresh), tuple(rested), Durability.HOST)
+        rests, rested = self._rests.note(self.pools)
+        return Persist((*fresh, *rests), tuple(rested), Durability.HOST)
 
     def take_back(self, gone: Sequence[Lent], now: float) -> list[Step]:
         """Nobody holds these any more; they rest, and then they are free."""
@@ -578,8 +542,8 @@ class Holdings:
             change = self.merge(ring, Ring.of(run for delta in joined for run in delta))
             assert not change.gained, "coalescing moves no address"
             if change.persist is not None:
-                persist = change.persist
-                steps.append(Persist(persist.put, persist.delete, Durability.HOST))
+                steps.append(Persist(change.persist.put, change.persist.delete, Durability.HOST))
+            if change.won:
                 steps.append(Publish(Ownership(ring, change.won)))
         return steps
 

@@ -15,7 +15,7 @@ from ring.ring import EMPTY, TOTALS, Peer, Ring, Run, Weight
 from weaveipam.protocol.codec import run_digests
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Ownership, RingShare
-from weaveipam.protocol.records import Frozen, Owned, RecordKey
+from weaveipam.protocol.records import Frozen, Owned, Record, RecordKey
 from weaveipam.protocol.values import RingId
 
 
@@ -255,10 +255,15 @@ def _weightless(_run: Run) -> int:
 
 
 def together(*persists: Persist | None) -> Persist:
-    """One write of several, as durable as the most durable of them."""
+    """One write of several, in their order, as durable as the most durable of them."""
     made = [one for one in persists if one is not None]
+    put: dict[RecordKey, Record] = {}
+    for one in made:  # of one write what it deletes goes before what it puts
+        for key in one.delete:
+            put.pop(key, None)
+        put.update((record.record_key, record) for record in one.put)
     return Persist(
-        tuple(record for one in made for record in one.put),
+        tuple(put.values()),
         tuple(key for one in made for key in one.delete),
         max(one.durability for one in made),
     )

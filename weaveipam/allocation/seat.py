@@ -14,6 +14,7 @@ from weaveipam.allocation.bequests import forget_departing
 from weaveipam.allocation.campaign import Known, answered
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.ledger import Ledger
+from weaveipam.allocation.rings import together
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.codec import digest_key, run_digests
 from weaveipam.protocol.decisions import Statements
@@ -60,20 +61,17 @@ class Seat:
         vote = self.ledger.vote
         assert vote is not None, "nothing is complete that was not accepted"
         put, delete = self._go_on_with(self.ledger.complete(), now)
+        changed: list[Persist | None] = [Persist(tuple(put), tuple(delete), Durability.HOST)]
         after: list[Step] = []
         for said in vote.decree.statements:
-            change, rests = self._holdings.install(said, now)
-            put += rests
-            if change.persist is not None:
-                put += change.persist.put
-                delete += change.persist.delete
+            change = self._holdings.install(said, now)
+            changed.append(change.persist)
             # Not passed on: who does not know of the decision would not believe it, and all others have it.
             after += [one for one in self._holdings.settle(change, now) if not isinstance(one, Publish)]
         names = ",".join(one.name for one in vote.decree.victims)
         fields = (("number", self.ledger.charter.number), ("removed", names))
-        persist = Persist(tuple(put), tuple(delete), Durability.HOST)
         ended = [step for one in vote.decree.victims for step in self._forget(one, now)]
-        return [persist, *after, *ended, Report(Level.INFO, "decided", fields)]
+        return [together(*changed), *after, *ended, Report(Level.INFO, "decided", fields)]
 
     def _forget(self, removed: Peer, now: float) -> list[Step]:
         steps = self._holdings.forget_holder(removed, now)

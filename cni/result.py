@@ -29,11 +29,30 @@ def added(network: Network, ipam: Ipam, dns: Dns, allocation: Allocation) -> byt
         "cniVersion": network.version,
         "ips": [_ip(network.version, ipam, one) for one in allocation.addresses],
     }
-    if ipam.routes:
-        result["routes"] = [_route(network.version, route) for route in ipam.routes]
+    routes = ipam.routes or _routes_of(allocation)
+    if routes:
+        result["routes"] = [_route(network.version, route) for route in routes]
+    if dns == Dns():
+        dns = _dns_of(allocation)
     if dns != Dns():
         result["dns"] = _dns(dns)
     return _printed(result)
+
+
+def _routes_of(allocation: Allocation) -> tuple[Route, ...]:
+    """Those of the pools, each once."""
+    routes = (route for one in allocation.addresses for route in one.attributes.routes)
+    return tuple(Route(one.destination, one.gateway, ()) for one in dict.fromkeys(routes))
+
+
+def _dns_of(allocation: Allocation) -> Dns:
+    """That of the first address whose pool says anything of it."""
+    for one in allocation.addresses:
+        told = one.attributes
+        dns = Dns(told.nameservers, told.domain, told.search, told.resolver_options)
+        if dns != Dns():
+            return dns
+    return Dns()
 
 
 def _ip(version: str, ipam: Ipam, one: Assigned) -> dict[str, Any]:

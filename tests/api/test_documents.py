@@ -93,13 +93,22 @@ ALLOCATION_DOCUMENT = {
     "durable": True,
     "labels": {"a": "b"},
 }
+DEFINITION = {
+    "name": "p",
+    "ranges": [
+        {"range": "10.0.0.0/24", "gateway": "10.0.0.1", "set_aside": False, "exclude": ["10.0.0.0"]},
+        "100::-100::2",
+    ],
+}
 POOL_DOCUMENT = {
     "name": "p",
     "network": "default",
     "ranges": ["10.0.0.0/24", "100::-100::2"],
     "excluded": ["10.0.0.0/31"],
     "gateways": ["10.0.0.1"],
+    "reserved": [],
     "disabled": False,
+    "definition": DEFINITION,
     "size": 257,
     "owned": 100,
     "used": 7,

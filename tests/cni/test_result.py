@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from cni.environ import Arguments
 from cni.netconf import VERSIONS, Dns, Network, read_ipam
 from cni.result import added, failed, read_resolv_conf
 from ring.address import Family, Range
-from weaveipam.protocol.values import Allocation, Assigned
+from weaveipam.protocol.values import Allocation, Assigned, Attributes, Route
 
 ALLOCATION = Allocation(
     "cni/net/c1/eth0",
@@ -36,10 +37,10 @@ ROUTE = {
 }
 
 
-def printed(version: str, ipam: dict[str, Any], dns: Dns | None = None) -> Any:
-    """The result of an ADD of ALLOCATION."""
+def printed(version: str, ipam: dict[str, Any], dns: Dns | None = None, of: Allocation = ALLOCATION) -> Any:
+    """The result of an ADD of an allocation."""
     network = Network("net", version, {"ipam": {"type": "weaveipam", **ipam}})
-    return json.loads(added(network, read_ipam(network, Arguments()), dns or Dns(), ALLOCATION))
+    return json.loads(added(network, read_ipam(network, Arguments()), dns or Dns(), of))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -58,6 +59,23 @@ def test_routes_have_what_their_version_knows(version: str) -> None:
     expected = ROUTE if version == "1.1.0" else {"dst": "0.0.0.0/0", "gw": "10.0.0.1"}
 
     assert printed(version, {"routes": [ROUTE]})["routes"] == [expected]
+
+
+def test_pools_tell_routes_and_dns_where_the_configuration_says_nothing() -> None:
+    """Each route of the pools is told once, and the DNS of the first pool that has any; else the caller's."""
+    route = Route("0.0.0.0/0", "10.0.0.1")
+    one, other = ALLOCATION.addresses
+    addresses = (
+        replace(one, attributes=Attributes(routes=(route,))),
+        replace(other, attributes=Attributes(("10.0.0.53",), "a", ("b",), ("c",), (route, Route("::/0")))),
+    )
+
+    told = printed("1.0.0", {}, of=replace(ALLOCATION, addresses=addresses))
+    said = printed("1.0.0", {"routes": [{"dst": "10.0.0.0/8"}]}, Dns(domain="z"), of=ALLOCATION)
+
+    assert [{"dst": "0.0.0.0/0", "gw": "10.0.0.1"}, {"dst": "::/0"}] == told["routes"]
+    assert {"nameservers": ["10.0.0.53"], "domain": "a", "search": ["b"], "options": ["c"]} == told["dns"]
+    assert ([{"dst": "10.0.0.0/8"}], {"domain": "z"}) == (said["routes"], said["dns"])
 
 
 def test_a_range_says_prefix_and_gateway() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -10,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ring.address import Family, Range, format_range, parse_address, parse_range, subtract
-from weaveipam.config.pools import parse_pool, parse_pools, pool_range
-from weaveipam.protocol.values import Pool
+from weaveipam.config.pools import parse_pool, parse_pools
+from weaveipam.config.printing import pool_table
+from weaveipam.config.ranges import pool_range
+from weaveipam.protocol.values import Attributes, Pool, Route
 
 
-def pool(ranges: list[str], **more: Any) -> Pool:
+def pool(ranges: list[Any], **more: Any) -> Pool:
     """The pool `p` of these ranges."""
     return parse_pool({"name": "p", "ranges": ranges, **more})
 
@@ -99,18 +102,61 @@ def test_ranges_are_sorted_by_family_and_start() -> None:
         ({"ranges": ["10.0.0.0/24"]}, ["name: expected 1 to 63"]),
         ({"name": "a/b", "ranges": ["10.0.0.0/24"], "network": 1}, ["name: ", "network: "]),
         ({"name": "p", "ranges": ["10.0.0.0/24"], "gatway": "10.0.0.1"}, ["did you mean gateway?"]),
-        ({"name": "p", "ranges": ["10.0.0.0/24"], "gateway": "10.0.1.1"}, ["gateway 10.0.1.1 is in none"]),
-        ({"name": "p", "ranges": ["10.0.0.0/24"], "gateway": "fd00::1"}, ["gateway fd00::1 is in none"]),
+        (
+            {"name": "p", "ranges": ["10.0.0.0/24"], "gateway": "10.0.1.1"},
+            ["gateway: 10.0.1.1 is on the link of none"],
+        ),
+        (
+            {"name": "p", "ranges": ["10.0.0.0/24"], "gateway": "fd00::1"},
+            ["gateway: fd00::1 is on the link of none"],
+        ),
         (
             {"name": "p", "ranges": ["10.0.0.0/24"], "gateway": ["10.0.0.1", "10.0.0.2"]},
-            ["gateway 10.0.0.2 is the second for 10.0.0.0/24"],
+            ["gateway: 10.0.0.2 is the second for 10.0.0.0/24"],
         ),
-        ({"name": "p", "ranges": ["10.0.0.0/24"], "exclude": ["10.0.1.0/24"]}, ["exclude 10.0.1.0/24"]),
+        ({"name": "p", "ranges": ["10.0.0.0/24"], "exclude": ["10.0.1.0/24"]}, ["exclude: 10.0.1.0/24"]),
         (
             {"name": "p", "ranges": ["10.0.0.0/24", "10.0.0.128-10.0.1.5"]},
             ["10.0.0.0/24 and 10.0.0.128-10.0.1.5 overlap"],
         ),
         ({"name": "p", "ranges": ["10.0.0.0/30"], "exclude": ["10.0.0.0/30"]}, ["every address of the pool"]),
+        (
+            {"name": "p", "ranges": ["10.0.0.0-10.0.1.9"], "prefix_length": 24},
+            ["10.0.0.0-10.0.1.9 is more than one link of /24"],
+        ),
+        ({"name": "p", "ranges": ["10.0.0.0/24"], "prefix_length": 64}, ["10.0.0.0/24 has no link of /64"]),
+        (
+            {"name": "p", "ranges": [{"range": "10.0.0.0/24", "gateway": "10.0.1.1", "vlan": 0, "mtu": 1}]},
+            ["ranges[0].gateway: 10.0.1.1", "ranges[0].vlan: ", "ranges[0].there is no 'mtu'"],
+        ),
+        (
+            {"name": "p", "ranges": [{"range": "10.0.0.0/24", "reserve": "10.0.1.1", "exclude": ["::1"]}]},
+            ["ranges[0].reserve: 10.0.1.1 is not in", "ranges[0].exclude: ::1 is not in"],
+        ),
+        (
+            {"name": "p", "ranges": ["10.0.0.0/24"], "dns": {"nameservers": "x", "srch": []}, "routes": 5},
+            ["dns.there is no 'srch'", "dns.nameservers: 'x'", "routes: expected a list of tables"],
+        ),
+        (
+            {
+                "name": "p",
+                "ranges": ["10.0.0.0/24"],
+                "routes": [{"gw": "::1"}, {"dst": "::/0", "gw": "1.1.1.1"}],
+            },
+            ["routes[0].dst: expected one CIDR", "routes[1].gw: 1.1.1.1 is not IPv6"],
+        ),
+        (
+            {"name": "p", "ranges": ["10.0.0.0/24"], "order": "random", "limit": 0, "cooldown": -1},
+            ["order: expected spread or sequential", "limit: expected", "cooldown: expected"],
+        ),
+        (
+            {"name": "p", "ranges": ["10.0.0.0/24"], "labels": {"-": "x"}, "pod_selector": "a in b"},
+            ["labels: ", "pod_selector: "],
+        ),
+        (
+            {"name": "p", "ranges": ["10.0.0.0/24"], "preallocate": {"a": "10.0.0.0", "b": ["10.0.0.2"] * 2}},
+            ["preallocate.a: 10.0.0.0 is in none", "preallocate.b: expected a name", "is that of b already"],
+        ),
         (
             {"name": "", "ranges": ["x", "10.0.0.1/8"], "gateway": "y", "exclude": "z"},
             ["name: ", "'x'", "10.0.0.0/8", "'y'", "'z'"],
@@ -154,6 +200,92 @@ def test_pool_names_are_unique() -> None:
     parse_pools("config.toml: pool", tables, problems)
 
     assert ["config.toml: pool a: there are two pools of that name"] == problems
+
+
+def test_what_a_pool_says_counts_for_ranges_that_say_nothing_else() -> None:
+    """Gateway, prefix length, DNS, routes and VLAN of a range replace those of its pool, one by one."""
+    found = pool(
+        [
+            "10.0.0.10-10.0.0.99",
+            {"range": "10.0.1.10-10.0.1.99", "gateway": "10.0.1.254", "vlan": 7, "dns": {"search": ["b"]}},
+        ],
+        prefix_length=24,
+        gateway="10.0.0.1",
+        vlan=5,
+        dns={"nameservers": ["10.0.0.53"], "domain": "a"},
+        routes=[{"dst": "0.0.0.0/0", "gw": "10.0.0.1"}],
+    )
+
+    one, other = found.ranges
+    default = Route("0.0.0.0/0", "10.0.0.1")
+    assert (24, parse_address("10.0.0.1")[1]) == (one.prefix_length, one.gateway)
+    assert Attributes(("10.0.0.53",), "a", routes=(default,), vlan=5) == one.attributes
+    assert (24, parse_address("10.0.1.254")[1]) == (other.prefix_length, other.gateway)
+    assert Attributes(search=("b",), routes=(default,), vlan=7) == other.attributes
+
+
+@pytest.mark.parametrize(
+    ("entry", "aside"),
+    [
+        ({"range": "10.0.0.0/24", "set_aside": False}, []),
+        ({"range": "10.0.0.0-10.0.0.99", "prefix_length": 24}, []),
+        ({"range": "10.0.0.0-10.0.0.99", "prefix_length": 24, "set_aside": True}, ["10.0.0.0"]),
+        ({"range": "10.0.0.128/25", "prefix_length": 24}, ["10.0.0.255"]),
+        ({"range": "fd00::-fd00::9", "prefix_length": 64, "set_aside": True}, ["fd00::"]),
+    ],
+)
+def test_what_is_set_aside_can_be_said(entry: dict[str, Any], aside: list[str]) -> None:
+    """First and last address of the link, whether the range has one of them or not, as it is told."""
+    assert aside == excluded(pool([entry]))
+
+
+def test_a_limit_leaves_the_first_addresses_of_each_family() -> None:
+    """So many of each family can be handed out, counted from the lowest, without those set aside."""
+    found = pool(["10.0.0.0/29", "10.0.1.0-10.0.1.9", "fd00::/126"], limit=8)
+
+    assert ["10.0.0.0", "10.0.0.7", "10.0.1.2-10.0.1.9", "fd00::"] == excluded(found)
+
+
+def test_a_reservation_is_apart_from_what_is_never_handed_out() -> None:
+    """Reserved addresses can be asked for; those that are excluded as well cannot."""
+    found = pool(["10.0.0.0/24"], reserve=["10.0.0.0-10.0.0.9"], exclude=["10.0.0.5"])
+
+    assert ["10.0.0.1-10.0.0.4", "10.0.0.6-10.0.0.9"] == [
+        format_range(one.family, each) for one in found.ranges for each in one.reserved
+    ]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"ranges": ["10.0.0.0/24", "fd00::/64"], "gateway": ["10.0.0.1", "fd00::1"]},
+        {"ranges": ["10.0.0.0/24"], "exclude": ["10.0.0.0-10.0.0.9"], "reserve": ["10.0.0.20"], "limit": 9},
+        {"ranges": ["10.0.0.0-10.0.0.255"], "prefix_length": 20, "gateway": "10.0.1.1"},
+        {"ranges": ["10.0.0.0/31", "10.0.0.4/30"], "prefix_length": 24, "set_aside": True},
+        {"ranges": [{"range": "10.0.0.0/24", "set_aside": False, "vlan": 3}], "network": "red"},
+        {
+            "ranges": ["10.0.0.0/24", {"range": "fd00::/64", "routes": [{"dst": "::/0"}]}],
+            "dns": {"nameservers": ["10.0.0.53"], "domain": "a", "search": ["b"], "options": ["ndots:2"]},
+            "labels": {"zone": "a", "example.org/x": ""},
+            "disabled": True,
+            "manual": True,
+            "order": "sequential",
+            "cooldown": 0,
+            "limit": 50,
+            "node_limit": 5,
+            "node_selector": "zone in (b, a), !gpu",
+            "namespace_selector": "team=x",
+            "pod_selector": "app!=y",
+            "preallocate": {"vm-1": ["10.0.0.7", "fd00::7"], "vm-2": "10.0.0.8"},
+        },
+    ],
+    ids=lambda one: repr(one)[:70],
+)
+def test_a_pool_that_is_printed_is_the_same_pool(table: dict[str, Any]) -> None:
+    """What is shown of a pool is read as that pool, also as JSON and with what it set aside by itself."""
+    found = parse_pool({"name": "p", **table})
+
+    assert found == parse_pool(json.loads(json.dumps(pool_table(found))))
 
 
 CIDRS = st.builds(

@@ -24,6 +24,7 @@ from weaveipam.protocol.values import (
     ROUND_MAX,
     Allocation,
     Assigned,
+    Attributes,
     Birth,
     BirthBallot,
     ContestStage,
@@ -32,6 +33,7 @@ from weaveipam.protocol.values import (
     MemberState,
     Pool,
     PoolRange,
+    Preallocation,
     RestingPart,
     RingId,
     RingPart,
@@ -853,7 +855,7 @@ class TestDigests:
 def test_limits_name_fields_that_exist() -> None:
     """Every limit in the tables belongs to a field of a class, so that no limit is lost by a renaming."""
     classes = [Range, Run, Peer, Endpoint, RingId, Header, Birth, BirthBallot]
-    classes += [Pool, PoolRange, Assigned, FreeHint]
+    classes += [Pool, PoolRange, Attributes, Preallocation, Assigned, FreeHint]
     classes += [*codec._MESSAGES.values(), *codec._RECORDS.values()]
     names = {f"{one.__name__}.{name}" for one in classes for name in get_type_hints(one)}
 

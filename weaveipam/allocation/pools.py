@@ -133,7 +133,7 @@ class Pools:
         found = self.part_at(ring, what.start)
         assert found is not None, "addresses come from the stock of a pool"
         part, one = found
-        return Assigned(part.pool, ring.family, what, one.prefix_length, one.gateway)
+        return Assigned(part.pool, ring.family, what, one.prefix_length, one.gateway, one.attributes)
 
     def stocks_of(self, ring: RingId) -> list[Stock]:
         """The stocks of the parts of one ring, in order of pool names."""

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from ring.address import Range, format_address, format_range
 from ring.ring import Peer, Run
+from weaveipam.config.printing import attributes_table, pool_table
 from weaveipam.protocol.requests import (
     Allocated,
     Allocations,
@@ -126,6 +127,7 @@ def _assigned(one: Assigned) -> dict[str, Any]:
         "prefix_length": one.prefix_length,
         "gateway": None if one.gateway is None else format_address(one.family, one.gateway),
         "pool": one.pool,
+        **attributes_table(one.attributes),
     }
 
 
@@ -244,7 +246,9 @@ def _pool_of(pool: Pool) -> dict[str, Any]:
         "ranges": [format_range(one.family, one.range) for one in ranges],
         "excluded": [format_range(one.family, hole) for one in ranges for hole in one.excluded],
         "gateways": [format_address(family, gateway) for family, gateway in gateways],
+        "reserved": [format_range(one.family, each) for one in ranges for each in one.reserved],
         "disabled": pool.disabled,
+        "definition": pool_table(pool),
     }
 
 

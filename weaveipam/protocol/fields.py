@@ -48,6 +48,10 @@ _INTEGERS: Mapping[str, tuple[int, int]] = {
     "RingShare.high": _ADDRESS,
     "PoolRange.gateway": _ADDRESS,
     "Assigned.gateway": _ADDRESS,
+    "Preallocation.address": _ADDRESS,
+    "Attributes.vlan": (1, 4094),
+    "Pool.limit": (1, 1 << 128),
+    "Pool.node_limit": (1, 1 << 128),
     "SpaceRequest.size": (1, 1 << 128),
     "Endpoint.port": (1, 65535),
     "Header.speaks": (1, 255),
@@ -90,12 +94,13 @@ def _on_link(family: Family, ranges: Sequence[Range], prefix_length: int, gatewa
 _RULES: Mapping[type, Callable[..., bool]] = {
     Range: lambda start, stop: start < stop,
     Run: lambda start, stop, *_: start < stop,
-    values.PoolRange: lambda family, within, length, gateway=None, excluded=(): _on_link(
-        family, (within, *excluded), length, gateway
+    values.PoolRange: lambda family, within, length, gateway=None, excluded=(), reserved=(), _told=None: (
+        _on_link(family, (within, *excluded, *reserved), length, gateway)
     ),
-    values.Assigned: lambda _pool, family, within, length, gateway: _on_link(
+    values.Assigned: lambda _pool, family, within, length, gateway, _told=None: _on_link(
         family, (within,), length, gateway
     ),
+    values.Preallocation: lambda _name, family, address: address < family.size,
     values.Loan: lambda ring, what, _key: _inside(ring.family, (what,)),
     values.RingPart: lambda ring, said: _inside(ring.family, said),
     values.RestingPart: lambda ring, resting: _inside(ring.family, (resting,)),
@@ -128,7 +133,7 @@ _RULES: Mapping[type, Callable[..., bool]] = {
 """What the fields of a class, in their order, must satisfy together."""
 
 
-_SHARED = frozenset((Peer, Token, Run, values.Endpoint, values.RingId, messages.Rumour))
+_SHARED = frozenset((Peer, Token, Run, values.Endpoint, values.RingId, values.Attributes, messages.Rumour))
 """What is decoded again and again, and then kept: equal ones are one object, for memory and for speed."""
 
 _FLAT = frozenset((Peer, Token, values.Endpoint, values.RingId))

@@ -40,6 +40,34 @@ class RingId(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """A route that an address is handed out with."""
+
+    destination: str
+    """A CIDR."""
+    gateway: str = ""
+    """An address; empty: that of the address itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What an address is handed out with beside its gateway; only passed on, and never looked at."""
+
+    nameservers: tuple[str, ...] = ()
+    """Addresses, in the order in which a resolver asks them."""
+    domain: str = ""
+    search: tuple[str, ...] = ()
+    resolver_options: tuple[str, ...] = ()
+    """As in resolv.conf(5)."""
+    routes: tuple[Route, ...] = ()
+    vlan: int | None = None
+    """1 to 4094 (IEEE 802.1Q)."""
+
+
+NO_ATTRIBUTES = Attributes()
+
+
+@dataclass(frozen=True, slots=True)
 class PoolRange:
     """A run of addresses of a pool, and what an address in it is handed out with."""
 
@@ -51,6 +79,26 @@ class PoolRange:
     """Handed out with each address; itself never allocated."""
     excluded: tuple[Range, ...] = ()
     """Never allocated, though owned: reserved network, broadcast, anycast and gateway addresses."""
+    reserved: tuple[Range, ...] = ()
+    """Only allocated to who asks for just that address; sorted, disjoint, and apart from `excluded`."""
+    attributes: Attributes = NO_ATTRIBUTES
+
+
+class Order(IntEnum):
+    """Which of a pool's free addresses is handed out next."""
+
+    SPREAD = 0
+    """The next one of those that the daemon owns: asks nobody."""
+    SEQUENTIAL = 1
+    """The lowest one of the whole pool: asks whoever owns addresses below the lowest free one here."""
+
+
+class Preallocation(NamedTuple):
+    """An address of a pool that only the holder of a name is given."""
+
+    name: str
+    family: Family
+    address: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +115,29 @@ class Pool:
     """At least one; sorted by family and start, disjoint."""
     disabled: bool = False
     """Whether nothing new is handed out of it; what it has handed out stays."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """What requests select pools by; sorted by name."""
+    order: Order = Order.SPREAD
+    manual: bool = False
+    """Whether it is only used where it is named or selected."""
+    node_selector: str = ""
+    """
+    Whose nodes it serves, where a request names no pool, as a canonical label selector; empty: all.
+
+    See `protocol.selectors` for this and the next two.
+    """
+    namespace_selector: str = ""
+    """The same for the namespaces of those who ask."""
+    pod_selector: str = ""
+    """The same for those who ask."""
+    cooldown_s: int | None = None
+    """Whole seconds that a released address rests; None: as the daemon's settings say."""
+    limit: int | None = None
+    """How many addresses of each family are handed out at most; the others are among `excluded`."""
+    node_limit: int | None = None
+    """How many of its addresses one daemon hands out at most."""
+    preallocations: tuple[Preallocation, ...] = ()
+    """Sorted; one for each name and family, and for each address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +225,8 @@ class Assigned:
     prefix_length: int
     """On-link prefix length of the pool's range."""
     gateway: int | None
+    attributes: Attributes = NO_ATTRIBUTES
+    """Those of the pool's range when it was given."""
 
 
 @dataclass(frozen=True, slots=True)

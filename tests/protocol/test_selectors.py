@@ -25,6 +25,7 @@ from weaveipam.protocol.selectors import (
     requirement_of,
     selector_of,
     value_problem,
+    well_formed,
 )
 
 VALUES = st.sampled_from(
@@ -89,6 +90,37 @@ def test_order_and_repetition_do_not_count(requirements: list[Requirement], turn
     other = requirements[turns:] + requirements
 
     assert selector_of(requirements) == selector_of(other)
+
+
+@given(SELECTORS)
+def test_what_was_made_is_well_formed(selector: Selector) -> None:
+    """The requirements of any selector are well formed, in their order only, and without any of them."""
+    assert well_formed(selector.requirements)
+    assert well_formed(selector.requirements[1:])
+    assert well_formed(selector.requirements[::-1]) == (len(selector.requirements) < 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        (Requirement("a b", Operator.EXISTS),),
+        (Requirement("a", Operator.EXISTS, ("x",)),),
+        (Requirement("a", Operator.IN),),
+        (Requirement("a", Operator.IN, ("y", "x")),),
+        (Requirement("a", Operator.NOT_IN, ("x", "x")),),
+        (Requirement("a", Operator.IN, ("-",)),),
+        (Requirement("a", Operator.GREATER),),
+        (Requirement("a", Operator.LESS, ("1", "2")),),
+        (Requirement("a", Operator.LESS, ("01",)),),
+        (Requirement("a", Operator.LESS, ("x",)),),
+        (Requirement("a", Operator.EXISTS), Requirement("a", Operator.EXISTS)),
+    ],
+)
+def test_what_no_text_gives_is_not_well_formed(wrong: tuple[Requirement, ...]) -> None:
+    """Requirements that a decoder may find, and that no selector has, are known before one is made."""
+    assert not well_formed(wrong)
+    with pytest.raises(AssertionError, match="no text gives"):
+        Selector(wrong)
 
 
 PIECES = st.sampled_from([*"ab5/.-=!<>(), \t\r\n", " in ", " notin (", "é", "\0"])

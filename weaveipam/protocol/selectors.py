@@ -15,7 +15,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 NAME_CHARACTERS_MAX = 63
@@ -121,7 +120,7 @@ class Selector:
     """Sorted, no two equal."""
 
     def __post_init__(self) -> None:
-        assert all(one < other for one, other in pairwise(self.requirements)), "not sorted"
+        assert well_formed(self.requirements), "requirements that no text gives"
 
     def __str__(self) -> str:
         return ",".join(str(one) for one in self.requirements)
@@ -131,8 +130,13 @@ class Selector:
         return all(one.matches(labels) for one in self.requirements)
 
 
-EVERYTHING = Selector()
-"""Asks nothing."""
+def well_formed(requirements: Sequence[Requirement]) -> bool:
+    """Whether these, in this order, are the requirements of a selector; who decodes them must ask."""
+    try:
+        as_they_should_be = [requirement_of(*one) for one in requirements]
+    except ValueError:
+        return False
+    return list(requirements) == sorted(set(as_they_should_be))
 
 
 def selector_of(requirements: Iterable[Requirement]) -> Selector:
@@ -195,6 +199,10 @@ def labels_problems(labels: Mapping[Any, Any]) -> list[str]:
         problems += [key_wrong] if key_wrong else []
         problems += [f"{key}: {wrong}"] if wrong else []
     return problems
+
+
+EVERYTHING = Selector()
+"""Asks nothing."""
 
 
 def parse_selector(text: str) -> Selector:

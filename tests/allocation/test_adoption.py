@@ -13,6 +13,7 @@ from ring.address import Family, Range
 from ring.ring import Peer, Ring, Run, Token
 from weaveipam.allocation.adoption import TOLD_MAX, Adoption
 from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.leasing import Leasing
 from weaveipam.allocation.pools import Part
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Persist
@@ -83,10 +84,10 @@ def lost(count: int) -> tuple[Side, Side]:
     """`a` after so many of its addresses, all in use, have become those of `b`."""
     one, two = Side(A), Side(B)
     for number in range(count):
-        what = one.holdings.take(BLUE, 1, (), cooling=False)
+        what = Leasing(one.holdings).take(BLUE, 1, (), cooling=False)
         assert what is not None
         assigned = one.holdings.pools.assigned(V4, what)
-        one.holdings.lease(Allocation(f"k{number}", "default", (assigned,), durable=False))
+        Leasing(one.holdings).lease(Allocation(f"k{number}", "default", (assigned,), durable=False))
     taken = Ring.of([Run(0, SIZE // 2, Token(1, 0), B, B)])
     one.holdings.merge(V4, taken)
     two.holdings.merge(V4, taken)
@@ -163,7 +164,7 @@ def test_only_an_answer_to_a_question_ends_a_loan() -> None:
     assert isinstance(query, LoanQuery)
     assert told(one.hear(B, query, 0.1)) == [offer]
     (held,) = one.holdings.leases
-    one.holdings.give_back([held], 0.2)
+    Leasing(one.holdings).give_back([held], 0.2)
     assert told(one.adoption.wake(0.2)) == [Returned(0, (loan,))]
     (answer,) = told(one.hear(B, query, 0.2))
     assert isinstance(answer, Returned)
@@ -178,20 +179,20 @@ def test_only_an_answer_to_a_question_ends_a_loan() -> None:
 def test_another_key_on_the_same_address_is_told() -> None:
     """Where the owner has given it away already, the holder learns to whom, and when that ends."""
     one, two = lost(1)
-    what = two.holdings.take(BLUE, 1, [Range(0, 1)], cooling=False)
+    what = Leasing(two.holdings).take(BLUE, 1, [Range(0, 1)], cooling=False)
     assert what is not None
     other = Allocation("mine", "default", (two.holdings.pools.assigned(V4, what),), durable=False)
-    two.holdings.lease(other)
+    Leasing(two.holdings).lease(other)
     offer = Adopt((Loan(V4, Range(0, 1), "k0"),))
     (answer,) = told(two.hear(A, offer, 0.0))
     assert isinstance(answer, Adopted)
     reports = one.hear(B, answer, 0.0)
     assert [getattr(report, "event", "") for report in reports] == ["address-in-use-twice"]
     assert one.hear(B, answer, 0.1) == []
-    two.holdings.give_back([other], 1.0)
+    Leasing(two.holdings).give_back([other], 1.0)
     (answer,) = told(two.hear(A, offer, 1.0))
     assert isinstance(answer, Adopted)
     one.hear(B, answer, 1.0)
 
     assert one.adoption.held_twice() == two.adoption.held_twice() == []
-    assert two.holdings.take(BLUE, 1, [Range(0, 1)], cooling=True) is None
+    assert Leasing(two.holdings).take(BLUE, 1, [Range(0, 1)], cooling=True) is None

@@ -13,6 +13,7 @@ from weaveipam.allocation.assembly import ATTEMPTS_MAX, Assembler
 from weaveipam.allocation.donors import Goal, Search
 from weaveipam.allocation.giving import Giver
 from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.leasing import Leasing
 from weaveipam.allocation.pools import Part
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.messages import (
@@ -86,7 +87,7 @@ class Table:
         self.members = Members()
         self.holdings = Holdings(ME, SETTINGS)
         self.holdings.adopt(BIRTH)
-        self.holdings.trust(frozenset(), gone, 1)
+        self.holdings.belief.trust(frozenset(), gone, 1)
         self.giver = Giver(ME, SETTINGS, self.members, Random(1), self.holdings)
         self.waits = True
         self.search = Search(GOAL, Need.COOLING, failed=True)
@@ -155,7 +156,7 @@ def test_asks_who_has_a_part_and_then_for_the_piece() -> None:
     table.give(request)
     assert table.assembler.ended() == [(table.search, True)]
     assert table.free == 32
-    assert table.holdings.take(BLUE, 32, (), cooling=False) == Range(0, 32)
+    assert Leasing(table.holdings).take(BLUE, 32, (), cooling=False) == Range(0, 32)
 
 
 def test_a_refusal_frees_what_was_kept_and_is_not_the_end() -> None:

@@ -6,6 +6,8 @@ from ring.address import Family, Range
 from ring.ring import EMPTY, Peer
 from weaveipam.allocation.audit import audit
 from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.leasing import Leasing
+from weaveipam.allocation.lending import lend
 from weaveipam.allocation.pools import Part
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.records import Lent
@@ -28,11 +30,11 @@ def made() -> Holdings:
     """Half of two pools that touch, an address in use, one lent."""
     holdings = Holdings(ME, AllocationSettings())
     holdings.adopt(BIRTH)
-    what = holdings.take(Part("blue", V4), 1, (), cooling=False)
+    what = Leasing(holdings).take(Part("blue", V4), 1, (), cooling=False)
     assert what is not None
     one = holdings.pools.assigned(V4, what)
-    holdings.lease(Allocation("k", "default", (one,), durable=False))
-    holdings.lend([Lent(Loan(V4, Range(5, 6), "l"), OTHER)])
+    Leasing(holdings).lease(Allocation("k", "default", (one,), durable=False))
+    lend(holdings, [Lent(Loan(V4, Range(5, 6), "l"), OTHER)])
     return holdings
 
 

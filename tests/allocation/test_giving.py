@@ -109,7 +109,7 @@ def test_nothing_is_given_to_who_would_not_have_it(
 ) -> None:
     """Who is removed, or dead, or another by now gets no piece, and nothing back."""
     if why == "over":
-        holdings.trust(frozenset(), frozenset([YOU]), 1)
+        holdings.belief.trust(frozenset(), frozenset([YOU]), 1)
     elif why == "gone":
         members.you = None
     elif why == "other life":

@@ -13,6 +13,7 @@ from weaveipam.allocation.bequests import forget_departing, note_departing
 from weaveipam.allocation.donors import Neighbour
 from weaveipam.allocation.handover import HEIRS_MAX, Bundle, movable, plan
 from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.leasing import Leasing
 from weaveipam.allocation.pools import Part
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.messages import FreeHint
@@ -62,10 +63,10 @@ def holding(*owners: Peer, size: int = SIZE, families: tuple[Family, ...] = (Fam
 def lease(holdings: Holdings, key: str, *places: tuple[RingId, Range]) -> None:
     """Give a key these addresses."""
     for ring, what in places:
-        taken = holdings.take(Part("blue", ring), what.size, [what], cooling=False)
+        taken = Leasing(holdings).take(Part("blue", ring), what.size, [what], cooling=False)
         assert taken == what
     addresses = tuple(Assigned("blue", ring.family, what, 24, None) for ring, what in places)
-    holdings.lease(Allocation(key, "default", addresses, durable=True))
+    Leasing(holdings).lease(Allocation(key, "default", addresses, durable=True))
 
 
 def planned(

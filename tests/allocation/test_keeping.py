@@ -9,6 +9,8 @@ from ring.changes import grant
 from ring.ring import Peer, Ring
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.keeping import Keeper
+from weaveipam.allocation.leasing import Leasing
+from weaveipam.allocation.lending import lend
 from weaveipam.allocation.pools import Part, Stock
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.decisions import Span
@@ -46,10 +48,10 @@ def stock(holdings: Holdings) -> Stock:
 
 def lease(holdings: Holdings, key: str) -> Range:
     """Give some address to a key."""
-    what = holdings.take(BLUE, 1, (), cooling=False)
+    what = Leasing(holdings).take(BLUE, 1, (), cooling=False)
     assert what is not None
     assigned = holdings.pools.assigned(V4, what)
-    holdings.lease(Allocation(key, "default", (assigned,), durable=False))
+    Leasing(holdings).lease(Allocation(key, "default", (assigned,), durable=False))
     return what
 
 
@@ -90,7 +92,7 @@ def test_what_was_lost_and_gained_again_is_put_back_as_it_is(holdings: Holdings,
     one, other = lease(holdings, "pod"), lease(holdings, "other")
     assert KEPT.covers(one)
     (held,) = (each for each in holdings.leases if each.key == "other")
-    holdings.give_back([held], 1.0)
+    Leasing(holdings).give_back([held], 1.0)
     keeper.put_back(BLUE, KEPT)
 
     assert stock(holdings).space.free_count == 14
@@ -100,7 +102,7 @@ def test_what_was_lost_and_gained_again_is_put_back_as_it_is(holdings: Holdings,
 
 def test_what_is_withheld_meanwhile_is_not_put_back(holdings: Holdings, keeper: Keeper) -> None:
     """What a key at another peer turns out to hold, or two peers to own, is not free, nor to be given."""
-    holdings.lend([Lent(Loan(V4, Range(2, 4), "pod"), YOU)])
+    lend(holdings, [Lent(Loan(V4, Range(2, 4), "pod"), YOU)])
     (mine,) = holdings.rings[V4].within(Range(8, 9))
     twin = mine._replace(stop=10, owner=YOU, author=YOU)
     holdings.merge(V4, Ring.of([twin]))

@@ -69,7 +69,7 @@ def test_who_has_promised_believes_the_fenced_no_more() -> None:
 
     for member in (it, Member(it.disk)):
         assert member.seat.ledger.closed == {DEAD}
-        assert member.holdings.is_over(DEAD)
+        assert member.holdings.belief.is_over(DEAD)
         theirs = member.holdings.checked(said)
         assert theirs is not None
         assert 0 == len(theirs)
@@ -116,14 +116,14 @@ def test_a_decision_is_reported_once_it_is_complete() -> None:
     """The report names who was removed; then they are over for good, and no longer only fenced."""
     it = Member()
     it.accept()
-    assert not it.holdings.is_removed(DEAD)
+    assert not it.holdings.belief.is_removed(DEAD)
     steps = it.complete()
 
     (report,) = [one for one in steps if isinstance(one, Report)]
     assert ("decided", (("number", 1), ("removed", "dead"))) == (report.event, report.fields)
     for member in (it, Member(it.disk)):
         assert 1 == member.seat.ledger.charter.number
-        assert member.holdings.is_removed(DEAD)
+        assert member.holdings.belief.is_removed(DEAD)
 
 
 def test_what_later_decisions_bring_is_not_believed_yet() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
+from weaveipam.allocation.lending import forget_holder
 from weaveipam.protocol import codec
 from weaveipam.protocol.messages import Adopted, Ownership
 from weaveipam.protocol.requests import (
@@ -271,7 +272,7 @@ def test_a_later_life_does_not_end_a_loan(three: Any) -> None:
     three.run(SETTLED_S)
     assert [one.holder.key for one in conflicts(three, "b").lent] == ["web"]
     node = three.hosts["b"].node
-    three._perform("b", node._effects(node._holdings.forget_holder(before, three.now)))
+    three._perform("b", node._effects(forget_holder(node._holdings, before, three.now)))
     three.run(SETTLED_S)
 
     assert conflicts(three, "b").lent == ()

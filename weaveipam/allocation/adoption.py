@@ -25,6 +25,7 @@ from ring.address import format_range
 from ring.ring import Peer
 from weaveipam.allocation.donors import Neighbours, as_life
 from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.lending import lend, take_back
 from weaveipam.allocation.loans import LOANS_MAX
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Level, Report
@@ -199,7 +200,7 @@ class Adoption:
         if len(self._holdings.loans) + len(fresh) > LOANS_MAX:
             return []
         known = {one.record_key for one in fresh if self._holdings.loans.get(one) is not None}
-        steps: list[Step] = [self._holdings.lend(fresh)] if fresh else []
+        steps: list[Step] = [lend(self._holdings, fresh)] if fresh else []
         twice: list[Twice] = []
         for one in kept:
             self._watch(one, now)
@@ -239,7 +240,7 @@ class Adoption:
             elif check is not None and not told.query:
                 check.at, check.pause_s = now, self._settings.repeat_s
                 self._check_at = now
-        return self._holdings.take_back(gone, now)
+        return take_back(self._holdings, gone, now)
 
     def _watch(self, lent: Lent, now: float) -> None:
         """
@@ -276,7 +277,7 @@ class Adoption:
                 asked.setdefault(holder.endpoint, []).append(lent[key].loan)
         self._check_at = min((check.at for check in self._checks.values()), default=math.inf)
         told = [Tell(target, LoanQuery(query, part)) for target in asked for part in _parts(asked[target])]
-        return [*self._holdings.take_back(others, now), *told]
+        return [*take_back(self._holdings, others, now), *told]
 
     def _keeps(self, loan: Loan) -> bool:
         """Whether a loan is this node's affair still: it owns it, or has yet to tell its next owner of it."""

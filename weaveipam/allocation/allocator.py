@@ -17,10 +17,20 @@ from ring.ring import Peer
 from weaveipam.allocation.adoption import Adoption
 from weaveipam.allocation.assembly import Assembler
 from weaveipam.allocation.bequests import is_whole, parts_of, take_in
-from weaveipam.allocation.donors import Goal, Neighbour, Neighbours, Search, Searches, helps, weights_of
+from weaveipam.allocation.donors import (
+    Goal,
+    Neighbour,
+    Neighbours,
+    Search,
+    Searches,
+    as_life,
+    helps,
+    weights_of,
+)
 from weaveipam.allocation.explain import why_late, why_none
 from weaveipam.allocation.giving import Giver, persisted
 from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.leasing import Leasing
 from weaveipam.allocation.leaving import WHY_LEAVING, Leaver
 from weaveipam.allocation.marks import Marks
 from weaveipam.allocation.nextlife import forgotten
@@ -78,6 +88,7 @@ class Allocator:
         self._neighbours = neighbours
         self._rng = rng
         self.holdings = Holdings(me, settings)
+        self._leasing = Leasing(self.holdings)
         self.pending = Pending()
         self.giver = Giver(me, settings, neighbours, rng, self.holdings)
         self.marks = Marks(me, settings, neighbours)
@@ -113,7 +124,9 @@ class Allocator:
             self.marks.gave(now)
         self.adoption.begin(now)
         self.settling.begin(now)
-        return [*self.holdings.note_rests(), *self._retry(None, now), *self._refill_all(now)]
+        noted = self.holdings.note_rests()
+        steps: list[Step] = [] if noted is None else [noted]
+        return [*steps, *self._retry(None, now), *self._refill_all(now)]
 
     def admit(self, now: float) -> list[Step]:
         """Ask for space from now on."""
@@ -188,7 +201,7 @@ class Allocator:
         return self._give_back(request_id, given, now)
 
     def _give_back(self, request_id: int, given: tuple[Allocation, ...], now: float) -> list[Step]:
-        steps = [*self.holdings.give_back(given, now), Reply(request_id, Released(given))]
+        steps = [*self._leasing.give_back(given, now), Reply(request_id, Released(given))]
         self.giver.arm(now)
         return [*steps, *self._retry(None, now)] if given and self.serving else steps
 
@@ -339,9 +352,7 @@ class Allocator:
         for search in self._searches:
             if search.wake_at <= now:
                 if search.asked is not None:
-                    neighbour = self._neighbours.get(search.asked.name)
-                    same = neighbour is not None and neighbour.peer == search.asked
-                    self._searches.late(search, neighbour if same else None)
+                    self._searches.late(search, as_life(search.asked, self._neighbours))
                 steps += self._go_on(search, now)
         for waiting in self.pending:
             if waiting.deadline <= now:
@@ -380,7 +391,7 @@ class Allocator:
                 detail = f"key {request.key} already holds {has}; release it first, or use another key"
                 return self._refuse(waiting, Reason.CONFLICT, detail)
             if request.durable and not held.durable:
-                durable, persist = self.holdings.make_durable(held)
+                durable, persist = self._leasing.make_durable(held)
                 self.marks.gave(now)
                 return [persist, *self._answer(waiting, durable)]
             return self._answer(waiting, held)
@@ -395,7 +406,7 @@ class Allocator:
             what = self._take(line, waiting)
             if what is None:  # all or nothing
                 for one in taken:
-                    self.holdings.put_back(request.network, one)
+                    self._leasing.put_back(request.network, one)
                 return self._look_around(line, waiting, now)
             taken.append(self.holdings.pools.assigned(line.ring, what))
         return self._lease(waiting, tuple(taken), now)
@@ -403,7 +414,7 @@ class Allocator:
     def _take(self, line: Line, waiting: Waiting) -> Range | None:
         for part in line.parts:
             cooling = line.exact or self._last_resort(Goal(part, line.within, line.size), waiting)
-            what = self.holdings.take(part, line.size, line.within, cooling=cooling)
+            what = self._leasing.take(part, line.size, line.within, cooling=cooling)
             if what is not None:
                 return what
         return None
@@ -418,7 +429,7 @@ class Allocator:
         allocation = Allocation(request.key, request.network, addresses, request.durable, request.labels)
         self.giver.put_off(now)
         self.marks.gave(now)
-        steps: list[Step] = [self.holdings.lease(allocation)]
+        steps: list[Step] = [self._leasing.lease(allocation)]
         steps += self._answer(waiting, allocation)
         for one in addresses:
             part = Part(one.pool, RingId(request.network, one.family))

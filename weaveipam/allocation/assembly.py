@@ -215,7 +215,7 @@ class Assembler:
         stock = self._holdings.pools.stocks[goal.part]
         ring = self._holdings.rings[goal.part.ring]
         alive = [member.peer for member in self._neighbours.alive()]
-        there = {peer for peer in alive if not self._holdings.is_over(peer)}
+        there = {peer for peer in alive if not self._holdings.belief.is_over(peer)}
         one.moves = self._holdings.rings.moves.get(goal.part.ring, 0)
         one.queue = candidates(goal, ring, stock.assignable, stock.space, self._me, there)
         one.wave, one.free, one.asked, one.silent = [], set(), set(), []

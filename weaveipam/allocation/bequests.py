@@ -19,6 +19,7 @@ from ring.address import Range, format_range, subtract, union
 from ring.changes import grant
 from ring.ring import Peer, Ring, Run
 from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.lending import lend
 from weaveipam.allocation.loans import LOANS_MAX
 from weaveipam.allocation.rings import Change
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
@@ -62,9 +63,10 @@ def hand_over(holdings: Holdings, me: Peer, parts: Mapping[RingId, Sequence[Rang
             holdings.pools.lose(ring, what)
         changes.append(_stated(holdings, ring, ranges, me, heir))
     forgotten += [key for one in leases.values() for key in holdings.give_up(one)]
-    still, rested = holdings.rests()
-    kept += still
-    forgotten += rested
+    noted = holdings.note_rests()
+    if noted is not None:
+        kept += noted.put
+        forgotten += noted.delete
     luggage = (tuple(leases.values()), tuple(rests), tuple(lent))
     return Bequest(tuple(changes), *luggage, tuple(kept), tuple(forgotten))
 
@@ -77,11 +79,16 @@ class _Batch:
         self.delete: list[RecordKey] = []
         self.said: list[Step] = []
 
+    def write(self, persist: Persist | None) -> None:
+        """Part of the commit."""
+        if persist is not None:
+            self.put += persist.put
+            self.delete += persist.delete
+
     def add(self, change: Change) -> None:
         """A change of a ring, which all shall learn."""
+        self.write(change.persist)
         if change.persist is not None:
-            self.put += change.persist.put
-            self.delete += change.persist.delete
             self.said.append(Publish(Ownership(change.ring, change.won)))
 
     def steps(self) -> list[Step]:
@@ -100,7 +107,7 @@ def note_departing(holdings: Holdings, me: Peer, peer: Peer, attempt: int) -> li
     batch = _Batch()
     batch.put.append(Departing(peer, attempt))
     for ring in holdings.pools.rings() if peer not in holdings.departing else ():
-        given = subtract(_given_by(holdings, ring, me, peer), holdings.frozen(ring))
+        given = subtract(_given_by(holdings, ring, me, peer), holdings.contests.ranges(ring))
         batch.add(_stated(holdings, ring, given, me, me))
     holdings.departing[peer] = attempt
     return batch.steps()
@@ -175,12 +182,8 @@ def take_in(
                 holdings.let_rest(rest.ring, both, now)
     lent = _lent(told, fresh, me)[: max(0, LOANS_MAX - len(holdings.loans))]
     if lent:
-        persist = holdings.lend(lent)
-        batch.put += persist.put
-        batch.delete += persist.delete
-    rests, rested = holdings.rests()
-    batch.put += rests
-    batch.delete += rested
+        batch.write(lend(holdings, lent))
+    batch.write(holdings.note_rests())
     return batch.steps()
 
 

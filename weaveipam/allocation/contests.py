@@ -11,11 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from ring.address import Range, meeting, subtract, union
+from ring.address import Range, format_range, meeting, subtract, union
 from ring.merge import Conflict
 from ring.ring import Peer, Run
+from weaveipam.protocol.effects import Level, Report
 from weaveipam.protocol.records import Frozen, RecordKey
 from weaveipam.protocol.values import ContestStage, RingId
+
+TOLD_MAX = 100
+"""Conflicts of others that are remembered, so that each is reported once."""
 
 
 class Contests:
@@ -24,6 +28,7 @@ class Contests:
     def __init__(self) -> None:
         self._held: dict[RecordKey, Frozen] = {}
         self._ranges: dict[RingId, tuple[Range, ...]] = {}
+        self._told: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._held)
@@ -68,6 +73,20 @@ class Contests:
                 for piece in subtract([what], known)
             ]
         return fresh
+
+    def reports(self, ring: RingId, conflict: Conflict, fresh: Iterable[Frozen], me: Peer) -> list[Report]:
+        """A report of a conflict with this node that is fresh, or the first one of a conflict of others."""
+        what = Range(conflict.mine.start, conflict.mine.stop)
+        text = format_range(ring.family, what)
+        owners = sorted(str(one) for one in (conflict.mine.owner, conflict.theirs.owner))
+        sentence = f"{text} has two owners with one token: {owners[0]} and {owners[1]}"
+        if me in (conflict.mine.owner, conflict.theirs.owner):
+            news = any(one.range.meet(what) for one in fresh)
+        else:
+            news = sentence not in self._told and len(self._told) < TOLD_MAX
+            self._told |= {sentence: None} if news else {}
+        fields = (("range", text), ("detail", sentence))
+        return [Report(Level.ERROR, "two-owners", fields)] if news else []
 
     def overruled(
         self, ring: RingId, won: Sequence[Run], me: Peer

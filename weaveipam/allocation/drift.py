@@ -94,7 +94,7 @@ def islands(holdings: Holdings, me: Peer, there: Container[Peer], *, larger: boo
     found = []
     for ring in holdings.pools.rings():
         held = holdings.rings[ring]
-        spare = surplus(held, me, holdings.pools.stocks_of(ring), holdings.frozen(ring))
+        spare = surplus(held, me, holdings.pools.stocks_of(ring), holdings.contests.ranges(ring))
         found += [Island(ring, what, heir_of(what, held, there, larger=larger)) for what in spare]
     return found
 

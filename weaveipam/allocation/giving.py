@@ -18,6 +18,7 @@ from weaveipam.allocation.drift import GIFTS_MAX, Timer, islands
 from weaveipam.allocation.grants import UNASKED, Grants, grant_message, outgoing
 from weaveipam.allocation.handover import Bundle
 from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.lending import is_held
 from weaveipam.allocation.pools import Part
 from weaveipam.allocation.rings import Change
 from weaveipam.allocation.settings import AllocationSettings
@@ -117,7 +118,7 @@ class Giver:
 
     def _must_not_have(self, peer: Peer) -> bool:
         """Whether what it were given nobody would have, or only for a moment."""
-        return self._holdings.is_over(peer) or peer in self._holdings.departing
+        return self._holdings.belief.is_over(peer) or peer in self._holdings.departing
 
     def forget_void(self) -> list[Step]:
         """Repeat no more the grants that decisions have made void; see `Grants.forget`."""
@@ -133,7 +134,7 @@ class Giver:
         pools = self._holdings.pools
         rest = (RingPart(grant.ring, grant.runs), *grant.also)
         covered = (pools.covers(one.ring, run.start, run.stop) for one in rest for run in one.runs)
-        return self._holdings.is_removed(grant.heir) or not all(covered)
+        return self._holdings.belief.is_removed(grant.heir) or not all(covered)
 
     def _resting(self, part: Part) -> list[Range]:
         stock = self._holdings.pools.stocks.get(part)
@@ -257,7 +258,7 @@ class Giver:
 
     def _all_leased(self, asked: SpaceRequest) -> bool:
         """Whether particular addresses were asked for and all of them are in use."""
-        held = (self._holdings.is_held(asked.ring, one.start) for one in asked.within if one.size == 1)
+        held = (is_held(self._holdings, asked.ring, one.start) for one in asked.within if one.size == 1)
         return bool(asked.within) and all(one.size == 1 for one in asked.within) and all(held)
 
 

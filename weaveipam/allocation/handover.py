@@ -45,7 +45,9 @@ def movable(holdings: Holdings, me: Peer) -> list[tuple[RingId, Range]]:
     found: list[tuple[RingId, Range]] = []
     for ring in holdings.pools.rings():
         runs = tuple(holdings.rings[ring].owned_by(me))
-        pinned = union((*holdings.awaited(runs), *holdings.frozen(ring), *holdings.vacated(ring)))
+        pinned = union(
+            (*holdings.awaited(runs), *holdings.contests.ranges(ring), *holdings.rests.vacated(ring))
+        )
         owned = union(Range(run.start, run.stop) for run in runs)
         held = _held(holdings.leases, ring)
         found += [(ring, one) for one in subtract(owned, pinned) if _is_known(holdings, ring, one, held)]

@@ -7,9 +7,11 @@ Does not know pools' free space; the allocator keeps the two in step.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ring.address import Range
+from weaveipam.protocol.decisions import Span
+from weaveipam.protocol.rollcalls import Use
 from weaveipam.protocol.values import Allocation, Loan, RingId
 
 
@@ -64,6 +66,15 @@ class Leases:
             for held in allocation.addresses
             if held.family is ring.family and (both := held.range.meet(what))
         ]
+
+    def uses(self, spans: Iterable[Span]) -> Iterator[Use]:
+        """What keys hold of some addresses."""
+        for span in spans:
+            for what in span.ranges:
+                for lease in self.within(span.ring, what):
+                    for one in lease.addresses:
+                        if one.range.meet(what) and RingId(lease.network, one.family) == span.ring:
+                            yield Use(lease.key, span.ring, one.range)
 
     def starting_with(self, network: str, prefix: str) -> list[Allocation]:
         """The allocations of a network whose key has a prefix, sorted by key."""

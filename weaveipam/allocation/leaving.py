@@ -357,7 +357,7 @@ class Leaver:
         return [Depart(), Report(Level.INFO, "left", (("detail", detail),))]
 
     def _members(self) -> list[Peer]:
-        return [one.peer for one in self._neighbours.alive() if not self._holdings.is_over(one.peer)]
+        return [one.peer for one in self._neighbours.alive() if not self._holdings.belief.is_over(one.peer)]
 
     def _heirs(self) -> list[Peer]:
         departing = self._holdings.departing

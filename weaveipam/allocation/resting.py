@@ -2,15 +2,18 @@
 What rests, as the disk remembers it: in the stocks, or set aside as a decision may take it away.
 
 The stocks say where what rests there has changed; the records follow, so that each is exactly one of the
-ranges in memory, however these were split.  Does not know why anything rests, nor for how long.
+ranges in memory, however these were split.
+
+Does not know why anything rests, nor for how long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ring.address import Range
+from ring.address import Range, meeting
 from weaveipam.allocation.pools import Pools
+from weaveipam.protocol.decisions import Span
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.records import Record, RecordKey, Resting
 from weaveipam.protocol.values import RingId
@@ -24,6 +27,8 @@ class Rests:
         """What the disk remembers, or will before anything else is done: by its first address."""
         self._aside: dict[tuple[RingId, int], Range] = {}
         """What rests and is in no stock: if it is not taken away it rests anew."""
+        self._vacated: dict[RingId, tuple[Range, ...]] = {}
+        """Of which nothing is handed out."""
         self._changed: dict[tuple[RingId, int], None] = {}
         """Where memory and disk may differ, beside where the stocks say that they do."""
 
@@ -37,7 +42,7 @@ class Rests:
         return tuple(sorted(Resting(ring, what).record_key for (ring, _), what in self._known.items()))
 
     def end(self, pools: Pools) -> list[Resting]:
-        """All that rests, as there are about to be other stocks; to be told to these."""
+        """All that rests, in the stocks and aside, as there are about to be others; to be told to these."""
         resting = [
             Resting(part.ring, one)
             for part, stock in pools.stocks.items()
@@ -45,21 +50,34 @@ class Rests:
         ]
         resting += [Resting(ring, one) for (ring, _), one in self._aside.items()]
         self._aside.clear()
+        self._vacated.clear()
         self._changed = dict.fromkeys(self._known)
         return resting
 
-    def set_aside(self, pools: Pools, ring: RingId, what: Range) -> None:
-        """What of a range rests does so in no stock from now on."""
-        for stock in pools.stocks_of(ring):
-            for one in stock.space.cooling_ranges():
-                both = one.meet(what)
-                if both is not None:
-                    self._aside[ring, both.start] = both
-                    self._changed[ring, both.start] = None
-                    stock.space.remove(both)
+    def vacate(self, pools: Pools, spans: Iterable[Span]) -> None:
+        """Hand out nothing of some addresses, and only of these, as a decision may take them away."""
+        self._vacated = {span.ring: span.ranges for span in spans}
+        for ring, ranges in self._vacated.items():
+            for what in ranges:
+                self.set_aside(pools, ring, what)
 
-    def note(self, pools: Pools) -> tuple[list[Record], list[RecordKey]]:
-        """What to put and what to delete, so that the disk remembers what rests now, and no more."""
+    def vacated(self, ring: RingId) -> tuple[Range, ...]:
+        """Addresses of a ring that a decision may take away; sorted, disjoint."""
+        return self._vacated.get(ring, ())
+
+    def set_aside(self, pools: Pools, ring: RingId, what: Range) -> None:
+        """Of a range that is free, or rests, only now hand out nothing that a decision may take away."""
+        for both in meeting(self.vacated(ring), what):
+            for stock in pools.stocks_of(ring):
+                for one in stock.space.cooling_ranges():
+                    rests = one.meet(both)
+                    if rests is not None:
+                        self._aside[ring, rests.start] = rests
+                        self._changed[ring, rests.start] = None
+            pools.freeze(ring, both)
+
+    def note(self, pools: Pools) -> Persist | None:
+        """What makes the disk remember what rests now, and no more; None if it does."""
         changed: dict[tuple[RingId, int], Range | None] = dict.fromkeys(self._changed)
         self._changed.clear()
         for part, stock in pools.stocks.items():
@@ -75,9 +93,4 @@ class Rests:
             elif what is None and known is not None:
                 del self._known[ring, at]
                 delete.append(Resting(ring, known).record_key)
-        return put, delete
-
-    def noted(self, pools: Pools) -> Persist | None:
-        """As `note`, by itself; None if the disk remembers just that."""
-        put, delete = self.note(pools)
         return Persist(tuple(put), tuple(delete), Durability.PROCESS) if put or delete else None

@@ -143,7 +143,7 @@ class RollCall:
     def heard(self, header: Header, now: float) -> list[Step]:
         """A packet came from a member; one whose life is over is told so."""
         self.seat.hear(header.sender, now)
-        if not self._holdings.is_over(header.sender) or now < self._told_at + CLOSURE_INTERVAL_S:
+        if not self._holdings.belief.is_over(header.sender) or now < self._told_at + CLOSURE_INTERVAL_S:
             return []
         self._told_at = now
         return [Tell(header.endpoint, Closure((header.sender,)))]
@@ -222,7 +222,7 @@ class RollCall:
         ledger = self.seat.ledger
         if asked.number < ledger.charter.number:
             return [self._charter_for(header)]
-        if self._holdings.is_over(header.sender) or asked.number > ledger.charter.number:
+        if self._holdings.belief.is_over(header.sender) or asked.number > ledger.charter.number:
             return []
         busy = ledger.promised is not None and now < self._promised_at + 2 * self._settings.inquiry_s
         if busy and header.sender not in ledger.roster:

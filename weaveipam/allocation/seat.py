@@ -14,13 +14,14 @@ from weaveipam.allocation.bequests import forget_departing
 from weaveipam.allocation.campaign import Known, answered
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.ledger import Ledger
+from weaveipam.allocation.lending import forget_holder
 from weaveipam.allocation.rings import together
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.codec import digest_key, run_digests
 from weaveipam.protocol.decisions import Statements
 from weaveipam.protocol.effects import Durability, Level, Persist, Report
 from weaveipam.protocol.messages import Publish, Step
-from weaveipam.protocol.records import Record, RecordKey
+from weaveipam.protocol.records import Record
 from weaveipam.protocol.rollcalls import Prepare, Promise
 from weaveipam.protocol.values import Birth
 
@@ -53,15 +54,14 @@ class Seat:
 
     def keep(self, ledger: Ledger, now: float) -> list[Persist]:
         """Go on with another ledger; to be on disk before anybody hears of it."""
-        put, delete = self._go_on_with(ledger, now)
-        return [Persist(tuple(put), tuple(delete), Durability.HOST)] if put or delete else []
+        persist = self._go_on_with(ledger, now)
+        return [persist] if persist.put or persist.delete else []
 
     def complete(self, now: float) -> list[Step]:
         """What was accepted here is decided: in force from now on, at once with what it does to rings."""
         vote = self.ledger.vote
         assert vote is not None, "nothing is complete that was not accepted"
-        put, delete = self._go_on_with(self.ledger.complete(), now)
-        changed: list[Persist | None] = [Persist(tuple(put), tuple(delete), Durability.HOST)]
+        changed: list[Persist | None] = [self._go_on_with(self.ledger.complete(), now)]
         after: list[Step] = []
         for said in vote.decree.statements:
             change = self._holdings.install(said, now)
@@ -74,7 +74,7 @@ class Seat:
         return [together(*changed), *after, *ended, Report(Level.INFO, "decided", fields)]
 
     def _forget(self, removed: Peer, now: float) -> list[Step]:
-        steps = self._holdings.forget_holder(removed, now)
+        steps = forget_holder(self._holdings, removed, now)
         if removed in self._holdings.departing:
             steps += forget_departing(self._holdings, self.me, removed, now)
         return steps
@@ -96,21 +96,20 @@ class Seat:
 
     def answer(self, asked: Prepare) -> Promise:
         """What this member says, which has promised."""
-        uses = self._holdings.uses(asked.vacates)
+        uses = self._holdings.leases.uses(asked.vacates)
         return answered(self.ledger, self.known, asked, self.weigh, uses)
 
-    def _go_on_with(self, ledger: Ledger, now: float) -> tuple[list[Record], list[RecordKey]]:
+    def _go_on_with(self, ledger: Ledger, now: float) -> Persist:
         before = self.ledger
         put, delete = ledger.records_since(before)
+        persist = Persist(tuple(put), tuple(delete), Durability.HOST)
         self._follow(ledger)
-        if (ledger.pools, ledger.withheld) != (before.pools, before.withheld):
-            more, gone = self._holdings.set_pools(ledger.pools, ledger.withheld, now)
-            put += more
-            delete += gone
-        return put, delete
+        if (ledger.pools, ledger.withheld) == (before.pools, before.withheld):
+            return persist
+        return together(persist, self._holdings.set_pools(ledger.pools, ledger.withheld, now))
 
     def _follow(self, ledger: Ledger) -> None:
         if ledger.charter is not self.ledger.charter:  # mostly it is: an elector follows with each enrolment
             self._gone = frozenset(one.peer for one in ledger.charter.removed)
         self.ledger = ledger
-        self._holdings.trust(ledger.closed, self._gone, ledger.charter.number)
+        self._holdings.belief.trust(ledger.closed, self._gone, ledger.charter.number)

@@ -26,6 +26,7 @@ from ring.ring import Peer, Ring
 from weaveipam.allocation.contests import parted
 from weaveipam.allocation.donors import Neighbours, as_life
 from weaveipam.allocation.holdings import Holdings
+from weaveipam.allocation.lending import lend
 from weaveipam.allocation.rings import together
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Level, Persist, Reply, Report
@@ -267,12 +268,12 @@ class Settling:
             for held in leases
             if held.loan.ring == ring and (both := held.loan.range.meet(what)) and held.holder != self._me
         ]
-        kept = self._holdings.lend(lent)
+        kept = lend(self._holdings, lent)
         raised = self._holdings.merge(ring, grant(self._holdings.rings[ring], what, self._me, self._me))
-        rests = self._holdings.set_free(ring, what, now)
+        self._holdings.let_rest(ring, what, now, withheld=True)
         text = format_range(ring.family, what)
         return [
-            together(ended, kept, raised.persist, rests),
+            together(ended, kept, raised.persist, self._holdings.note_rests()),
             Report(Level.INFO, "conflict-resolved", (("range", text), ("peer", str(one.other)))),
             Publish(Ownership(ring, raised.won)),
             self._settled(target, ring, what),

@@ -399,7 +399,7 @@ class Node:
         if self._pools is not self._holdings.pools:
             self._pools = self._holdings.pools
             steps += self._allocator.follow_pools(now)
-        if self._rollcall.admitted and not self._allocator.admitted:
+        if self._rollcall.admitted and not self._allocator.standing.admitted:
             steps += self._allocator.admit(now)
         return steps
 
@@ -514,7 +514,7 @@ class Node:
     def _bind(self, birth: Birth, records: Sequence[Record], now: float) -> None:
         self._birth = birth
         self._rollcall.take(birth, records, now)
-        self._allocator.admitted = self._allocator.leaver.admitted = self._rollcall.admitted
+        self._allocator.standing.admitted = self._rollcall.admitted
         self._gossip.twins.serving = False
         self._cluster_id = codec.cluster_id(birth)
         self._packets.introduce(self._cluster_id)

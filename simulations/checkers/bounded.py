@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from simulations.facts import Began, Fact, Observed
 from simulations.pools import shown_pools
-from weaveipam.allocation.allocator import REFILL_DOUBLINGS_MAX
+from weaveipam.allocation.refilling import REFILL_DOUBLINGS_MAX
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.values import Pool, RingId
 

@@ -40,7 +40,7 @@ class Holdings:
     """This node's share of the rings, and what it gave to whom."""
 
     def __init__(self, me: Peer, settings: AllocationSettings) -> None:
-        self._me = me
+        self.me = me
         self._settings = settings
         self.pools = Pools((), settings.cooldown_s)
         self.rings = Rings(me, b"")
@@ -61,7 +61,7 @@ class Holdings:
     def adopt(self, birth: Birth) -> list[Step]:
         """Belong to a cluster from now on: its pools are this node's, its first split begins the rings."""
         self.pools = Pools(birth.pools, self._settings.cooldown_s)
-        self.rings = Rings(self._me, digest_key(birth))
+        self.rings = Rings(self.me, digest_key(birth))
         split = self._split(birth)
         self._fill_stocks()
         return split
@@ -75,7 +75,7 @@ class Holdings:
         Where the ring says nothing the first split is made again, as a crash may have come before it.
         """
         self.pools = Pools(pools, self._settings.cooldown_s)
-        self.rings = Rings(self._me, digest_key(birth))
+        self.rings = Rings(self.me, digest_key(birth))
         self.rings.restore(record for record in records if isinstance(record, Owned))
         self.departing = {one.peer: one.attempt for one in records if isinstance(one, Departing)}
         for ring, run in self.rings.owned():
@@ -126,7 +126,7 @@ class Holdings:
             if stock is not None:
                 stock.space.remove(one.range)
                 stock.used += one.range.size
-            if any(run.owner != self._me for run in self.rings[ring].within(one.range)):
+            if any(run.owner != self.me for run in self.rings[ring].within(one.range)):
                 self.foreign.add(allocation)
 
     # Resting
@@ -178,7 +178,7 @@ class Holdings:
 
     def _clear(self, ring: RingId, what: Range) -> tuple[Range, ...]:
         """What of a range is this node's alone, by its ring, and no key at another peer holds."""
-        mine = (Range(run.start, run.stop) for run in self.rings[ring].within(what) if run.owner == self._me)
+        mine = (Range(run.start, run.stop) for run in self.rings[ring].within(what) if run.owner == self.me)
         contested, lent = self.contests.ranges(ring), self.loans.ranges(ring)
         return subtract(mine, (*meeting(contested, what), *meeting(lent, what)) if contested or lent else ())
 
@@ -254,14 +254,14 @@ class Holdings:
             put += left
             delete += [one.record_key for one in shrunk]
         self.foreign.moved = self.foreign.moved or bool(self.foreign and change.won)
-        left_over, over, freed = self.contests.overruled(ring, change.won, self._me)
+        left_over, over, freed = self.contests.overruled(ring, change.won, self.me)
         put += left_over
         delete += over
         for gained in subtract(change.gained, self.awaited(change.won)):
             self._gain(ring, gained)
         if change.gained:
             self.foreign.keep(self.rings)
-        fresh = self.contests.found(ring, change.conflicts, self._me)
+        fresh = self.contests.found(ring, change.conflicts, self.me)
         if fresh:
             self.contests.change(fresh, ())
         for frozen in fresh:
@@ -292,7 +292,7 @@ class Holdings:
 
     def give_away(self, ring: RingId, what: Range, heir: Peer) -> Change:
         """Hand over addresses that are free, or that `Space.donate` has taken out already."""
-        delta = grant(self.rings[ring], what, self._me, heir)
+        delta = grant(self.rings[ring], what, self.me, heir)
         self.pools.lose(ring, what)
         change = self.rings.merge(ring, delta)
         assert change.persist is not None, "a grant raises epochs, so it always changes the ring"
@@ -302,7 +302,7 @@ class Holdings:
         """What of some runs is this node's by the word of one who leaves, and not by a grant."""
         if not self.departing:
             return []
-        mine = (run for run in runs if run.owner == self._me and run.author in self.departing)
+        mine = (run for run in runs if run.owner == self.me and run.author in self.departing)
         return [Range(run.start, run.stop) for run in mine]
 
     def receive(self, ring: RingId, what: Range, now: float) -> None:
@@ -329,7 +329,7 @@ class Holdings:
         """What follows once a change is on disk: passing it on, telling of losses, joining runs later."""
         steps: list[Step] = [Publish(Ownership(change.ring, change.won))] if change.won else []
         for conflict in change.conflicts:
-            steps += self.contests.reports(change.ring, conflict, change.frozen, self._me)
+            steps += self.contests.reports(change.ring, conflict, change.frozen, self.me)
         for lost in change.lost:
             steps.append(report_lost(change.ring, lost, self.rings, self.leases))
         for freed in change.freed:
@@ -357,4 +357,4 @@ class Holdings:
 
     def _restatable(self, run: Run) -> bool:
         """Whether this node may state a run anew: it is its own, and not awaited."""
-        return run.owner == self._me and run.author not in self.departing
+        return run.owner == self.me and run.author not in self.departing

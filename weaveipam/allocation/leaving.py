@@ -29,6 +29,7 @@ from weaveipam.allocation.giving import Giver
 from weaveipam.allocation.handover import Bundle, movable, plan
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.allocation.standing import Standing
 from weaveipam.protocol.effects import Durability, Level, Persist, Reply, Report, Stop
 from weaveipam.protocol.farewells import Farewell, FarewellHeard, Staying
 from weaveipam.protocol.messages import Depart, Header, Step, Tell
@@ -56,6 +57,7 @@ class Leaver:
         rng: Random,
         holdings: Holdings,
         giver: Giver,
+        standing: Standing,
     ) -> None:
         self._me = me
         self._settings = settings
@@ -63,14 +65,11 @@ class Leaver:
         self._rng = rng
         self._holdings = holdings
         self._giver = giver
+        self._standing = standing
         self._attempt = 0
         """Which one is under way; 0: none is."""
         self._former = 0
         """Which one was given up last."""
-        self.serving = False
-        """Whether this node may state anything yet."""
-        self.admitted = False
-        """Whether it may own what others give away."""
         self.bound = False
         """Whether it has a part in a decision yet: one it has accepted, or the choice of other electors."""
         self.left = False
@@ -138,7 +137,7 @@ class Leaver:
     def _begin(self, now: float) -> list[Step] | Refusal:
         if self.leaving:
             return []
-        if not self.serving:
+        if not self._standing.serving:
             detail = "this daemon is not ready yet; see weaveipam status, and try again"
             return Refusal(Reason.NOT_READY, detail)
         why = self._hindrance()
@@ -252,7 +251,7 @@ class Leaver:
             return ""
         if not self.leaving:
             return self._hindrance()
-        if not self.serving:
+        if not self._standing.serving:
             return "waits for a member to answer, as after every start"
         return self._why_not_gone() or self._why_not_done()
 
@@ -320,7 +319,7 @@ class Leaver:
 
     def go_on(self, now: float) -> list[Step]:
         """Give away what can be given now, and leave when all is done; nothing if it does not leave."""
-        if not self.leaving or self.left or not self.serving:
+        if not self.leaving or self.left or not self._standing.serving:
             return []
         steps: list[Step] = []
         room = GIFTS_MAX - len(self._giver.grants)
@@ -378,7 +377,7 @@ class Leaver:
     def _farewell(self, header: Header, told: Farewell) -> list[Step]:
         """Never give it anything again, and answer once nothing is under way to it."""
         peer = header.sender
-        if not self.serving:
+        if not self._standing.serving:
             return []  # it may not state anything yet; it is asked again
         steps: list[Step] = []
         if self._holdings.departing.get(peer) != told.attempt:
@@ -390,7 +389,7 @@ class Leaver:
         if self._giver.grants.to(header.sender):
             return []  # it asks again
         attempt = self._holdings.departing[header.sender]
-        takes = self.admitted and not self.leaving and not self.returned
+        takes = self._standing.admitted and not self.leaving and not self.returned
         return [Tell(header.endpoint, FarewellHeard(attempt, takes))]
 
     def _heard(self, header: Header, told: FarewellHeard, now: float) -> list[Step]:

@@ -57,13 +57,13 @@ def test_domain_covers_excluded_addresses_and_no_gap() -> None:
     assert (V4, V6) == pools.rings()
 
 
-def test_part_at_finds_the_first_and_the_last_address() -> None:
+def test_look_ups_find_the_first_and_the_last_address() -> None:
     """Look-ups hold at the edges of a range, and find nothing beyond."""
     pools = Pools((BLUE,), 0)
 
     for address, expected in ((0, "blue"), (15, "blue"), (16, None), (31, None), (39, "blue"), (40, None)):
-        found = pools.part_at(V4, address)
-        assert expected == (found[0].pool if found else None), address
+        found = pools.range_at(V4, address)
+        assert expected == (found[0] if found else None), address
 
 
 def test_assigned_carries_prefix_length_and_gateway() -> None:

@@ -348,8 +348,10 @@ class Assembler:
         """Each of some ranges goes back as far as it is this node's, if all of that is free."""
         steps: list[Step] = []
         for one in self._keeper.own(ring, what):
-            found = self._holdings.pools.part_at(ring, one.start)
-            if found is not None and self._holdings.pools.stocks[found[0]].space.free_within(one) == one.size:
+            free = sum(
+                stock.space.free_within(what) for stock, what in self._holdings.pools.stocks_in(ring, one)
+            )
+            if free == one.size:
                 steps += self._giver.give_unasked(ring, one, giver, now)
         return steps
 

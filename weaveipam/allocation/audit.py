@@ -61,10 +61,11 @@ def _accounts(holdings: Holdings, me: Peer, part: Part) -> list[Problem]:
         Range(run.start, run.stop) for one in stock.assignable for run in ring.within(one) if run.owner == me
     ]
     leased = [
-        held.range
+        both
         for lease in holdings.leases
         for held in lease.addresses
-        if held.pool == part.pool and RingId(lease.network, held.family) == part.ring
+        if RingId(lease.network, held.family) == part.ring
+        for both in stock.meet(held.range)
     ]
     kept = (*leased, *holdings.contests.ranges(part.ring), *holdings.loans.ranges(part.ring))
     owned, free = _size(mine), _size(subtract(mine, kept))

@@ -177,7 +177,7 @@ class Clients:
         steps += self._answer(waiting, allocation)
         for one in addresses:
             part = Part(one.pool, RingId(request.network, one.family))
-            steps += self._seeker.used(part, now)
+            steps += self._seeker.used(part, now) if part in self._holdings.pools.stocks else []
         return steps
 
     def _look_around(self, line: Line, waiting: Waiting, now: float) -> list[Step]:

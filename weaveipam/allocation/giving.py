@@ -103,7 +103,7 @@ class Giver:
         """Grant space to a peer that asks, or say no."""
         if self.grants.answered(header.sender, asked.request):
             return []
-        part = Part(asked.pool, asked.ring)
+        part = self._holdings.pools.part_for(asked.pool, asked.ring, asked.within)
         if not serving or not self._is_there(header.sender):
             # Late packets ask for a life that is over, or a daemon that is dead: what it were given, nobody
             # would have.  One that only seems so will ask again, once it has contradicted.

@@ -24,7 +24,7 @@ from weaveipam.allocation.foreign import Foreign, report_lost
 from weaveipam.allocation.joining import Joins
 from weaveipam.allocation.leases import Leases
 from weaveipam.allocation.loans import Loans, without
-from weaveipam.allocation.pools import Part, Pools
+from weaveipam.allocation.pools import Pools
 from weaveipam.allocation.resting import Rests
 from weaveipam.allocation.rings import Change, Rings, together
 from weaveipam.allocation.settings import AllocationSettings
@@ -122,10 +122,7 @@ class Holdings:
     def _lease_again(self, allocation: Allocation) -> None:
         for one in allocation.addresses:
             ring = RingId(allocation.network, one.family)
-            stock = self.pools.stocks.get(Part(one.pool, ring))
-            if stock is not None:
-                stock.space.remove(one.range)
-                stock.used += one.range.size
+            self.pools.use(ring, one.range)
             if any(run.owner != self.me for run in self.rings[ring].within(one.range)):
                 self.foreign.add(allocation)
 
@@ -160,21 +157,19 @@ class Holdings:
         """
         leased = (one.range for one in self.leases.loans(ring, what))
         for clear in subtract(self._clear(ring, what), leased) if withheld else (what,):
-            for stock in self.pools.stocks_of(ring):
-                free = stock.space.remove(clear)
-                for one in stock.meet(clear) if withheld else free:
+            for stock, piece in self.pools.stocks_in(ring, clear):
+                free = stock.space.remove(piece)
+                for one in (piece,) if withheld else free:
                     stock.space.release(one, now)
         self.rests.set_aside(self.pools, ring, what)
 
     def release(self, ring: RingId, one: Assigned, now: float) -> None:
         """What a key held rests, as far as it is this node's own; see `note_rests`."""
-        stock = self.pools.stocks.get(Part(one.pool, ring))
-        if stock is None:
-            return
-        stock.used -= one.range.size
-        for what in self._clear(ring, one.range):
-            stock.space.release(what, now)
-            self.rests.set_aside(self.pools, ring, what)
+        self.pools.disuse(ring, one.range)
+        for clear in self._clear(ring, one.range):
+            for stock, what in self.pools.stocks_in(ring, clear):
+                stock.space.release(what, now)
+            self.rests.set_aside(self.pools, ring, clear)
 
     def _clear(self, ring: RingId, what: Range) -> tuple[Range, ...]:
         """What of a range is this node's alone, by its ring, and no key at another peer holds."""
@@ -320,9 +315,7 @@ class Holdings:
         """A key here holds nothing any more, and its addresses are not this node's; what to delete."""
         self.leases.remove(allocation)
         for one in allocation.addresses:
-            stock = self.pools.stocks.get(Part(one.pool, RingId(allocation.network, one.family)))
-            if stock is not None:
-                stock.used -= one.range.size
+            self.pools.disuse(RingId(allocation.network, one.family), one.range)
         return (Leased(allocation).record_key,)
 
     def settle(self, change: Change, now: float) -> list[Step]:

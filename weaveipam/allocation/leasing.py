@@ -40,9 +40,10 @@ class Leasing:
 
     def put_back(self, network: str, one: Assigned) -> None:
         """What was taken is free again: nobody ever heard of it."""
-        stock = self._holdings.pools.stocks[Part(one.pool, RingId(network, one.family))]
-        stock.space.add(one.range)
-        stock.used -= one.range.size
+        ring = RingId(network, one.family)
+        self._holdings.pools.disuse(ring, one.range)
+        for stock, what in self._holdings.pools.stocks_in(ring, one.range):
+            stock.space.add(what)
 
     def lease(self, allocation: Allocation) -> Persist:
         """Give what was taken to its key; to be on disk before the key hears of it."""

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ring.address import Family, Range, subtract, union
+from ring.address import Family, Range, meeting, subtract, union
 from ring.space import Space
 from weaveipam.protocol.messages import FreeHint
 from weaveipam.protocol.values import Assigned, Pool, PoolRange, RingId
@@ -22,10 +22,12 @@ HINT_BYTES = 8
 
 
 class Part(NamedTuple):
-    """The addresses of one pool in one ring."""
+    """The addresses of one pool in one ring that are handed out alike."""
 
     pool: str
     ring: RingId
+    kept: bool = False
+    """Whether they are only for who asks for just one of them: reserved, or pre-allocated."""
 
 
 class Stock:
@@ -40,7 +42,7 @@ class Stock:
         self.owned = 0
         """Assignable addresses that this node owns."""
         self.used = 0
-        """Addresses of live allocations made here; those that were lost to another owner still count."""
+        """Those of live allocations made here; those that were lost to another owner still count."""
 
     def gain(self, what: Range) -> None:
         """`what` is owned from now on, and free."""
@@ -60,9 +62,13 @@ class Stock:
         count = sum(one.size for one in pieces)
         return count if sum(self.space.free_within(one) for one in pieces) == count else None
 
-    def meet(self, what: Range) -> list[Range]:
+    def meet(self, what: Range) -> tuple[Range, ...]:
         """The assignable addresses of `what`."""
-        return [both for one in self.assignable if (both := one.meet(what))]
+        return meeting(self.assignable, what)
+
+    def covers(self, what: Range) -> bool:
+        """Whether all of `what` is assignable."""
+        return sum(one.size for one in self.meet(what)) == what.size
 
 
 class Pools:
@@ -70,13 +76,18 @@ class Pools:
 
     def __init__(self, pools: Iterable[Pool], cooldown_s: float) -> None:
         self._pools = {pool.name: pool for pool in pools}
+        self._names: dict[str, tuple[str, ...]] = {}
         self._ranges: dict[RingId, list[tuple[int, PoolRange, Part]]] = {}
+        self._areas: dict[RingId, list[tuple[Range, Part]]] = {}
+        """What can be handed out, by its first address, and of which part it is."""
         self.stocks: dict[Part, Stock] = {}
         """By part, in order of pool names and families."""
         for name in sorted(self._pools):
             self._divide(self._pools[name], cooldown_s)
         for ranges in self._ranges.values():
             ranges.sort(key=lambda entry: entry[0])
+        for areas in self._areas.values():
+            areas.sort()
         self._whole = {ring: union(self.domain(ring)) for ring in self._ranges}
         """What each ring covers, in as few ranges as can be."""
         self._turn = 0
@@ -88,9 +99,12 @@ class Pools:
     def __contains__(self, name: str) -> bool:
         return name in self._pools
 
+    def __getitem__(self, name: str) -> Pool:
+        return self._pools[name]
+
     def names(self, network: str) -> tuple[str, ...]:
         """The pools of a network, sorted."""
-        return tuple(sorted(name for name, pool in self._pools.items() if pool.network == network))
+        return self._names.get(network, ())
 
     def rings(self) -> tuple[RingId, ...]:
         """The rings that the pools need, sorted."""
@@ -111,49 +125,90 @@ class Pools:
         return index >= 0 and stop <= whole[index].stop
 
     def parts(self, network: str, names: Sequence[str], family: Family) -> tuple[Part, ...]:
-        """The parts of one family of the pools named, in that order; of all of the network when none is."""
+        """
+        The parts of one family of the pools named, in that order; of all of the network when none is.
+
+        Only those that are for anybody.
+        """
         ring = RingId(network, family)
         wanted = (Part(name, ring) for name in names or self.names(network))
         return tuple(part for part in wanted if part in self.stocks)
+
+    def part_for(self, pool: str, ring: RingId, within: Sequence[Range]) -> Part:
+        """Of which part of a pool somebody wants something, who names particular addresses or none."""
+        kept = Part(pool, ring, kept=True)
+        if within and kept in self.stocks and all(self.stocks[kept].covers(one) for one in within):
+            return kept
+        return Part(pool, ring)
 
     def enabled(self, part: Part) -> bool:
         """Whether anything new is handed out of a part."""
         return not self._pools[part.pool].disabled
 
-    def part_at(self, ring: RingId, address: int) -> tuple[Part, PoolRange] | None:
+    def used_of(self, pool: str) -> int:
+        """How many addresses of a pool are allocated here."""
+        return sum(self.stocks[part].used for part in self._parts_of(pool))
+
+    def _parts_of(self, pool: str) -> list[Part]:
+        network = self._pools[pool].network
+        parts = (Part(pool, RingId(network, family), kept) for family in Family for kept in (False, True))
+        return [part for part in parts if part in self.stocks]
+
+    def range_at(self, ring: RingId, address: int) -> tuple[str, PoolRange] | None:
         """Which pool an address belongs to, and which of its ranges; None for no pool's."""
         ranges = self._ranges.get(ring, [])
         index = bisect_right(ranges, address, key=lambda entry: entry[0]) - 1
         if index < 0 or address not in ranges[index][1].range:
             return None
-        return ranges[index][2], ranges[index][1]
+        return ranges[index][2].pool, ranges[index][1]
 
     def assigned(self, ring: RingId, what: Range) -> Assigned:
         """How `what` (wholly in one range of a pool) is handed out."""
-        found = self.part_at(ring, what.start)
+        found = self.range_at(ring, what.start)
         assert found is not None, "addresses come from the stock of a pool"
-        part, one = found
-        return Assigned(part.pool, ring.family, what, one.prefix_length, one.gateway, one.attributes)
+        pool, one = found
+        return Assigned(pool, ring.family, what, one.prefix_length, one.gateway, one.attributes)
 
     def stocks_of(self, ring: RingId) -> list[Stock]:
         """The stocks of the parts of one ring, in order of pool names."""
         return [stock for part, stock in self.stocks.items() if part.ring == ring]
 
+    def stocks_in(self, ring: RingId, what: Range) -> Iterator[tuple[Stock, Range]]:
+        """The stocks that a range is about, and what of it; a pool's neighbouring addresses at once."""
+        areas = self._areas.get(ring, [])
+        index = max(0, bisect_right(areas, what.start, key=lambda area: area[0].start) - 1)
+        while index < len(areas) and areas[index][0].start < what.stop:
+            area, part = areas[index]
+            both = area.meet(what)
+            if both is not None:
+                yield self.stocks[part], both
+            index += 1
+
     def gain(self, ring: RingId, what: Range) -> None:
-        """`what` is owned by this node from now on."""
-        for stock in self.stocks_of(ring):
-            stock.gain(what)
+        """`what` is owned by this node from now on, and free."""
+        for stock, one in self.stocks_in(ring, what):
+            stock.gain(one)
 
     def lose(self, ring: RingId, what: Range) -> None:
-        """`what` is owned by this node no longer."""
-        for stock in self.stocks_of(ring):
-            stock.lose(what)
+        """`what` is owned by this node no longer; what of it is allocated stays with its user."""
+        for stock, one in self.stocks_in(ring, what):
+            stock.lose(one)
 
     def freeze(self, ring: RingId, what: Range) -> None:
         """Nothing of `what` is handed out or given away any more, whoever owns it."""
-        for stock in self.stocks_of(ring):
-            for one in stock.meet(what):
-                stock.space.remove(one)
+        for stock, one in self.stocks_in(ring, what):
+            stock.space.remove(one)
+
+    def use(self, ring: RingId, what: Range) -> None:
+        """`what` is allocated here, and not free."""
+        for stock, one in self.stocks_in(ring, what):
+            stock.space.remove(one)
+            stock.used += one.size
+
+    def disuse(self, ring: RingId, what: Range) -> None:
+        """`what` is allocated no longer; whoever says so says what becomes of it."""
+        for stock, one in self.stocks_in(ring, what):
+            stock.used -= one.size
 
     def hints(self) -> tuple[FreeHint, ...]:
         """
@@ -164,7 +219,7 @@ class Pools:
         hints = [
             FreeHint(part.pool, part.ring.family, stock.space.free_count.bit_length())
             for part, stock in self.stocks.items()
-            if stock.space.free_count and self.enabled(part)
+            if stock.space.free_count and not part.kept and self.enabled(part)
         ]
         left = HINTS_BYTES
         said: list[FreeHint] = []
@@ -178,14 +233,26 @@ class Pools:
         return tuple(said)
 
     def _divide(self, pool: Pool, cooldown_s: float) -> None:
+        self._names[pool.network] = (*self._names.get(pool.network, ()), pool.name)
+        rests_s = cooldown_s if pool.cooldown_s is None else float(pool.cooldown_s)
         for family in Family:
             ranges = [one for one in pool.ranges if one.family is family]
             if not ranges:
                 continue
             part = Part(pool.name, RingId(pool.network, family))
-            assignable = subtract(
-                (one.range for one in ranges), (hole for one in ranges for hole in one.excluded)
-            )
-            self.stocks[part] = Stock(assignable, cooldown_s)
             entries = self._ranges.setdefault(part.ring, [])
             entries += [(one.range.start, one, part) for one in ranges]
+            holes = [hole for one in ranges for hole in one.excluded]
+            assignable = subtract((one.range for one in ranges), holes)
+            apart = [
+                Range(one.address, one.address + 1) for one in pool.preallocations if one.family is family
+            ]
+            apart += [what for one in ranges for what in one.reserved]
+            self._stock(part, subtract(assignable, apart), rests_s)
+            kept = union(both for one in apart for both in meeting(assignable, one))
+            if kept:
+                self._stock(part._replace(kept=True), kept, rests_s)
+
+    def _stock(self, part: Part, assignable: tuple[Range, ...], cooldown_s: float) -> None:
+        self.stocks[part] = Stock(assignable, cooldown_s)
+        self._areas.setdefault(part.ring, []).extend((one, part) for one in assignable)

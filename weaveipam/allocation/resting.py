@@ -68,12 +68,10 @@ class Rests:
     def set_aside(self, pools: Pools, ring: RingId, what: Range) -> None:
         """Of a range that is free, or rests, only now hand out nothing that a decision may take away."""
         for both in meeting(self.vacated(ring), what):
-            for stock in pools.stocks_of(ring):
-                for one in stock.space.cooling_ranges():
-                    rests = one.meet(both)
-                    if rests is not None:
-                        self._aside[ring, rests.start] = rests
-                        self._changed[ring, rests.start] = None
+            for stock, piece in pools.stocks_in(ring, both):
+                for rests in stock.space.cooling_within(piece):
+                    self._aside[ring, rests.start] = rests
+                    self._changed[ring, rests.start] = None
             pools.freeze(ring, both)
 
     def note(self, pools: Pools) -> Persist | None:

@@ -66,13 +66,13 @@ def lookup(holdings: Holdings, me: Peer, asked: Lookup) -> Found | Refusal:
     if not 0 <= address < family.size:
         return Refusal(Reason.INVALID, f"{address} is no address of IPv{int(family)}")
     ring = RingId(asked.network, family)
-    part = holdings.pools.part_at(ring, address)
-    if part is None:
+    found = holdings.pools.range_at(ring, address)
+    if found is None:
         text = format_address(family, address)
         return Refusal(Reason.NOT_FOUND, f"{text} is in no pool of network {asked.network}")
     run = holdings.rings[ring].at(address)
     owner = None if run is None else run.owner
-    return Found(holdings.leases.at(ring, address), owner, part[0].pool)
+    return Found(holdings.leases.at(ring, address), owner, found[0])
 
 
 def _unreachable(holdings: Holdings, reachable: Collection[Peer]) -> dict[Part, int]:
@@ -101,6 +101,7 @@ def _pool_use(holdings: Holdings, pool: Pool, away: dict[Part, int]) -> PoolUse:
         cooling=cooling,
         unreachable=sum(away[part] for part in stocks),
         withheld=owned - used - cooling - sum(stock.space.free_count for stock in stocks.values()),
+        reserved=sum(stock.space.free_count for part, stock in stocks.items() if part.kept),
     )
 
 

@@ -260,6 +260,7 @@ def _pool(use: PoolUse) -> dict[str, Any]:
         "used": use.used,
         "cooling": use.cooling,
         "withheld": use.withheld,
+        "set_apart": use.reserved,
         "free": use.free,
         "unreachable": use.unreachable,
     }

@@ -294,11 +294,13 @@ class PoolUse:
     """Addresses of `size` whose owner is not alive."""
     withheld: int = 0
     """Of those owned, handed out by nobody: contested, or lent to a key at another daemon."""
+    reserved: int = 0
+    """Of those owned, free only for who asks for just one of them: reserved, or pre-allocated."""
 
     @property
     def free(self) -> int:
-        """Owned, and neither used, cooling nor withheld."""
-        return self.owned - self.used - self.cooling - self.withheld
+        """Owned, and neither used, cooling, withheld nor reserved."""
+        return self.owned - self.used - self.cooling - self.withheld - self.reserved
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,13 @@ from weaveipam.protocol.requests import (
 )
 
 V4 = parse_address("10.0.0.16")[1]
+V6 = parse_address("fd00::1")[1]
 REQUESTS: list[tuple[dict[str, object], Allocate]] = [
     ({"key": "k"}, Allocate("k", wants=(Want(),))),
     (
-        dict.fromkeys(("network", "pool", "family", "address", "prefix_length", "durable", "labels"))
+        dict.fromkeys(
+            ("network", "pool", "family", "address", "addresses", "prefix_length", "durable", "labels")
+        )
         | {"key": "k"},
         Allocate("k", wants=(Want(),)),
     ),
@@ -53,6 +56,16 @@ REQUESTS: list[tuple[dict[str, object], Allocate]] = [
     (
         {"key": "k", "address": "10.0.0.16"},
         Allocate("k", wants=(Want(Family.V4, within=(Range(V4, V4 + 1),)),)),
+    ),
+    (
+        {"key": "k", "addresses": ["fd00::1", "10.0.0.16"], "pool": "p"},
+        Allocate(
+            "k",
+            wants=(
+                Want(Family.V6, ("p",), (Range(V6, V6 + 1),)),
+                Want(Family.V4, ("p",), (Range(V4, V4 + 1),)),
+            ),
+        ),
     ),
     (
         {"key": "k", "address": "10.0.0.16", "prefix_length": 28, "family": 4},
@@ -93,6 +106,15 @@ def test_an_allocation_is_read_as_documented(document: dict[str, object], reques
         ({"key": "k", "family": "dual", "address": "10.0.0.1"}, "dual"),
         ({"key": "k", "family": "dual", "prefix_length": 28}, "dual"),
         ({"key": "k", "address": "10.0.0"}, "address: "),
+        ({"key": "k", "addresses": "10.0.0.1"}, "addresses: "),
+        ({"key": "k", "addresses": []}, "addresses: "),
+        ({"key": "k", "addresses": ["10.0.0"]}, "addresses: "),
+        ({"key": "k", "addresses": [7]}, "addresses: "),
+        ({"key": "k", "addresses": ["10.0.0.1", "10.0.0.1"]}, "twice"),
+        ({"key": "k", "addresses": [f"10.0.0.{n}" for n in range(17)]}, "1 to 16"),
+        ({"key": "k", "addresses": ["10.0.0.1"], "address": "10.0.0.1"}, "neither"),
+        ({"key": "k", "addresses": ["10.0.0.1"], "family": 4}, "neither"),
+        ({"key": "k", "addresses": ["10.0.0.1"], "prefix_length": 32}, "neither"),
         ({"key": "k", "address": 7}, "address: "),
         ({"key": "k", "address": "10.0.0.17", "prefix_length": 28}, "starts at 10.0.0.16"),
         ({"key": "k", "address": "10.0.0.17", "prefix_length": 33}, "prefix_length: "),
@@ -149,7 +171,18 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=6,
 )
-FIELDS = ("key", "network", "pool", "family", "address", "prefix_length", "durable", "labels", "other")
+FIELDS = (
+    "key",
+    "network",
+    "pool",
+    "family",
+    "address",
+    "addresses",
+    "prefix_length",
+    "durable",
+    "labels",
+    "other",
+)
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=5), st.text(max_size=5))

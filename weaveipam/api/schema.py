@@ -29,6 +29,8 @@ ADDRESS_CHARACTERS_MAX = 45
 """Of IPv6 with its last 32 bits written as IPv4."""
 KEY_LINE_CHARACTERS_MAX = 256
 """Of a key for packets as text, with a comment behind it."""
+ADDRESSES_MAX = 16
+"""Of one key, as many as the allocator takes."""
 RANGE_CHARACTERS_MAX = 2 * ADDRESS_CHARACTERS_MAX + 1
 """Of a first and a last address."""
 OWNER_CHARACTERS_MAX = 253
@@ -68,7 +70,7 @@ def allocate_request(document: object) -> Allocate:
     """
     fields = _fields(
         document,
-        ("key", "network", "pool", "family", "address", "prefix_length", "durable", "labels"),
+        ("key", "network", "pool", "family", "address", "addresses", "prefix_length", "durable", "labels"),
         required=("key",),
     )
     return Allocate(
@@ -192,6 +194,10 @@ def _wants(fields: Mapping[str, object]) -> tuple[Want, ...]:
     pools = () if pool is None else (pool,)
     length = _length(fields.get("prefix_length"))
     wanted = fields.get("family")
+    if fields.get("addresses") is not None:
+        if [name for name in ("address", "family", "prefix_length") if fields.get(name) is not None]:
+            raise InvalidError("addresses: goes with neither address, family nor prefix_length")
+        return _all_of(fields["addresses"], pools)
     if wanted == "dual":
         if fields.get("address") is not None or length is not None:
             raise InvalidError("family: dual goes with neither address nor prefix_length")
@@ -202,6 +208,16 @@ def _wants(fields: Mapping[str, object]) -> tuple[Want, ...]:
     if fields.get("address") is None:
         return (Want(family, pools, prefix_length=length),)
     return (_exactly(_address("address", fields["address"]), family, pools, length),)
+
+
+def _all_of(value: object, pools: tuple[str, ...]) -> tuple[Want, ...]:
+    """One want for each of several particular addresses."""
+    if not isinstance(value, list) or not 0 < len(value) <= ADDRESSES_MAX:
+        raise InvalidError(f"addresses: expected a list of 1 to {ADDRESSES_MAX} addresses")
+    found = [_address("addresses", one) for one in value]
+    if len(set(found)) < len(found):
+        raise InvalidError("addresses: one is there twice")
+    return tuple(_exactly(one, None, pools, None) for one in found)
 
 
 def _exactly(

@@ -45,6 +45,7 @@ TESTED_THROUGH = {
     "weaveipam.cli.compose": "tests/cli/test_agent.py",
     "weaveipam.cli.demo": "tests/e2e/test_demo.py",
     "weaveipam.cli.conflicts": "tests/cli/test_agent.py",
+    "weaveipam.cli.imports": "tests/cli/test_taking.py",
     "weaveipam.cli.leave": "tests/e2e/test_leaving.py",
     "weaveipam.cli.keyring": "tests/e2e/test_sealing.py",
     "weaveipam.cli.show": "tests/cli/test_agent.py",

@@ -27,6 +27,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Addresses that are contested, foreign, lent or in use twice.",
     ),
     "demo": ("weaveipam.cli.demo:demo", "A cluster of three daemons that is cut in two and heals."),
+    "import": (
+        "weaveipam.cli.imports:imports",
+        "Take over the addresses that another address manager has given out.",
+    ),
     "keyring": ("weaveipam.cli.keyring:keyring", "The keys that packets between daemons are sealed with."),
     "leave": ("weaveipam.cli.leave:leave", "Leave the cluster for good, and end the daemon."),
     "lookup": ("weaveipam.cli.show:lookup", "Who has a key or an address."),

@@ -135,10 +135,10 @@ class Holdings:
 
     def thaw(self, now: float) -> list[Step]:
         """Free what has rested."""
-        for stock in self.pools.stocks.values():
-            if stock.space.thaw_at <= now:
-                stock.space.thaw(now)
-        noted = self.note_rests()
+        due = [stock for stock in self.pools.stocks.values() if stock.space.thaw_at <= now]
+        for stock in due:
+            stock.space.thaw(now)
+        noted = self.note_rests() if due else None
         return [] if noted is None else [noted]
 
     def note_rests(self) -> Persist | None:

@@ -100,20 +100,17 @@ class Space:
             self._cut(one)
         return (*free, *self._warm_up(what))
 
-    def allocate(self, within: Sequence[Range] = (), *, cooling: bool = False) -> int | None:
+    def allocate(self, within: Sequence[Range] = ()) -> int | None:
         """
         The next free address after the last one allocated, going round; None if there is none.
 
         Args:
             within: Only from these ranges; empty for any.
-            cooling: Whether, with nothing free, the address that has rested longest will do.
         """
-        block = self.allocate_block(1, within, cooling=cooling)
+        block = self.allocate_block(1, within)
         return None if block is None else block.start
 
-    def allocate_block(
-        self, size: int, within: Sequence[Range] = (), *, cooling: bool = False
-    ) -> Range | None:
+    def allocate_block(self, size: int, within: Sequence[Range] = ()) -> Range | None:
         """The next free block of `size` addresses, a power of two, aligned to it; else as `allocate`."""
         for one in self._from_cursor(within):
             start = -(-one.start // size) * size
@@ -122,7 +119,31 @@ class Space:
                 self._cut(block)
                 self._cursor = block.stop
                 return block
-        return self._thawed_early(size, within) if cooling else None
+        return None
+
+    def allocate_early(self, size: int, within: Sequence[Range] = ()) -> tuple[float, Range] | None:
+        """As `allocate_block`, of what has rested longest; first until when it would have rested."""
+        for at, one in self._cooling.values():
+            for piece in [one] if not within else [both for each in within if (both := one.meet(each))]:
+                start = -(-piece.start // size) * size
+                if start + size <= piece.stop:
+                    block = Range(start, start + size)
+                    self._warm_up(block)
+                    return at, block
+        return None
+
+    def rest_on(self, what: Range, until: float) -> None:
+        """Put back what `allocate_early` took: it rests on, as one range with what is left of its own."""
+        start, stop = what.start, what.stop
+        for at, one in list(self._cooling.values()):
+            if at == until and (one.stop == what.start or one.start == what.stop):
+                start, stop = min(start, one.start), max(stop, one.stop)
+                del self._cooling[one.start]
+                self._changed[one.start] = None
+        self._cooling[start] = (until, Range(start, stop))
+        self._changed[start] = None
+        self._cooling = dict(sorted(self._cooling.items(), key=lambda entry: entry[1][0]))
+        self.cooling_count += what.size
 
     def release(self, what: Range, now: float) -> None:
         """These addresses are no longer taken; they rest, and then they are free."""
@@ -166,7 +187,8 @@ class Space:
             if best is None or (block.size, self._ahead(block)) > (best.size, self._ahead(best)):
                 best = block
         if best is None or best.size < size:
-            return self._thawed_early(size, within) if cooling else None
+            early = self.allocate_early(size, within) if cooling else None
+            return None if early is None else early[1]
         half = max(size, best.size // 2)
         given = Range(best.stop - half, best.stop)
         if half < best.size and self._cursor in given:
@@ -241,17 +263,6 @@ class Space:
         self._cooling = kept
         self.cooling_count -= sum(one.size for one in warm)
         return tuple(sorted(warm))
-
-    def _thawed_early(self, size: int, within: Sequence[Range]) -> Range | None:
-        """Take the block that has rested longest among those that hold one of the size."""
-        for _, one in self._cooling.values():
-            for piece in [one] if not within else [both for each in within if (both := one.meet(each))]:
-                start = -(-piece.start // size) * size
-                if start + size <= piece.stop:
-                    block = Range(start, start + size)
-                    self._warm_up(block)
-                    return block
-        return None
 
 
 def largest_block(one: Range) -> Range:

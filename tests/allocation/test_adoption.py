@@ -86,7 +86,7 @@ def lost(count: int) -> tuple[Side, Side]:
     for number in range(count):
         what = Leasing(one.holdings).take(BLUE, 1, (), cooling=False)
         assert what is not None
-        assigned = one.holdings.pools.assigned(V4, what)
+        assigned = one.holdings.pools.assigned(V4, what.range)
         Leasing(one.holdings).lease(Allocation(f"k{number}", "default", (assigned,), durable=False))
     taken = Ring.of([Run(0, SIZE // 2, Token(1, 0), B, B)])
     one.holdings.merge(V4, taken)
@@ -181,7 +181,7 @@ def test_another_key_on_the_same_address_is_told() -> None:
     one, two = lost(1)
     what = Leasing(two.holdings).take(BLUE, 1, [Range(0, 1)], cooling=False)
     assert what is not None
-    other = Allocation("mine", "default", (two.holdings.pools.assigned(V4, what),), durable=False)
+    other = Allocation("mine", "default", (two.holdings.pools.assigned(V4, what.range),), durable=False)
     Leasing(two.holdings).lease(other)
     offer = Adopt((Loan(V4, Range(0, 1), "k0"),))
     (answer,) = told(two.hear(A, offer, 0.0))

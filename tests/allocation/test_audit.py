@@ -32,7 +32,7 @@ def made() -> Holdings:
     holdings.adopt(BIRTH)
     what = Leasing(holdings).take(Part("blue", V4), 1, (), cooling=False)
     assert what is not None
-    one = holdings.pools.assigned(V4, what)
+    one = holdings.pools.assigned(V4, what.range)
     Leasing(holdings).lease(Allocation("k", "default", (one,), durable=False))
     lend(holdings, [Lent(Loan(V4, Range(5, 6), "l"), OTHER)])
     return holdings

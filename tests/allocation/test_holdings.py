@@ -60,7 +60,7 @@ class World:
                 block = 1 << (size.bit_length() - 1) if kind == 6 else 1
                 what = Leasing(holdings).take(BLUE, block, (), cooling=kind != 0)
                 if what is not None:
-                    one = holdings.pools.assigned(V4, what)
+                    one = holdings.pools.assigned(V4, what.range)
                     self.persist(
                         [
                             Leasing(holdings).lease(
@@ -89,7 +89,9 @@ class World:
 
     def taken(self, what: Range) -> Assigned:
         """An aligned block of which all is free, or resting, here; it is not any more."""
-        assert Leasing(self.holdings).take(BLUE, what.size, [what], cooling=True) == what
+        taken = Leasing(self.holdings).take(BLUE, what.size, [what], cooling=True)
+        assert taken is not None
+        assert taken.range == what
         return self.holdings.pools.assigned(V4, what)
 
     def rests(self) -> set[Range]:
@@ -294,7 +296,7 @@ def test_a_lease_whose_ranges_are_not_on_disk_yet_stays_leased() -> None:
     taken = [Leasing(holdings).take(BLUE, 1, (), cooling=True) for _ in range(SIZE)]
 
     assert held == holdings.leases.at(V4, 3)
-    assert Range(3, 4) not in taken
+    assert Range(3, 4) not in {one.range for one in taken if one is not None}
 
 
 def test_what_was_gained_before_a_restart_is_joined_after_it() -> None:

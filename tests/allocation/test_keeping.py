@@ -50,9 +50,9 @@ def lease(holdings: Holdings, key: str) -> Range:
     """Give some address to a key."""
     what = Leasing(holdings).take(BLUE, 1, (), cooling=False)
     assert what is not None
-    assigned = holdings.pools.assigned(V4, what)
+    assigned = holdings.pools.assigned(V4, what.range)
     Leasing(holdings).lease(Allocation(key, "default", (assigned,), durable=False))
-    return what
+    return what.range
 
 
 def test_what_is_kept_counts_as_used(holdings: Holdings, keeper: Keeper) -> None:

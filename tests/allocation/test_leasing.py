@@ -35,9 +35,9 @@ def lease(
 ) -> tuple[Allocation, Persist]:
     """The next addresses go to a key, resting ones if there are no others."""
     leasing = Leasing(holdings)
-    what = leasing.take(BLUE, size, (), cooling=True)
-    assert what is not None
-    allocation = Allocation(key, "default", (holdings.pools.assigned(V4, what),), durable)
+    taken = leasing.take(BLUE, size, (), cooling=True)
+    assert taken is not None
+    allocation = Allocation(key, "default", (holdings.pools.assigned(V4, taken.range),), durable)
     return allocation, leasing.lease(allocation)
 
 
@@ -71,11 +71,27 @@ def test_a_lease_becomes_durable(holdings: Holdings) -> None:
 
 def test_what_was_taken_and_put_back_is_free(holdings: Holdings) -> None:
     """A key that could not have all that it wants leaves no trace."""
-    what = Leasing(holdings).take(BLUE, 4, (), cooling=False)
-    assert what is not None
-    Leasing(holdings).put_back("default", holdings.pools.assigned(V4, what))
+    taken = Leasing(holdings).take(BLUE, 4, (), cooling=True)
+    assert taken is not None
+    Leasing(holdings).put_back(taken)
 
     assert counts(holdings.pools.stocks[BLUE]) == (8, 0, 0)
+
+
+def test_what_rested_and_was_put_back_rests_on(holdings: Holdings) -> None:
+    """Resting addresses that were taken for nothing rest as long as they would have, and as one range."""
+    block, _ = lease(holdings, "block", 8)
+    Leasing(holdings).give_back([block], 1.0)
+    for at in (4, 0, 2):
+        taken = Leasing(holdings).take(BLUE, 2, [Range(at, at + 2)], cooling=True)
+        assert taken is not None
+        assert counts(holdings.pools.stocks[BLUE]) == (0, 6, 2)
+        Leasing(holdings).put_back(taken)
+
+    assert counts(holdings.pools.stocks[BLUE]) == (0, 8, 0)
+    assert holdings.pools.stocks[BLUE].space.cooling_ranges() == (Range(0, 8),)
+    assert holdings.thaw_at == 11.0
+    assert holdings.note_rests() is None
 
 
 def test_of_a_block_that_rests_only_what_is_leased_rests_no_more(holdings: Holdings) -> None:

@@ -69,11 +69,15 @@ class SpaceMachine(RuleBasedStateMachine):
         for at in gone:
             self.state[at] = "away"
 
-    @rule(size=sizes, within=withins, cooling=st.booleans())
-    def allocate(self, size: int, within: tuple[Range, ...], cooling: bool) -> None:
+    @rule(size=sizes, within=withins, cooling=st.booleans(), put_back=st.booleans())
+    def allocate(self, size: int, within: tuple[Range, ...], cooling: bool, put_back: bool) -> None:
         """A block is found if and only if there is one; cooling ones only if nothing is free."""
-        block = self.space.allocate_block(size, within, cooling=cooling)
+        block, until = self.space.allocate_block(size, within), None
         free = self.fitting(size, within, "free")
+        early = self.space.allocate_early(size, within) if block is None and cooling else None
+        if early is not None:
+            until, block = early
+            assert [until] * size == [self.state[at] for at in range(block.start, block.stop)]
         if block is None:
             assert free == []
             if size == 1 and cooling:
@@ -81,7 +85,10 @@ class SpaceMachine(RuleBasedStateMachine):
             return
         assert size == block.size
         assert block.start in (free or self.fitting(size, within, "cooling"))
-        self.take(block, "taken")
+        if until is not None and put_back:
+            self.space.rest_on(block, until)
+        else:
+            self.take(block, "taken")
 
     @rule(size=sizes, within=withins)
     def donate(self, size: int, within: tuple[Range, ...]) -> None:
@@ -165,7 +172,9 @@ def test_a_cooling_address_is_the_last_resort() -> None:
         space.release(Range(at, at + 1), float(at))
 
     assert space.allocate() is None
-    assert [5, 3, 9, None] == [space.allocate(cooling=True) for _ in range(4)]
+    assert [(65.0, 5), (63.0, 3), (69.0, 9)] == [
+        (until, block.start) for until, block in filter(None, (space.allocate_early(1) for _ in range(4)))
+    ]
     assert math.inf == space.thaw_at
 
 

@@ -16,7 +16,7 @@ from weaveipam.allocation.donors import Goal, helps
 from weaveipam.allocation.explain import why_late, why_none
 from weaveipam.allocation.giving import Giver
 from weaveipam.allocation.holdings import Holdings
-from weaveipam.allocation.leasing import Leasing
+from weaveipam.allocation.leasing import Leasing, Taken
 from weaveipam.allocation.marks import Marks
 from weaveipam.allocation.orders import Line, resolve, satisfies
 from weaveipam.allocation.pending import Pending, Waiting
@@ -147,17 +147,18 @@ class Clients:
             detail = f"pool {names} is disabled; weaveipam pool enable changes that"
             return self._refuse(waiting, Reason.CONFLICT, detail)
         lines = tuple(line.of(self._holdings.pools.enabled) for line in lines)
-        taken: list[Assigned] = []
+        taken: list[Taken] = []
         for line in lines:
             what = self._take(line, waiting)
             if what is None:  # all or nothing
                 for one in taken:
-                    self._leasing.put_back(request.network, one)
+                    self._leasing.put_back(one)
                 return self._look_around(line, waiting, now)
-            taken.append(self._holdings.pools.assigned(line.ring, what))
-        return self._lease(waiting, tuple(taken), now)
+            taken.append(what)
+        addresses = (self._holdings.pools.assigned(one.part.ring, one.range) for one in taken)
+        return self._lease(waiting, tuple(addresses), now)
 
-    def _take(self, line: Line, waiting: Waiting) -> Range | None:
+    def _take(self, line: Line, waiting: Waiting) -> Taken | None:
         for part in line.parts:
             cooling = line.exact or self._last_resort(Goal(part, line.within, line.size), waiting)
             what = self._leasing.take(part, line.size, line.within, cooling=cooling)

@@ -7,8 +7,10 @@ wishes fail has never held anything.  Does not know who asks, nor what is done w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from ring.address import Range
 from weaveipam.allocation.holdings import Holdings
@@ -17,7 +19,16 @@ from weaveipam.allocation.rings import together
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Step
 from weaveipam.protocol.records import Leased, RecordKey
-from weaveipam.protocol.values import Allocation, Assigned, RingId
+from weaveipam.protocol.values import Allocation, RingId
+
+
+class Taken(NamedTuple):
+    """Addresses that are about to be given to a key."""
+
+    part: Part
+    range: Range
+    rests_until: float
+    """Seconds on the monotonic clock: when they would have rested; minus infinity: they were free."""
 
 
 class Leasing:
@@ -26,24 +37,26 @@ class Leasing:
     def __init__(self, holdings: Holdings) -> None:
         self._holdings = holdings
 
-    def take(self, part: Part, size: int, within: Sequence[Range], *, cooling: bool) -> Range | None:
+    def take(self, part: Part, size: int, within: Sequence[Range], *, cooling: bool) -> Taken | None:
         """Free addresses of a part, no longer free; cooling ones only when nothing else is left."""
         stock = self._holdings.pools.stocks[part]
-        if size == 1:
-            address = stock.space.allocate(within, cooling=cooling)
-            what = None if address is None else Range(address, address + 1)
-        else:
-            what = stock.space.allocate_block(size, within, cooling=cooling)
-        if what is not None:
-            stock.used += what.size
-        return what
+        what, until = stock.space.allocate_block(size, within), -math.inf
+        early = stock.space.allocate_early(size, within) if what is None and cooling else None
+        if early is not None:
+            until, what = early
+        if what is None:
+            return None
+        stock.used += what.size
+        return Taken(part, what, until)
 
-    def put_back(self, network: str, one: Assigned) -> None:
-        """What was taken is free again: nobody ever heard of it."""
-        ring = RingId(network, one.family)
-        self._holdings.pools.disuse(ring, one.range)
-        for stock, what in self._holdings.pools.stocks_in(ring, one.range):
-            stock.space.add(what)
+    def put_back(self, taken: Taken) -> None:
+        """What was taken is free again, or rests on: nobody ever heard of it."""
+        stock = self._holdings.pools.stocks[taken.part]
+        stock.used -= taken.range.size
+        if taken.rests_until == -math.inf:
+            stock.space.add(taken.range)
+        else:
+            stock.space.rest_on(taken.range, taken.rests_until)
 
     def lease(self, allocation: Allocation) -> Persist:
         """Give what was taken to its key; to be on disk before the key hears of it."""

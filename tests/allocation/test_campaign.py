@@ -14,7 +14,7 @@ from weaveipam.allocation.campaign import USES_MAX, Campaign, Wanted, answered
 from weaveipam.allocation.ledger import Ledger
 from weaveipam.protocol.decisions import Ballot, Charter, Decree, Removal, Span, Statements, Vote
 from weaveipam.protocol.rollcalls import Promise, Use
-from weaveipam.protocol.values import Birth, RingId
+from weaveipam.protocol.values import Birth, Pool, PoolRange, RingId
 
 A, B, C, D, X, Y = (Peer(name, 1) for name in "abcdxy")
 RING = RingId("default", Family.V4)
@@ -230,6 +230,39 @@ def test_new_addresses_are_founded_by_the_proposer() -> None:
     found = decree(told_by(begun(wanted=Wanted(founds=founds)), B, ring()))
 
     assert (Statements(RING, (Run(100, 108, Token(1, 0), A, A),)),) == found.statements
+
+
+def test_a_vote_that_gives_up_addresses_is_asked_about_and_dropped_if_they_are_in_use() -> None:
+    """First all keep them back; then a use proves that the vote was never decided."""
+    pools = (Pool("p", "default", (PoolRange(Family.V4, Range(0, 24), 27),)),)
+    vote = Vote(Ballot(0, 1, C), Decree((), (), (B,), (), ("p",)))
+    everything = (Span(RING, (Range(0, 24),)),)
+    ledgers = [replace(Ledger.begin(one, BIRTH), charter=Charter(0, (A, B), pools)) for one in (A, B)]
+    one = Campaign.begin(replace(ledgers[0], roster=frozenset({A, B})), ring(), Wanted(), 1)
+
+    def told(campaign: Campaign, *uses: Use) -> Campaign:
+        asked = campaign.prepare(weigh)
+        for ledger in (replace(ledgers[0], vote=vote), ledgers[1]):
+            campaign = campaign.heard(ledger.me, answered(ledger, ring(), asked, weigh, uses))
+        return campaign
+
+    bound = told(one).bound()
+    assert bound is not None
+    assert everything == bound.prepare(weigh).vacates
+    unused = told(bound)
+    assert unused.bound() is None
+    assert unused.unbound() is None
+    assert not unused.hindered()
+    assert vote.decree == decree(unused)
+
+    used = told(bound, Use("key", RING, Range(0, 1)))
+    assert used.hindered()
+    free = used.unbound()
+    assert free is not None
+    again = told(free).bound()
+    assert again is not None
+    assert () == again.prepare(weigh).vacates
+    assert () == decree(told(again)).drop
 
 
 @pytest.mark.parametrize("same", [True, False])

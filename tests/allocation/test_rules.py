@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
 from weaveipam.allocation.rules import RULES
-from weaveipam.protocol.decisions import Ballot, Decree, Vote
+from weaveipam.protocol.decisions import Ballot, Decree, Span, Vote
+from weaveipam.protocol.values import RingId
 
 A, B, C, D = (Peer(name, 1) for name in "abcd")
 
@@ -79,6 +81,23 @@ def test_r7_who_was_heard_is_not_gone() -> None:
     assert RULES.objects({A}, forced=False)
     assert not RULES.objects({A}, forced=True)
     assert not RULES.objects((), forced=False)
+
+
+def test_what_is_in_use_stays_a_pools() -> None:
+    """And shows that nothing was decided by which it would not."""
+    assert RULES.gives_up(in_use=False)
+    assert not RULES.gives_up(in_use=True)
+    assert RULES.disproved(in_use=True)
+    assert not RULES.disproved(in_use=False)
+
+
+def test_all_keep_back_what_is_given_up() -> None:
+    """All of that, and no other addresses."""
+    some, more = (Span(RingId("default", Family.V4), (Range(0, stop),)) for stop in (4, 8))
+
+    assert RULES.same_vacated((some,), (some,))
+    assert not RULES.same_vacated((some,), (more,))
+    assert not RULES.same_vacated((), (some,))
 
 
 def test_nobody_is_enrolled_between_acceptance_and_decision() -> None:

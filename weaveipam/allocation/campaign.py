@@ -252,16 +252,23 @@ class Campaign:
         vacates = self.wanted.vacates
         if vote is not None:
             vacates = given_up(self.ledger.pools, self.ledger.charter.after(vote.decree).pools)
-        return None if vacates == self.vacates else replace(self.again(), vacates=vacates)
+        same = rules.same_vacated(self.vacates, vacates)
+        return None if same else replace(self.again(), vacates=vacates)
 
     def unbound(self, rules: Rules = RULES) -> Campaign | None:
         """
-        The same ballot, to ask all again, as no decree accepted before can be made; None if none was.
+        The same ballot, to ask all again, as no decree accepted before can be made; None if one may be.
 
         Addresses that it gives up are in use at a member.  Who has accepted a decree hands out none of them,
         so that member has not, nor will it: who promises a ballot accepts nothing of those before.
         """
-        return None if self._vote(rules) is None else replace(self.again(), free=True)
+        if self._vote(rules) is None or not rules.disproved(in_use=bool(self.uses)):
+            return None
+        return replace(self.again(), free=True)
+
+    def hindered(self, rules: Rules = RULES) -> bool:
+        """Whether what is to be decided gives up addresses that are in use."""
+        return not rules.gives_up(in_use=bool(self.uses))
 
     def _vote(self, rules: Rules) -> Vote | None:
         return None if self.free else rules.proposed(self.votes)

@@ -228,11 +228,11 @@ class Proposer:
         campaign = self.campaign
         if campaign is None or not campaign.agreed() or campaign.unaffirmed():
             return []
-        more = campaign.wider() or campaign.bound() or (campaign.unbound() if campaign.uses else None)
+        more = campaign.wider() or campaign.bound() or campaign.unbound()
         if more is not None:
             self.campaign = more
             return self._ask_all(now)
-        if campaign.uses:
+        if campaign.hindered():
             return self._in_use(now)
         campaign = campaign.decided(self._seat.known)
         ledger, declined = self._seat.ledger.accept(campaign.accept(self._seat.me))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from ring.ring import Peer, Run
-from weaveipam.protocol.decisions import Vote
+from weaveipam.protocol.decisions import Span, Vote
 
 
 class Rules:
@@ -70,6 +70,22 @@ class Rules:
     def objects(self, heard: Collection[Peer], *, forced: bool) -> bool:
         """R7: who has heard from one of the fenced a moment ago does not promise, unless it is forced to."""
         return bool(heard) and not forced
+
+    def gives_up(self, *, in_use: bool) -> bool:
+        """Pools: nothing is taken from a pool while any member says that it is in use there."""
+        return not in_use
+
+    def disproved(self, *, in_use: bool) -> bool:
+        """
+        Pools: what was accepted before need not be proposed again if what it gives up is in use.
+
+        Who has accepted it hands nothing of that out, so somebody has not, and never will: it was not made.
+        """
+        return in_use
+
+    def same_vacated(self, asked: Collection[Span], given_up: Collection[Span]) -> bool:
+        """Pools: all have promised to hand out none of the very addresses that are given up."""
+        return set(asked) == set(given_up)
 
     def enrols(self, vote: Vote | None) -> bool:
         """

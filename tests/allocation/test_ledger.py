@@ -76,6 +76,20 @@ def test_of_two_ballots_the_higher_is_promised() -> None:
     assert one == promised(one, HIGH)
 
 
+def test_what_a_ballot_keeps_back_stays_so() -> None:
+    """An earlier call of a ballot that arrives again lets nothing go; one of a higher ballot does."""
+    some, others = (Span(RingId("default", Family.V4), (Range(at, at + 4),)) for at in (0, 4))
+    one = promised(ME, HIGH)
+    for call in (replace(prepare(HIGH, X), vacates=(some,)), prepare(HIGH, X)):
+        one, declined = one.promise(call, ())
+        assert declined is None
+        assert (some,) == one.withheld
+    more, _ = one.promise(replace(prepare(HIGH, X), vacates=(others,)), ())
+    assert (Span(some.ring, (Range(0, 8),)),) == more.withheld
+    after, _ = more.promise(replace(prepare(Ballot(1, 3, A), X), vacates=(others,)), ())
+    assert (others,) == after.withheld
+
+
 def test_the_fenced_stay_fenced() -> None:
     """A call that does not know of everybody who is fenced is declined, however high it is."""
     one = promised(ME, LOW, X)

@@ -92,12 +92,14 @@ def test_what_is_in_use_stays_a_pools() -> None:
 
 
 def test_all_keep_back_what_is_given_up() -> None:
-    """All of that, and no other addresses."""
+    """All of that, and no other addresses; and while a ballot lasts no call lets anything go."""
     some, more = (Span(RingId("default", Family.V4), (Range(0, stop),)) for stop in (4, 8))
 
     assert RULES.same_vacated((some,), (some,))
     assert not RULES.same_vacated((some,), (more,))
     assert not RULES.same_vacated((), (some,))
+    assert RULES.keeps_back(same_ballot=True)
+    assert not RULES.keeps_back(same_ballot=False)
 
 
 def test_nobody_is_enrolled_between_acceptance_and_decision() -> None:

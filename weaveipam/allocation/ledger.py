@@ -130,8 +130,12 @@ class Ledger:
                 asked.number, asked.ballot, Objection.HEARD, self.promised, tuple(sorted(heard))
             )
         closed = self.closed.union(asked.fenced)
-        enrolled = self.enrolled and asked.ballot == self.promised  # an answer may be late, and not count
-        after = replace(self, promised=asked.ballot, closed=closed, enrolled=enrolled, vacates=asked.vacates)
+        same = asked.ballot == self.promised
+        enrolled = self.enrolled and same  # an answer may be late, and not count
+        vacates = asked.vacates
+        if self.vacates and rules.keeps_back(same_ballot=same):
+            vacates = joined((*self.vacates, *vacates))
+        after = replace(self, promised=asked.ballot, closed=closed, enrolled=enrolled, vacates=vacates)
         return after, None
 
     def accept(self, asked: Accept, rules: Rules = RULES) -> tuple[Ledger, Declined | None]:

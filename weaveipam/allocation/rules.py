@@ -87,6 +87,14 @@ class Rules:
         """Pools: all have promised to hand out none of the very addresses that are given up."""
         return set(asked) == set(given_up)
 
+    def keeps_back(self, *, same_ballot: bool) -> bool:
+        """
+        Pools: who was asked to hand out none of some addresses keeps to it while that ballot lasts.
+
+        It may be asked again for others, and the earlier call may arrive once more, and last.
+        """
+        return same_ballot
+
     def enrols(self, vote: Vote | None) -> bool:
         """
         Admission: an elector enrols nobody between accepting a decree and knowing that it is complete.

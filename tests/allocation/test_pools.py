@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ring.address import Family, Range
-from ring.ring import Peer
+from ring.ring import Peer, Run, Token
 from weaveipam.allocation.pools import Part, Pools
 from weaveipam.gossip.seal import OVERHEAD_BYTES
 from weaveipam.protocol import codec
@@ -55,6 +57,16 @@ def test_domain_covers_excluded_addresses_and_no_gap() -> None:
     assert pools.covers(V4, 0, 40)
     assert not pools.covers(V4, 30, 41)
     assert (V4, V6) == pools.rings()
+
+
+def test_what_a_run_says_of_a_ring_is_inside_its_domain() -> None:
+    """A run that reaches beyond is cut to what is some pool's."""
+    pools, me = Pools((replace(BLUE, ranges=BLUE.ranges[:2]),), 0), Peer("me", 1)
+    run = Run(10, 36, Token(0, 0), me, me)
+
+    assert [(10, 16), (32, 36)] == [(one.start, one.stop) for one in pools.inside(V4, run)]
+    assert [run.clipped(10, 12)] == [*pools.inside(V4, run.clipped(10, 12))]
+    assert [] == [*pools.inside(V6, run)]
 
 
 def test_look_ups_find_the_first_and_the_last_address() -> None:

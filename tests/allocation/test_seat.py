@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from ring.address import Family, Range
+from ring.address import Family, Range, union
 from ring.ring import Peer, Run, Token
+from weaveipam.allocation.audit import audit
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.seat import HEARD_MAX, Seat
 from weaveipam.allocation.settings import AllocationSettings
@@ -43,13 +45,14 @@ class Member:
                     self.disk.pop(key, None)
                 self.disk.update((one.record_key, one) for one in step.put)
 
-    def accept(self, now: float = 0.0) -> None:
-        """Promise and accept that what the dead one owned is this member's."""
+    def accept(self, now: float = 0.0, put: tuple[Pool, ...] = ()) -> None:
+        """Promise and accept that what the dead one owned is this member's; and other pools."""
         (dead,) = [run for run in self.holdings.rings[RING] if run.owner == DEAD]
         said = Statements(RING, (Run(dead.start, dead.stop, Token(1, 0), ME, ME),))
         promised, _ = self.seat.ledger.promise(Prepare(1, BALLOT, (DEAD,), 1, (), 0), ())
         self.perform(self.seat.keep(promised, now))
-        accepted, declined = self.seat.ledger.accept(Accept(1, BALLOT, Decree((DEAD,), (said,), (ME,)), ()))
+        decree = Decree((DEAD,), (said,), (ME,), put)
+        accepted, declined = self.seat.ledger.accept(Accept(1, BALLOT, decree, ()))
         assert declined is None
         self.perform(self.seat.keep(accepted, now))
 
@@ -110,6 +113,21 @@ def test_what_is_taken_over_rests() -> None:
     assert 7.0 + SETTINGS.cooldown_s == it.holdings.thaw_at
     again = Member(it.disk)
     assert before == sum(one.space.free_count for one in again.holdings.pools.stocks.values())
+
+
+def test_nothing_is_known_of_what_a_decision_takes_from_a_pool() -> None:
+    """It may say at once whose those addresses are that the dead owned: of no pool nobody owns any."""
+    it = Member()
+    (dead,) = [run for run in it.holdings.rings[RING] if run.owner == DEAD]
+    kept = Range(dead.start + 1, 30)
+    it.accept(put=(replace(POOL, ranges=(PoolRange(Family.V4, kept, 27),)),))
+    it.complete()
+
+    assert (kept,) == it.holdings.pools.whole(RING)
+    on_disk = [one.run for one in it.disk.values() if isinstance(one, Owned)]
+    for known in (it.holdings.rings[RING], on_disk):
+        assert (kept,) == union(Range(run.start, run.stop) for run in known)
+    assert [] == audit(it.holdings, ME, None)
 
 
 def test_a_decision_is_reported_once_it_is_complete() -> None:

@@ -66,11 +66,5 @@ class Belief:
 
     def _believed(self, ownership: Ownership, pools: Pools) -> Iterator[Run]:
         for run in ownership.runs:
-            if not RULES.believes(run, self._closed, self._generation_max):
-                continue
-            if pools.covers(ownership.ring, run.start, run.stop):
-                yield run
-            else:
-                for one in pools.whole(ownership.ring):
-                    if one.start < run.stop and run.start < one.stop:
-                        yield run.clipped(one.start, one.stop)
+            if RULES.believes(run, self._closed, self._generation_max):
+                yield from pools.inside(ownership.ring, run)

@@ -213,9 +213,14 @@ class Holdings:
         self.rests.vacate(self.pools, spans)
 
     def install(self, said: Statements, now: float) -> Change:
-        """Learn what a decision says, whoever said it first; addresses of those who are removed rest."""
+        """
+        Learn what a decision says, whoever said it first; addresses of those who are removed rest.
+
+        It may say whose addresses are that it takes from a pool as well: of those nothing is known here.
+        """
         before = self.rings[said.ring]
-        change = self.merge(said.ring, Ring.of(said.runs))
+        kept = (part for run in said.runs for part in self.pools.inside(said.ring, run))
+        change = self.merge(said.ring, Ring.of(kept))
         for gained in change.gained:
             for run in before.within(gained):
                 self.let_rest(said.ring, Range(run.start, run.stop), now)

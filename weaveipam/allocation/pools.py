@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ring.address import Family, Range, meeting, subtract, union
+from ring.ring import Run
 from ring.space import Space
 from weaveipam.protocol.messages import FreeHint
 from weaveipam.protocol.values import Assigned, Pool, PoolRange, RingId
@@ -123,6 +124,15 @@ class Pools:
         whole = self._whole.get(ring, ())
         index = bisect_right(whole, start, key=lambda one: one.start) - 1
         return index >= 0 and stop <= whole[index].stop
+
+    def inside(self, ring: RingId, run: Run) -> Iterator[Run]:
+        """What a run says of addresses of a ring's domain, in order."""
+        if self.covers(ring, run.start, run.stop):
+            yield run
+            return
+        for one in self.whole(ring):
+            if one.start < run.stop and run.start < one.stop:
+                yield run.clipped(one.start, one.stop)
 
     def parts(self, network: str, names: Sequence[str], family: Family) -> tuple[Part, ...]:
         """

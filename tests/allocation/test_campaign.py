@@ -232,6 +232,31 @@ def test_new_addresses_are_founded_by_the_proposer() -> None:
     assert (Statements(RING, (Run(100, 108, Token(1, 0), A, A),)),) == found.statements
 
 
+def test_what_nobody_knows_the_owner_of_was_owned_by_who_is_gone() -> None:
+    """Who has joined since a pool grew may be all who are left; one who knows an owner is asked first."""
+    grown = Pool("p", "default", (PoolRange(Family.V4, Range(0, 32), 27),))
+    ledger = replace(Ledger.begin(A, BIRTH), charter=Charter(3, (A, B), (grown,)))
+    one = Campaign.begin(ledger, ring(), REMOVE_X, 1)
+    asked = one.prepare(weigh)
+    assert (Span(RING, (Range(16, 32),)),) == asked.spans
+    one = one.heard(A, answered(ledger, ring(), asked, weigh))
+    knows = ring(Run(24, 28, Token(3, 0), B, C))
+    one = one.heard(B, answered(replace(ledger, me=B), knows, asked, weigh))
+
+    assert one.wider() is None
+    assert {*range(16, 24), *range(28, 32)} == owners(decree(one)).keys()
+
+
+def test_nothing_is_missed_where_nobody_is_gone() -> None:
+    """Who has not heard yet whose some addresses are may have pools changed nevertheless."""
+    pools = (Pool("p", "default", (PoolRange(Family.V4, Range(0, 32), 27),)),)
+    ledger = replace(Ledger.begin(A, BIRTH), charter=Charter(3, (A,), pools), roster=frozenset({A}))
+    one = Campaign.begin(ledger, ring(), Wanted(drop=("p",)), 1)
+    one = one.heard(A, answered(ledger, ring(), one.prepare(weigh), weigh))
+
+    assert () == decree(one).statements
+
+
 def test_a_vote_that_gives_up_addresses_is_asked_about_and_dropped_if_they_are_in_use() -> None:
     """First all keep them back; then a use proves that the vote was never decided."""
     pools = (Pool("p", "default", (PoolRange(Family.V4, Range(0, 24), 27),)),)

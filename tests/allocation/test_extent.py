@@ -1,9 +1,10 @@
-"""Which addresses are new, and which are given up, where pools take the place of others."""
+"""Which addresses of pools are new, given up, or unknown."""
 
 from __future__ import annotations
 
 from ring.address import Family, Range
-from weaveipam.allocation.extent import founded, given_up, joined
+from ring.ring import Peer, Ring, Run, Token
+from weaveipam.allocation.extent import founded, given_up, joined, unsaid
 from weaveipam.protocol.decisions import Span
 from weaveipam.protocol.values import Pool, PoolRange, RingId
 
@@ -44,3 +45,15 @@ def test_spans_of_one_ring_become_one() -> None:
     spans = [Span(RING, (Range(0, 4),)), Span(OTHER, (Range(0, 1),)), Span(RING, (Range(3, 6),))]
 
     assert joined(spans) == (Span(RING, (Range(0, 6),)), Span(OTHER, (Range(0, 1),)))
+
+
+def test_what_nobody_speaks_of() -> None:
+    """Addresses of pools that the rings leave out; a ring that is not there leaves out all of its own."""
+    me = Peer("me", 1)
+    known = {RING: Ring.of([Run(2, 4, Token(0, 0), me, me), Run(8, 12, Token(0, 0), me, me)])}
+
+    assert unsaid([pool("p", 0, 10), pool("q", 0, 5, network="red")], known) == (
+        Span(RING, (Range(0, 2), Range(4, 8))),
+        Span(OTHER, (Range(0, 5),)),
+    )
+    assert () == unsaid([pool("p", 2, 4)], known)

@@ -17,7 +17,7 @@ from ring.address import Range, subtract, union
 from ring.changes import take_over
 from ring.merge import merge
 from ring.ring import EMPTY, TOTALS, Peer, Ring, Run, Token
-from weaveipam.allocation.extent import given_up
+from weaveipam.allocation.extent import given_up, joined, unsaid
 from weaveipam.allocation.ledger import Ledger
 from weaveipam.allocation.rules import RULES, Rules
 from weaveipam.protocol.decisions import ELECTORS_MAX, Ballot, Decree, Span, Statements, Vote
@@ -110,7 +110,7 @@ class Campaign:
     known: dict[RingId, Ring]
     """All that any answer said of what concerns the fenced."""
     spans: tuple[Span, ...]
-    """What they own of that, or somebody who was removed before."""
+    """What they own of that, or somebody who was removed before; and of what the proposer knows no owner."""
     needed: frozenset[Peer]
     """Whose answers are needed."""
     asked: int = 1
@@ -152,7 +152,7 @@ class Campaign:
             ballot=Ballot(len(fenced), ballot_round, ledger.me),
             fenced=fenced,
             known=mine,
-            spans=_owned(mine, over),
+            spans=joined((*_owned(mine, over), *unsaid(ledger.pools, known))),
             vacates=wanted.vacates,
             needed=ledger.roster.union(ledger.electors, (ledger.me,)) - fenced,
         )
@@ -235,11 +235,13 @@ class Campaign:
         before = {one.ring: one.ranges for one in self.spans}
         if all(not subtract(one.ranges, before.get(one.ring, ())) for one in spans):
             return None
-        joined = {one.ring: one.ranges for one in spans}
-        for ring, ranges in before.items():
-            joined[ring] = union((*ranges, *joined.get(ring, ())))
-        all_spans = tuple(Span(ring, joined[ring]) for ring in sorted(joined))
-        return replace(self, spans=all_spans, asked=self.asked + 1, promised=frozenset(), differs=False)
+        return replace(
+            self,
+            spans=joined((*self.spans, *spans)),
+            asked=self.asked + 1,
+            promised=frozenset(),
+            differs=False,
+        )
 
     def bound(self, rules: Rules = RULES) -> Campaign | None:
         """
@@ -306,8 +308,8 @@ class Campaign:
     def _decree(self, rings: Known) -> Decree:
         heirs = sorted(self.needed)
         said = []
-        for ring, runs in sorted(self.known.items()):
-            whole = merge(rings.get(ring, EMPTY), runs).ring
+        for ring, whole in sorted(self._whole(rings).items()):
+            runs = self.known.get(ring, EMPTY)
             taken = take_over(whole, self.over, heirs, self.number)
             kept = Ring.of(run for run in runs if run.author in self.fenced and run.owner not in self.over)
             both = merge(kept, taken).ring if self.differs else taken
@@ -320,6 +322,22 @@ class Campaign:
             put=self.wanted.put,
             drop=self.wanted.drop,
         )
+
+    def _whole(self, rings: Known) -> dict[RingId, Ring]:
+        """
+        All that is known; an address of which nobody knows whose it is was owned by somebody who is gone.
+
+        That may be where all are gone who were there when it became a pool's.
+        """
+        whole = {
+            ring: merge(rings.get(ring, EMPTY), self.known.get(ring, EMPTY)).ring
+            for ring in rings.keys() | self.known.keys()
+        }
+        for one in unsaid(self.ledger.pools, whole) if self.over else ():
+            gone = min(self.over)
+            left = Ring.of(Run(part.start, part.stop, Token(0, 0), gone, gone) for part in one.ranges)
+            whole[one.ring] = merge(whole.get(one.ring, EMPTY), left).ring
+        return whole
 
     def _founded(self, one: Range) -> Run:
         return Run(one.start, one.stop, Token(self.number, 0), self.ledger.me, self.ledger.me)

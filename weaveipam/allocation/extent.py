@@ -6,9 +6,10 @@ Pure.  Does not know who wants that, nor what is in use.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from ring.address import Range, subtract, union
+from ring.ring import EMPTY, Ring
 from weaveipam.protocol.decisions import Span
 from weaveipam.protocol.values import Pool, RingId
 
@@ -26,6 +27,16 @@ def given_up(before: Collection[Pool], after: Collection[Pool]) -> tuple[Span, .
         for ring, ranges in _set_aside(held.get(pool.name), pool).items():
             gone[ring] = union((*gone.get(ring, ()), *ranges))
     return _spans(gone)
+
+
+def unsaid(pools: Collection[Pool], known: Mapping[RingId, Ring]) -> tuple[Span, ...]:
+    """The addresses of pools that some rings say nothing of; as `founded`.  Cost: linear in their runs."""
+    return _spans(
+        {
+            ring: subtract(ranges, (Range(run.start, run.stop) for run in known.get(ring, EMPTY)))
+            for ring, ranges in _ranges(pools).items()
+        }
+    )
 
 
 def joined(spans: Iterable[Span]) -> tuple[Span, ...]:

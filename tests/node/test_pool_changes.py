@@ -10,11 +10,15 @@ from ring.address import Family
 from ring.invariants import violations
 from ring.ring import Ring
 from weaveipam.protocol import codec
+from weaveipam.protocol.effects import Send
+from weaveipam.protocol.messages import Grant
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
     ChangePool,
+    GetAllocations,
     GetPools,
+    Leave,
     PoolChanged,
     Pools,
     Reason,
@@ -266,3 +270,49 @@ def test_a_change_that_is_being_made_is_not_withdrawn(three: Any, make_pool: Cal
     it.drop = lambda _name, _send: False
     it.run(5)
     assert PoolChanged(fresh) == it.answers[number]
+
+
+def test_what_is_handed_over_is_in_use_on_its_way(three: Any, make_pool: Callable[..., Any]) -> None:
+    """What a leaver has handed over and nobody has got yet keeps a pool from being deleted."""
+    it = three
+    held = make_pool("p", "10.0.0.0/24")
+    it.allocate("c", "disk", Allocate("disk", durable=True))
+    it.drop = lambda name, send: name == "c" and says(send, Grant)
+    it.answer("c", Leave())
+    it.run(2)
+    refusal = it.answer("a", ChangePool("p", held, None))
+
+    assert isinstance(refusal, Refusal), refusal
+    assert "at c by disk" in refusal.detail
+    it.drop = lambda _name, _send: False
+    it.run(10)
+    refusal = it.answer("a", ChangePool("p", held, None))
+    assert isinstance(refusal, Refusal)
+    assert "by disk" in refusal.detail, "an heir has it"
+
+
+def test_nothing_in_use_comes_to_who_has_said_that_nothing_is(
+    three: Any, make_pool: Callable[..., Any]
+) -> None:
+    """What comes with a key waits while a pool is to be deleted: until then it is in use whence it comes."""
+    it = three
+    held = make_pool("p", "10.0.0.0/24")
+    it.allocate("c", "disk", Allocate("disk", durable=True))
+    it.drop = lambda name, send: name == "c" and says(send, Grant)
+    it.answer("c", Leave())
+    it.run(2)
+    number = it.ask("a", ChangePool("p", held, None, drain=True, wait_s=5), wait_s=1)
+    it.drop = lambda _name, _send: False
+    it.run(3)
+    assert [] == [one.key for name in "ab" for one in it.answer(name, GetAllocations()).allocations]
+    it.run(10)
+
+    refusal = it.answers[number]
+    assert isinstance(refusal, Refusal)
+    assert "at c by disk" in refusal.detail
+    assert ["disk"] == [one.key for name in "ab" for one in it.answer(name, GetAllocations()).allocations]
+
+
+def says(send: Send, kind: type) -> bool:
+    """Whether a packet brings a message of a kind."""
+    return any(isinstance(one, kind) for one in codec.decode_packet(send.packet)[1])

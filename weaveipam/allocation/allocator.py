@@ -16,7 +16,7 @@ from ring.address import Range, format_range
 from ring.ring import Peer
 from weaveipam.allocation.adoption import Adoption
 from weaveipam.allocation.assembly import Assembler
-from weaveipam.allocation.bequests import is_whole, parts_of, take_in
+from weaveipam.allocation.bequests import is_whole, is_withheld, parts_of, take_in
 from weaveipam.allocation.clients import Clients
 from weaveipam.allocation.donors import Goal, Neighbours, Searches
 from weaveipam.allocation.giving import Giver, persisted
@@ -213,7 +213,7 @@ class Allocator:
         if None in theirs or any(run.owner != self._me for one in parts for run in one.runs):
             # Meant for an earlier life: true, but not this one's to acknowledge.
             return [step for one in parts for step in self.learn(one, now)]
-        if not is_whole(parts, theirs):
+        if not is_whole(parts, theirs) or is_withheld(self.holdings, told):
             return []  # not to be believed, or not yet: it comes again
         changes = [
             self.holdings.merge(one.ring, ring) for one, ring in zip(parts, theirs, strict=True) if ring

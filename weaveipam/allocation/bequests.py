@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ring.address import Range, format_range, subtract, union
+from ring.address import Range, format_range, meeting, subtract, union
 from ring.changes import grant
 from ring.ring import Peer, Ring, Run
 from weaveipam.allocation.holdings import Holdings
@@ -146,6 +146,19 @@ def is_whole(parts: Sequence[Ownership], believed: Sequence[Ring | None]) -> boo
     """Whether everything that is said is believed too."""
     return sum(one.stop - one.start for ring in believed if ring for one in ring) == sum(
         one.stop - one.start for part in parts for one in part.runs
+    )
+
+
+def is_withheld(holdings: Holdings, told: Grant) -> bool:
+    """
+    Whether keys come along whose addresses a decision may take from their pool.
+
+    This member has said what is in use of them here; its donor says what is on its way.
+    """
+    return any(
+        meeting(holdings.rests.vacated(RingId(lease.network, one.family)), one.range)
+        for lease in told.leases
+        for one in lease.addresses
     )
 
 

@@ -15,7 +15,7 @@ from ring.ring import Peer
 from weaveipam.allocation.bequests import hand_over
 from weaveipam.allocation.donors import Neighbours, as_life
 from weaveipam.allocation.drift import GIFTS_MAX, Timer, islands
-from weaveipam.allocation.grants import UNASKED, Grants, grant_message, outgoing
+from weaveipam.allocation.grants import UNASKED, grant_message, outgoing
 from weaveipam.allocation.handover import Bundle
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.lending import is_held
@@ -53,7 +53,7 @@ class Giver:
         self._rng = rng
         self._holdings = holdings
         self._drift = Timer(settings, rng)
-        self.grants = Grants(settings)
+        self.grants = holdings.grants
         self.content: dict[Part, int] = {}
         """By part what was free after something went from it: no refill is wanted before it is less."""
 

@@ -21,6 +21,7 @@ from ring.ring import Peer, Ring, Run
 from weaveipam.allocation.belief import Belief
 from weaveipam.allocation.contests import Contests
 from weaveipam.allocation.foreign import Foreign, report_lost
+from weaveipam.allocation.grants import Grants
 from weaveipam.allocation.joining import Joins
 from weaveipam.allocation.leases import Leases
 from weaveipam.allocation.loans import Loans, without
@@ -45,6 +46,8 @@ class Holdings:
         self.pools = Pools((), settings.cooldown_s)
         self.rings = Rings(me, b"")
         self.leases = Leases()
+        self.grants = Grants(settings)
+        """What was given away and nobody has got yet."""
         self.contests = Contests()
         """What another peer owns as well, with the same token; nothing of it is free."""
         self.loans = Loans()
@@ -211,6 +214,10 @@ class Holdings:
     def vacate(self, spans: Iterable[Span]) -> None:
         """Hand out nothing of some addresses, as a decision may take them away; until other pools are set."""
         self.rests.vacate(self.pools, spans)
+
+    def uses(self, spans: Iterable[Span]) -> Iterator[Use]:
+        """What keys hold of some addresses, here or on the way to who has not got it yet, and cannot tell."""
+        return self.leases.uses(spans, [record.allocation for record in self.grants.leases()])
 
     def install(self, said: Statements, now: float) -> Change:
         """

@@ -7,7 +7,7 @@ Does not know pools' free space; the allocator keeps the two in step.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ring.address import Range
 from weaveipam.protocol.decisions import Span
@@ -67,11 +67,11 @@ class Leases:
             if held.family is ring.family and (both := held.range.meet(what))
         ]
 
-    def uses(self, spans: Iterable[Span]) -> Iterator[Use]:
-        """What keys hold of some addresses."""
+    def uses(self, spans: Iterable[Span], away: Sequence[Allocation] = ()) -> Iterator[Use]:
+        """What keys hold of some addresses, here or, as these allocations say, on the way to somebody else."""
         for span in spans:
             for what in span.ranges:
-                for lease in self.within(span.ring, what):
+                for lease in (*self.within(span.ring, what), *away):
                     for one in lease.addresses:
                         if one.range.meet(what) and RingId(lease.network, one.family) == span.ring:
                             yield Use(lease.key, span.ring, one.range)

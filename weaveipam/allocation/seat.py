@@ -96,7 +96,7 @@ class Seat:
 
     def answer(self, asked: Prepare) -> Promise:
         """What this member says, which has promised."""
-        uses = self._holdings.leases.uses(asked.vacates)
+        uses = self._holdings.uses(asked.vacates)
         return answered(self.ledger, self.known, asked, self.weigh, uses)
 
     def _go_on_with(self, ledger: Ledger, now: float) -> Persist:

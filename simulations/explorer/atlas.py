@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from ring.address import Range
 from simulations.explorer import left_out
 from simulations.explorer.invariants import Invariant
 from simulations.explorer.worlds import SETTLE, Word, World
@@ -25,6 +26,8 @@ class Case:
     invariants: tuple[Invariant, ...] = (Invariant.ONE_OWNER,)
     """Those that are looked at; without a rule others may be broken sooner."""
 
+
+_POOLS = (Invariant.INSIDE,)
 
 _SMALL = World(seeds="abx", owners="bx", mortals="x", deaths_max=1, grants_max=1, decisions_max=1)
 
@@ -136,6 +139,53 @@ _DOUBLED = World(
 )
 """The only elector is asked by another, and calls may arrive twice."""
 
+_GIVEN_UP = World(
+    seeds="ab",
+    owners="b",
+    users="b",
+    callers="a",
+    extents=(None, Range(0, 2)),
+    deaths_max=0,
+    decisions_max=1,
+    beginning=("a calls for no pool", "b hears from a: promise", "a hears from b: I promise"),
+)
+"""Who calls has accepted that there be no pool, and calls for a larger one before another has."""
+
+_TAKEN_UP = World(
+    seeds="abc",
+    owners="c",
+    users="c",
+    callers="ab",
+    extents=(None, Range(0, 2)),
+    deaths_max=1,
+    grants_max=1,
+    decisions_max=1,
+    idle_decisions_max=1,
+    beginning=(
+        "a calls for no pool",
+        "b hears from a: promise",
+        "c hears from a: promise",
+        "a hears from b: I promise",
+        "a hears from c: I promise",
+    ),
+)
+"""Only who called has accepted that there be no pool, and the owner may hear of another ballot first."""
+
+_BOTH_GROW = World(
+    seeds="ab",
+    owners="a",
+    extents=(Range(0, 2),),
+    deaths_max=0,
+    decisions_max=1,
+    beginning=(
+        "a calls for a pool of 0-1",
+        "b hears from a: promise",
+        "a hears from b: I promise",
+        "b hears from a: accept",
+    ),
+)
+"""All have accepted that addresses are founded with one member, when another wants them founded with it."""
+
 _MISTAKEN = World(seeds="abx", owners="ax", deaths_max=0, decisions_max=1, word=Word.WRONG)
 _FORCED = World(seeds="abx", owners="ax", deaths_max=1, word=Word.FORCED)
 
@@ -163,6 +213,62 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         "mistaken": _MISTAKEN,
         "forced": _FORCED,
         "forced-join": World(seeds="abx", newcomers="n", owners="ax", deaths_max=1, word=Word.FORCED),
+        "grow-or-delete": World(
+            seeds="abc",
+            owners="ab",
+            users="ab",
+            extents=(Range(0, 3), Range(0, 1), None),
+            deaths_max=0,
+            grants_max=1,
+            decisions_max=1,
+        ),
+        "created-again": World(
+            seeds="ab",
+            owners="a",
+            users="ab",
+            extents=(Range(0, 1), Range(0, 2), None),
+            deaths_max=0,
+            grants_max=1,
+        ),
+        "change-and-remove": World(
+            seeds="abx",
+            owners="xa",
+            users="ax",
+            mortals="x",
+            extents=(Range(1, 3), None),
+            deaths_max=1,
+            grants_max=1,
+        ),
+        "grow-and-join": World(
+            seeds="a", newcomers="mn", owners="a", mortals="a", extents=(Range(0, 2),), grants_max=1
+        ),
+        "drained": World(
+            seeds="abc",
+            owners="ab",
+            users="b",
+            callers="ac",
+            extents=(Range(0, 1),),
+            deaths_max=0,
+            grants_max=1,
+            decisions_max=1,
+            idle_decisions_max=1,
+            asked_max=3,
+        ),
+        "handed-over": World(
+            seeds="abx",
+            owners="x",
+            users="abx",
+            leavers="x",
+            callers="ab",
+            extents=(None,),
+            deaths_max=1,
+            grants_max=2,
+            decisions_max=1,
+            beginning=("x hands out 0",),
+        ),
+        "taken-up": _TAKEN_UP,
+        "both-grow": _BOTH_GROW,
+        "given-up": _GIVEN_UP,
     }
 )
 """Where nothing goes wrong with all rules in force."""
@@ -181,6 +287,12 @@ CASES: Mapping[str, Case] = MappingProxyType(
         "R7": Case(left_out.HeardOrNot(), replace(_MISTAKEN, seeds="ax")),
         "admitted": Case(left_out.OneElector(), _ELECTORS),
         "enrols": Case(left_out.EnrolsAnyway(), _GROWING),
+        "uses": Case(
+            left_out.GivesUpUsed(), World(seeds="ab", owners="b", users="b", extents=(None,)), _POOLS
+        ),
+        "votes": Case(left_out.DropsVotes(), _BOTH_GROW),
+        "taken-up": Case(left_out.AsksOnce(), _TAKEN_UP, _POOLS),
+        "late-call": Case(left_out.FollowsLastCall(), _GIVEN_UP, _POOLS),
         "answer-stands": Case(left_out.AnswerStands(), _GROWING),
     }
 )

@@ -63,12 +63,12 @@ def explore(
     *, depth: int, states: int, walks: int, seed: int, world: str | None, without: str | None
 ) -> None:
     """
-    Look for a way round the rules that keep removals safe.
+    Look for a way round the rules that keep removals and changes of pools safe.
 
     A few members with the daemon's own rings and ledgers, a few addresses, and every order of what may
-    happen: messages are late, lost or doubled, members die and join, operators call for removals. Exit
-    status: 0 nothing was found, 1 a counterexample was, and is printed step by step, 2 it could not be run
-    as asked, 130 interrupted.
+    happen: messages are late, lost or doubled, members die and join, clients use addresses, operators call
+    for removals and other pools. Exit status: 0 nothing was found, 1 a counterexample was, and is printed
+    step by step, 2 it could not be run as asked, 130 interrupted.
     """
     if world is not None and without is not None:
         raise click.UsageError("a rule is left out in a world of its own: say either --world or --without")

@@ -198,7 +198,7 @@ class Graph:
         near = scene.living if self.world.word is Word.WRONG else frozenset[Peer]()
         found = self._shells.get(near)
         if found is None:
-            found = self._shells[near] = Shell(self._rules, near)
+            found = self._shells[near] = Shell(self._rules, near, self.world.leavers)
         return found
 
     def _those(self, bits: int) -> frozenset[Peer]:
@@ -239,6 +239,7 @@ def _key(one: Member) -> Hashable:
     parts = (
         *(getattr(campaign, name) for name in _PARTS),
         tuple((ring, tuple(runs)) for ring, runs in sorted(campaign.known.items())),
+        tuple(sorted(campaign.uses.items())),
     )
     return replace(one, campaign=None), parts
 

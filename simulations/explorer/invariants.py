@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from enum import Enum
 
+from ring.address import Range, subtract
 from ring.merge import merge
 from ring.ring import EMPTY, Token
 from simulations.explorer.graph import Graph, State
-from simulations.explorer.member import Member
+from simulations.explorer.member import RING, Member, indexed
 from simulations.explorer.worlds import Word
 
 
@@ -22,7 +23,9 @@ class Invariant(Enum):
     ONE_OWNER = "one owner"
     """No two peers who live believe that they own one address."""
     NOTHING_LOST = "nothing lost"
-    """Once all who are gone have been removed, somebody who lives owns each address."""
+    """Once all who are gone have been removed, somebody who lives owns each address of the pool."""
+    INSIDE = "inside"
+    """No address is in use that was taken from the pool, nor is it said of any whose it is."""
     ONE_TOKEN = "one token"  # noqa: S105 - of a ring
     """No two rings know one token of an address with two owners."""
     AGREEMENT = "agreement"
@@ -45,6 +48,7 @@ class Judge:
         checks = {
             Invariant.ONE_OWNER: self._two_owners,
             Invariant.NOTHING_LOST: self._lost,
+            Invariant.INSIDE: self._outside,
             Invariant.ONE_TOKEN: self._two_meanings,
             Invariant.AGREEMENT: self._disagreement,
             Invariant.CALLED_GONE: self._stopped,
@@ -82,15 +86,32 @@ class Judge:
         gone = {one.me for one in members if not one.acts}
         acting = [one for one in members if one.acts]
         removed = {past.peer for one in acting for past in one.ledger.charter.removed}
-        if not acting or not gone or not gone <= removed:
+        if not acting or not gone <= removed:
             return ""
         known = EMPTY
         for one in acting:
             known = merge(known, one.ring).ring
-        lost = next((run for run in known if run.owner in gone), None)
-        return (
-            "" if lost is None else f"{lost.start} is lost: it stays with {lost.owner.name}, who was removed"
-        )
+        there = _domain(_latest(acting))
+        lost = next((run for one in there for run in known.within(one) if run.owner in gone), None)
+        if lost is not None:
+            return f"{lost.start} is lost: it stays with {lost.owner.name}, who was removed"
+        unsaid = subtract(there, [Range(run.start, run.stop) for run in known])
+        return f"{unsaid[0].start} is lost: nobody knows whose it is" if unsaid else ""
+
+    def _outside(self, members: Sequence[Member]) -> str:
+        acting = [one for one in members if one.acts]
+        latest = _domain(_latest(acting)) if acting else ()
+        for one in acting:
+            used = next(
+                (used for used in sorted(one.in_use) if not any(used in each for each in latest)), None
+            )
+            if used is not None:
+                return f"{used} is in use at {one.me.name}, and no pool's any more"
+            said = [Range(run.start, run.stop) for run in one.ring]
+            odd = subtract(said, _domain(one))
+            if odd:
+                return f"{one.me.name} knows an owner of {odd[0].start}, which is no pool's"
+        return ""
 
     def _two_meanings(self, members: Sequence[Member]) -> str:
         said: dict[tuple[int, Token], Member] = {}
@@ -124,3 +145,13 @@ class Judge:
             who.me in one.ledger.closed or who.me in {past.peer for past in one.ledger.charter.removed}
             for one in members
         )
+
+
+def _latest(members: Sequence[Member]) -> Member:
+    """Who knows of the most decisions."""
+    return max(members, key=lambda one: one.ledger.charter.number)
+
+
+def _domain(one: Member) -> tuple[Range, ...]:
+    """Addresses of the pools that it knows to be in force."""
+    return indexed(one.ledger.pools).whole(RING)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 
 from ring.ring import Peer, Run
 from weaveipam.allocation.rules import Rules
-from weaveipam.protocol.decisions import Vote
+from weaveipam.protocol.decisions import Span, Vote
 
 
 class AnythingNew(Rules):
@@ -82,6 +82,34 @@ class HeardOrNot(Rules):
     """Without R7."""
 
     def objects(self, heard: Collection[Peer], *, forced: bool) -> bool:
+        return False
+
+
+class GivesUpUsed(Rules):
+    """Addresses are taken from pools though they are in use."""
+
+    def gives_up(self, *, in_use: bool) -> bool:
+        return True
+
+
+class DropsVotes(Rules):
+    """What was accepted before is dropped, though it may have been decided."""
+
+    def disproved(self, *, in_use: bool) -> bool:
+        return True
+
+
+class AsksOnce(Rules):
+    """Who takes up what was accepted before does not ask all to keep back what that gives up."""
+
+    def same_vacated(self, asked: Collection[Span], given_up: Collection[Span]) -> bool:
+        return True
+
+
+class FollowsLastCall(Rules):
+    """Of a ballot's calls the one that arrives last counts."""
+
+    def keeps_back(self, *, same_ballot: bool) -> bool:
         return False
 
 

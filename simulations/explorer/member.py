@@ -16,8 +16,9 @@ from ring.address import Family
 from ring.ring import Peer, Ring, Run
 from weaveipam.allocation.campaign import Campaign
 from weaveipam.allocation.ledger import Ledger
+from weaveipam.allocation.pools import Pools
 from weaveipam.protocol.decisions import Statements
-from weaveipam.protocol.messages import Ownership
+from weaveipam.protocol.messages import Grant, GrantAck, Ownership
 from weaveipam.protocol.rollcalls import (
     Accept,
     Accepted,
@@ -30,10 +31,12 @@ from weaveipam.protocol.rollcalls import (
     Prepare,
     Promise,
 )
-from weaveipam.protocol.values import RingId
+from weaveipam.protocol.values import Pool, RingId
 
 RING = RingId("default", Family.V4)
 """There is one."""
+POOL = "pool"
+"""There is at most one."""
 
 Said: TypeAlias = (
     Accept
@@ -44,6 +47,8 @@ Said: TypeAlias = (
     | Declined
     | Enrol
     | Enrolled
+    | Grant
+    | GrantAck
     | Ownership
     | Prepare
     | Promise
@@ -73,6 +78,10 @@ class Member:
     """Whether it has stopped for that."""
     campaign: Campaign | None = None
     enrolled_by: frozenset[Peer] = frozenset()
+    used: frozenset[int] = frozenset()
+    """Addresses that it has handed out."""
+    given: frozenset[tuple[Peer, Grant]] = frozenset()
+    """Grants of its own that come with a user, and are not acknowledged."""
     broken: str = ""
     """The assertion of the daemon's code that did not hold."""
 
@@ -91,6 +100,21 @@ class Member:
         if self.acts:
             for run in self.ring.owned_by(self.me):
                 yield from range(run.start, run.stop)
+
+    def withholds(self, address: int) -> bool:
+        """Whether it keeps back an address, as a decision may take that from the pool."""
+        return any(address in one for span in self.ledger.withheld for one in span.ranges)
+
+    @property
+    def in_use(self) -> frozenset[int]:
+        """Addresses that clients use, as far as it knows: here, or where they were handed over to."""
+        return self.used.union(run.start for _, one in self.given for run in one.runs)
+
+
+@lru_cache(maxsize=1 << 10)
+def indexed(pools: tuple[Pool, ...]) -> Pools:
+    """Pools as the daemon keeps them."""
+    return Pools(pools, 0.0)
 
 
 Step: TypeAlias = tuple[Member, tuple[Letter, ...]]

@@ -15,11 +15,12 @@ from ring.address import Range
 from ring.changes import coalesce, grant
 from ring.merge import merge
 from ring.ring import Peer, Ring, Run
-from simulations.explorer.member import RING, Letter, Member, Step, statements, weigh
+from simulations.explorer.member import RING, Letter, Member, Step, indexed, statements, weigh
 from weaveipam.allocation.campaign import Campaign, Wanted, answered
+from weaveipam.allocation.grants import UNASKED
 from weaveipam.allocation.rules import Rules
 from weaveipam.protocol.decisions import Charter, Decree
-from weaveipam.protocol.messages import Ownership
+from weaveipam.protocol.messages import Grant, GrantAck, Ownership
 from weaveipam.protocol.rollcalls import (
     Accept,
     Accepted,
@@ -32,7 +33,9 @@ from weaveipam.protocol.rollcalls import (
     Objection,
     Prepare,
     Promise,
+    Use,
 )
+from weaveipam.protocol.values import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +45,47 @@ class Shell:
     rules: Rules
     near: frozenset[Peer]
     """From whom everybody has heard a moment ago."""
+    leavers: str = ""
+    """Who may have said that it leaves: what it hands over is expected with its users."""
 
     # What a member does of its own accord
 
     def grants(self, one: Member, address: int, heir: Peer) -> Step | None:
         """Hand an address over; None where that may not be."""
-        run = one.ring.at(address)
-        allowed = one.acts and one.ledger.admitted and run is not None and run.owner == one.me
-        if not allowed or heir == one.me or not self.rules.serves(heir, _over(one)):
+        if heir == one.me or not self.rules.serves(heir, _over(one)):
             return None
-        delta = grant(one.ring, Range(address, address + 1), one.me, heir)
-        return self._says(one, delta)
+        if not self._has(one, address) or address in one.used:
+            return None
+        return self._says(one, grant(one.ring, Range(address, address + 1), one.me, heir))
+
+    def hands_over(self, one: Member, address: int, heir: Peer) -> Step | None:
+        """Hand an address over with its user, as who leaves does; None where that may not be."""
+        if heir == one.me or not self.rules.serves(heir, _over(one)):
+            return None
+        if not self._has(one, address) or address not in one.used:
+            return None
+        (run,) = delta = grant(one.ring, Range(address, address + 1), one.me, heir)
+        given = Grant(_number(run), UNASKED, RING, (run,))
+        one = replace(one, used=one.used - {address}, given=one.given | {(heir, given)})
+        one, letters = self._says(one, delta)
+        return one, (*letters, Letter(one.me, heir, given))
+
+    def hands_out(self, one: Member, address: int) -> Step | None:
+        """Give an address to a client; None where that may not be."""
+        if not self._has(one, address) or address in one.used:
+            return None
+        return replace(one, used=one.used | {address}), ()
+
+    def _has(self, one: Member, address: int) -> bool:
+        """Whether an address is a member's, and it need neither keep it back nor wait for its user."""
+        run = one.ring.at(address)
+        if not one.acts or not one.ledger.admitted or run is None or run.owner != one.me:
+            return False
+        return not one.withholds(address) and (run.author == one.me or run.author.name not in self.leavers)
+
+    def gets_back(self, one: Member, address: int) -> Step | None:
+        """A client needs an address no longer."""
+        return (replace(one, used=one.used - {address}), ()) if one.acts else None
 
     def coalesces(self, one: Member) -> Step | None:
         """Join touching runs; None if there are none."""
@@ -92,14 +125,21 @@ class Shell:
         wider = replace(campaign, fenced=fenced, needed=campaign.needed - fenced, wanted=wanted)
         return None if wider == campaign else self._goes_on(one, wider)
 
+    def asks_again(self, one: Member) -> Step | None:
+        """Call for the same once more, as addresses may not be in use any longer."""
+        campaign = one.campaign
+        if not one.acts or campaign is None or not campaign.agreed(self.rules):
+            return None
+        return self._calls(one, campaign.again()) if campaign.hindered(self.rules) else None
+
     # What a member does with what it hears
 
     def hears(self, one: Member, letter: Letter) -> Step:  # noqa: C901 - a case for each message
         """Take a message in."""
         sender, said = letter.sender, letter.said
         match said:
-            case Ownership():
-                return self._merged(one, said.runs), ()
+            case Ownership() | Grant() | GrantAck():
+                return self._hears_of_space(one, sender, said)
             case Prepare():
                 return self._asked(one, sender, said)
             case Promise() if one.campaign is not None and one.campaign.decree is None:
@@ -123,6 +163,31 @@ class Shell:
                 return self._told(one, closed), ()
         return one, ()
 
+    def _hears_of_space(self, one: Member, sender: Peer, said: Ownership | Grant | GrantAck) -> Step:
+        match said:
+            case Ownership():
+                return self._merged(one, said.runs), ()
+            case Grant():
+                return self._takes_in(one, sender, said)
+            case GrantAck(number):
+                done = {(heir, given) for heir, given in one.given if (heir, given.grant) == (sender, number)}
+                return replace(one, given=one.given - done), ()
+
+    def _takes_in(self, one: Member, donor: Peer, told: Grant) -> Step:
+        """Own what comes with its user, and say so anew: a repeat is then known to be one."""
+        (run,) = told.runs
+        if one.withholds(run.start):
+            return one, ()
+        one = self._merged(one, told.runs)
+        held = one.ring.at(run.start)
+        if held is None or held.token < run.token:
+            return one, ()  # not to be believed, or not yet
+        letters: tuple[Letter, ...] = ()
+        if held.token == run.token:
+            one = replace(one, used=one.used | {run.start})
+            one, letters = self._says(one, grant(one.ring, Range(run.start, run.stop), one.me, one.me))
+        return one, (*letters, Letter(one.me, donor, GrantAck(told.grant)))
+
     def _asked(self, one: Member, sender: Peer, said: Prepare) -> Step:
         letters: tuple[Letter, ...] = ()
         if one.ledger.vote is not None and said.number == one.ledger.accepted_number + 1:
@@ -131,9 +196,8 @@ class Shell:
         if declined is not None:
             return one, (*letters, *self._declines(one, sender, declined))
         one = replace(one, ledger=ledger)
-        promise = answered(ledger, {RING: one.ring}, said, weigh)
         closures = (Letter(one.me, fenced, Closure(said.fenced)) for fenced in said.fenced)
-        return one, (*letters, Letter(one.me, sender, promise), *closures)
+        return one, (*letters, Letter(one.me, sender, _promise(one, said)), *closures)
 
     def _declines(self, one: Member, sender: Peer, declined: Declined) -> tuple[Letter, ...]:
         letter = Letter(one.me, sender, declined)
@@ -174,10 +238,9 @@ class Shell:
             return self._completes(one)
         if one.ledger.admitted:
             return self._told(one, (one.me,)), ()  # all but the fenced accept every decision
-        return self.enrols(replace(one, ledger=one.ledger.adopt(charter), enrolled_by=frozenset())) or (
-            one,
-            (),
-        )
+        ring = _confined(one.ring, charter.pools)
+        after = replace(one, ledger=one.ledger.adopt(charter), ring=ring, enrolled_by=frozenset())
+        return self.enrols(after) or (one, ())
 
     def _enrols(self, one: Member, sender: Peer, number: int) -> Step:
         charter = one.ledger.charter
@@ -211,17 +274,17 @@ class Shell:
         if declined is not None:
             return replace(one, campaign=None), ()
         one = replace(one, ledger=ledger)
-        return self._goes_on(one, campaign.heard(one.me, answered(ledger, {RING: one.ring}, call, weigh)))
+        return self._goes_on(one, campaign.heard(one.me, _promise(one, call)))
 
     def _goes_on(self, one: Member, campaign: Campaign) -> Step:
         """Do what follows from what a campaign has heard."""
         if campaign.number != one.ledger.charter.number + 1:
             return replace(one, campaign=None), ()  # somebody else has brought it to its end
         if campaign.agreed(self.rules):
-            wider = campaign.wider()
-            if wider is not None:
-                return self._calls(one, wider)
-            if not campaign.unaffirmed(self.rules):
+            more = campaign.wider() or campaign.bound(self.rules) or campaign.unbound(self.rules)
+            if more is not None:
+                return self._calls(one, more)
+            if not campaign.unaffirmed(self.rules) and not campaign.hindered(self.rules):
                 return self._proposes(one, campaign.decided({RING: one.ring}, self.rules))
         if campaign.complete(self.rules):
             return self._completes(replace(one, campaign=None))
@@ -249,7 +312,8 @@ class Shell:
         if one.ledger.vote is None:
             return one, ()
         decree = one.ledger.vote.decree
-        one = replace(one, ledger=one.ledger.complete())
+        ledger = one.ledger.complete()
+        one = replace(one, ledger=ledger, ring=_confined(one.ring, ledger.pools), campaign=None)
         letters: tuple[Letter, ...] = (Letter(one.me, None, Decided(one.ledger.charter.number)),)
         if self.rules.installs(complete=True):
             one, more = self._installs(one, decree)
@@ -257,13 +321,17 @@ class Shell:
         return one, letters
 
     def _installs(self, one: Member, decree: Decree) -> Step:
-        runs = [run for told in decree.statements if told.ring == RING for run in told.runs]
-        return replace(one, ring=merge(one.ring, Ring.of(runs)).ring), statements(one.me, runs)
+        letters: tuple[Letter, ...] = ()
+        for told in decree.statements:
+            said = _confined(Ring.of(told.runs), one.ledger.pools)
+            one = replace(one, ring=merge(one.ring, said).ring)
+            letters += statements(one.me, said)
+        return one, letters
 
     def _merged(self, one: Member, runs: Iterable[Run]) -> Member:
         closed, decided = one.ledger.closed, one.ledger.charter.number
         believed = [run for run in runs if self.rules.believes(run, closed, decided)]
-        change = merge(one.ring, Ring.of(believed))
+        change = merge(one.ring, _confined(Ring.of(believed), one.ledger.pools))
         return replace(one, ring=change.ring) if change.won else one
 
     def _says(self, one: Member, delta: Ring) -> Step:
@@ -273,3 +341,25 @@ class Shell:
 def _over(one: Member) -> frozenset[Peer]:
     """Whose lives are over, as far as a member knows."""
     return one.ledger.closed.union(past.peer for past in one.ledger.charter.removed)
+
+
+def _promise(one: Member, asked: Prepare) -> Promise:
+    vacated = [what for span in asked.vacates for what in span.ranges]
+    uses = [
+        Use("client", RING, Range(address, address + 1))
+        for address in sorted(one.in_use)
+        if any(address in what for what in vacated)
+    ]
+    return answered(one.ledger, {RING: one.ring}, asked, weigh, uses)
+
+
+def _confined(ring: Ring, pools: tuple[Pool, ...]) -> Ring:
+    """What a ring says of addresses that are a pool's."""
+    there = indexed(pools)
+    return Ring.of(part for run in ring for part in there.inside(RING, run))
+
+
+def _number(run: Run) -> int:
+    """Names a grant of one address, as epochs and generations are few."""
+    generation, epoch = run.token
+    return (run.start * 10 + generation) * 10 + epoch

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from ring.address import Range
 from ring.ring import Peer, Ring, Run, Token
-from simulations.explorer.member import Member
+from simulations.explorer.member import POOL, RING, Member
 from weaveipam.allocation.ledger import Ledger
-from weaveipam.protocol.values import Birth
+from weaveipam.protocol.values import Birth, Pool, PoolRange
 
 
 class Word(Enum):
@@ -54,6 +55,14 @@ class World:
     """Who may be granted addresses; empty: anybody."""
     callers: str = ""
     """Who may call for decisions; empty: anybody."""
+    extents: tuple[Range | None, ...] = ()
+    """What the pool may be changed to; None: there is none."""
+    users: str = ""
+    """Who may hand out addresses; empty: nobody."""
+    leavers: str = ""
+    """Of those who may hand over what they have handed out; empty: nobody."""
+    asked_max: int = 1
+    """How often the same ballot is called again at most while addresses are in use."""
     beginning: tuple[str, ...] = ()
     """Steps that come first, by their first words; `SETTLE` delivers all that is under way."""
 
@@ -64,7 +73,8 @@ class World:
 
     def members(self) -> tuple[Member, ...]:
         """Everybody as they begin."""
-        birth = Birth(b"", tuple(Peer(name, 1) for name in sorted(self.seeds)), ())
+        pools = (pool(Range(0, len(self.owners))),)
+        birth = Birth(b"", tuple(Peer(name, 1) for name in sorted(self.seeds)), pools)
         owners = [Peer(name, 1) for name in self.owners]
         ring = Ring.of(Run(at, at + 1, Token(0, 0), one, one) for at, one in enumerate(owners))
         return tuple(Member(Ledger.begin(peer, birth), ring) for peer in self.peers)
@@ -72,3 +82,8 @@ class World:
 
 SETTLE = "everything arrives"
 """In a beginning: everybody hears all that is under way, in a fixed order, until there is nothing new."""
+
+
+def pool(extent: Range) -> Pool:
+    """The pool, if it has these addresses."""
+    return Pool(POOL, RING.network, (PoolRange(RING.family, extent, RING.family.bits),))

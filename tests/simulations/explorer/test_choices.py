@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ring.address import Range
 from ring.ring import Peer
 from simulations.explorer.choices import Scene, choices
 from simulations.explorer.shell import Shell
@@ -57,3 +58,21 @@ def test_a_decision_may_remove_nobody() -> None:
     """As those on pools; only the first ones, as a world says."""
     assert "a calls for a decision" in chosen(replace(WORLD, idle_decisions_max=1), A)
     assert "a calls for a decision" not in chosen(WORLD, A)
+
+
+def test_a_pool_may_be_changed_to_anything_but_what_it_is() -> None:
+    """As a world says; and only by who may call."""
+    world = replace(WORLD, extents=(Range(0, 3), Range(0, 4), Range(1, 2), None), callers="a")
+    calls = ["a calls for a pool of 0-3", "a calls for a pool of 1", "a calls for no pool"]
+
+    assert calls == [one for one in chosen(world, A) if "calls" in one]
+    assert [] == [one for one in chosen(world, B) if "calls" in one]
+
+
+def test_clients_come_and_go() -> None:
+    """Where a world has any; who may leave hands over what they use."""
+    world = replace(WORLD, users="a", leavers="a")
+    assert "a hands out 0" in chosen(world, A)
+    assert "b hands out 1" not in chosen(world, B)
+    assert "a hands 0 over to c with its user" in chosen(world, A)
+    assert not [one for one in chosen(world, A) if "back" in one]

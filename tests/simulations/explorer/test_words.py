@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from ring.address import Range
 from ring.ring import Peer, Run, Token
-from simulations.explorer.member import RING, Letter
+from simulations.explorer.member import POOL, RING, Letter
 from simulations.explorer.words import heard, names, owned
-from weaveipam.protocol.decisions import Ballot, Decree, Statements, Vote
-from weaveipam.protocol.rollcalls import Accept, Prepare, Promise
+from simulations.explorer.worlds import pool
+from weaveipam.protocol.decisions import Ballot, Decree, Span, Statements, Vote
+from weaveipam.protocol.messages import Grant, GrantAck, Ownership
+from weaveipam.protocol.rollcalls import Accept, Prepare, Promise, Use
 
 A, B, X = (Peer(name, 1) for name in "abx")
 RUN = Run(0, 2, Token(1, 3), A, B)
@@ -41,3 +46,30 @@ def test_what_is_said_in_a_roll_call() -> None:
         "b hears from a: accept in ballot 1.2.a as decision 3: without nobody, nothing changes its owner"
         == (heard(B, Letter(A, B, Accept(3, ballot, Decree((), (), (A,)), ()))))
     )
+
+
+def test_what_is_said_of_pools() -> None:
+    """What is kept back, what is in use, and what a decree makes of the pool."""
+    ballot = Ballot(0, 2, A)
+    kept, used = Span(RING, (Range(0, 1), Range(4, 6))), Use("client", RING, Range(4, 5))
+    assert "b hears from a: promise ballot 0.2.a of decision 3 without nobody, keep back 0, 4-5" == heard(
+        B, Letter(A, B, Prepare(3, ballot, (), 1, (), 0, (), (kept,)))
+    )
+    assert "a hears from b: I promise ballot 0.2.a of decision 3, know what you know, 4 is in use" == heard(
+        A, Letter(B, A, Promise(3, ballot, 1, True, (), None, (), (used,)))
+    )
+    smaller = Decree((), (), (A,), (pool(Range(0, 4)),))
+    for decree, words in ((smaller, "a pool of 0-3"), (replace(smaller, put=(), drop=(POOL,)), "no pool")):
+        said = heard(B, Letter(A, B, Accept(3, ballot, decree, ())))
+        assert said.endswith(f": without nobody, nothing changes its owner, {words}")
+
+
+def test_what_is_said_of_space() -> None:
+    """A statement that anybody may hear, a grant to its heir, and its acknowledgement."""
+    assert "a hears from b: 0-1 is a's at (1, 3), says b" == heard(
+        A, Letter(B, None, Ownership(RING, (RUN,)))
+    )
+    assert "a hears from b: 0-1 is a's at (1, 3), says b, and in use" == heard(
+        A, Letter(B, A, Grant(1, 0, RING, (RUN,)))
+    )
+    assert "b hears from a: I have what you gave" == heard(B, Letter(A, B, GrantAck(1)))

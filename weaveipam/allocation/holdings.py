@@ -12,7 +12,7 @@ Does not know clients, donors or who is alive.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ring.address import Range, meeting, subtract
@@ -34,6 +34,7 @@ from weaveipam.protocol.decisions import Span, Statements
 from weaveipam.protocol.effects import Durability, Persist
 from weaveipam.protocol.messages import Ownership, Publish, Step
 from weaveipam.protocol.records import Departing, Frozen, Leased, Lent, Owned, Record, RecordKey, Resting
+from weaveipam.protocol.rollcalls import Use
 from weaveipam.protocol.values import Allocation, Assigned, Birth, ContestStage, Loan, Pool, RingId
 
 

@@ -454,7 +454,7 @@ class Machine:
                     self.unmarked = False
         if any(type(record) in {Owned, Chartered} for one in persists for record in one.put):
             self.on_ownership(self)
-        if any(type(record) is Left for one in persists for record in one.put):
+        if any(type(record) is Left and record.peer == self.life for one in persists for record in one.put):
             self.on_left(self)
 
     def _perform(self, effects: Sequence[Effect]) -> None:

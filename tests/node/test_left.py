@@ -116,6 +116,28 @@ def test_nobody_waits_for_who_has_left(three: Any, make_pool: MakePool) -> None:
     assert {"b"} == {run.owner.name for run in three.ring("b", V4).runs}
 
 
+@pytest.mark.parametrize("used", [False, True])
+def test_the_next_life_tells_that_the_last_has_left(three: Any, *, used: bool) -> None:
+    """Of a daemon that is started again at once nothing has to be removed by hand, whether used or not."""
+    gone = three.hosts["a"].peer
+    leave(three, "a")
+    three.start("a")
+    if used:
+        three.run(2)
+        three.allocate("a", "k")
+    three.crash("a")
+    three.start("a")
+    three.run(2 * LATER_S)
+
+    for name in "abc":
+        assert ledger(three, name).admitted
+        assert gone not in ledger(three, name).roster | ledger(three, name).electors
+        assert [gone] == [one.peer for one in ledger(three, name).charter.removed]
+    number = ledger(three, "b").charter.number
+    three.run(LATER_S)
+    assert number == ledger(three, "b").charter.number
+
+
 def test_the_only_elector_has_another_one_chosen(cluster: MakeCluster, make_pool: MakePool) -> None:
     """Where one member lets all others in, it does not leave before another one does so in its place."""
     world = cluster()

@@ -74,12 +74,8 @@ class Leaver:
         """Whether it has a part in a decision yet: one it has accepted, or the choice of other electors."""
         self.left = False
         """Whether all is done, and only farewells are left to be said."""
-        self.returned = False
-        """
-        Whether the life before has left, and no client has asked for anything since.
-
-        Such a node wants no space: a supervisor may have started it again on a host that is about to go.
-        """
+        self._earlier: Peer | None = None
+        """The life before, if it has left and no client has asked for anything since."""
         self._takes: dict[Peer, bool] = {}
         """Who has heard of the leave, and whether they would take something."""
         self._wake_at = math.inf
@@ -92,12 +88,22 @@ class Leaver:
         """Whether this node leaves, or has left."""
         return self._attempt != 0
 
+    @property
+    def returned(self) -> bool:
+        """
+        Whether the life before has left, and no client has asked for anything since.
+
+        Such a node wants no space: a supervisor may have started it again on a host that is about to go.
+        """
+        return self._earlier is not None
+
     def restore(self, records: Iterable[Record], now: float) -> None:
         """Go on with what the disk remembers."""
         for record in records:
             if isinstance(record, Leaving):
                 self._attempt, self._wake_at = record.attempt, now
-            self.returned = self.returned or isinstance(record, Left)
+            elif isinstance(record, Left) and not record.used:
+                self._earlier = record.peer
 
     def of_this_life(self) -> tuple[RecordKey, ...]:
         """The record that means nothing to another life."""
@@ -152,10 +158,10 @@ class Leaver:
 
     def wanted(self) -> list[Step]:
         """A client asks for something: this node is one as any other."""
-        if not self.returned or self.leaving:
+        if self._earlier is None or self.leaving:
             return []
-        self.returned = False
-        return [Persist((), (Left(self._me).record_key,), Durability.PROCESS)]
+        earlier, self._earlier = self._earlier, None
+        return [Persist((Left(earlier, used=True),), (), Durability.PROCESS)]
 
     def _stay(self) -> list[Step] | Refusal:
         if self.left:

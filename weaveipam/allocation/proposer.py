@@ -14,16 +14,16 @@ from ring.ring import Peer
 from weaveipam.allocation.campaign import Campaign, Wanted
 from weaveipam.allocation.changes import CHANGES_MAX, Changes, in_use
 from weaveipam.allocation.donors import Neighbour, Neighbours, as_life, shown
+from weaveipam.allocation.housekeeping import Housekeeping
 from weaveipam.allocation.poolchange import wanted_for
 from weaveipam.allocation.rules import RULES
 from weaveipam.allocation.seat import Seat
 from weaveipam.allocation.settings import AllocationSettings
-from weaveipam.protocol.decisions import ELECTORS_MAX
+from weaveipam.protocol.decisions import Ballot
 from weaveipam.protocol.effects import Reply
 from weaveipam.protocol.messages import Header, Ping, Step, Tell
 from weaveipam.protocol.requests import ChangePool, Reason, Refusal
 from weaveipam.protocol.rollcalls import Accepted, Decided, Declined, Objection, Promise
-from weaveipam.protocol.values import MemberState
 
 REPEAT_DOUBLINGS_MAX = 3
 """Those who have not answered are asked again after `repeat_s`, doubled up to so many times."""
@@ -55,8 +55,9 @@ class Proposer:
         self._again_at = math.inf
         """When to ask again those who are awaited, or to begin another ballot."""
         self._look_at = math.inf
-        self._waited = False
-        """Whether at the last look something was unfinished already."""
+        self.housekeeping = Housekeeping(seat, neighbours)
+        self._unasked = False
+        """Whether nobody has asked for what is wanted, so that it can be left to others."""
         self._repeated_at = -math.inf
         """When an operator last said who is to be removed."""
         self._pinged_at: dict[Peer, float] = {}
@@ -76,7 +77,7 @@ class Proposer:
         the wish lapses if it is not repeated: who errs has not ordered the removal of a daemon that restarts
         a week later.
         """
-        self._repeated_at = now
+        self._repeated_at, self._unasked = now, False
         wanted = self.wanted or Wanted()
         fresh = Wanted(
             victims=wanted.victims.union(victims),
@@ -98,13 +99,14 @@ class Proposer:
             detail = f"{CHANGES_MAX} changes of pools wait already; try again shortly"
             return [Reply(request_id, Refusal(Reason.OVERLOADED, detail))]
         self.changes.add(request_id, change, now)
+        self._unasked = False
         if self.busy:
             return self._answer_changes(now)
         return [*self._answer_changes(now), *self._next(now)]
 
     def retire(self, leaving: frozenset[Peer], now: float) -> list[Step]:
         """Have others chosen as electors than those who leave."""
-        self.wanted = Wanted(retired=leaving)
+        self.wanted, self._unasked = Wanted(retired=leaving), False
         return self._propose(now)
 
     @property
@@ -160,7 +162,7 @@ class Proposer:
     def _propose(self, now: float) -> list[Step]:
         """Begin a ballot, above all that this member has heard of."""
         ledger = self._seat.ledger
-        ballot_round = max(self._round, 0 if ledger.promised is None else ledger.promised.round) + 1
+        ballot_round = max(self._round, _round_of(ledger.promised)) + 1
         wanted = self.wanted or self.changes.wanted(ledger.pools)
         campaign = Campaign.begin(ledger, self._seat.known, wanted, ballot_round, self._more)
         survivors = [self._neighbours.get(name) for name in sorted(wanted.survivors or ())]
@@ -291,8 +293,17 @@ class Proposer:
                 self._more = self._more.union(told.closed)
                 return self._propose(now)
             case _:
-                self._round = max(self._round, 0 if told.promised is None else told.promised.round)
-                return self._later(now)
+                self._round = max(self._round, _round_of(told.promised))
+                return [] if self._is_left_to(told.promised) else self._later(now)
+
+    def _is_left_to(self, higher: Ballot | None) -> bool:
+        """Whether another one calls who is there; what nobody asked for is wanted no more then."""
+        other = None if higher is None else as_life(higher.proposer, self._neighbours)
+        if not self._unasked or other is None or not other.present:
+            return False
+        self.wanted, self.campaign, self._again_at = None, None, math.inf
+        self._objections = {}
+        return True
 
     def _later(self, now: float) -> list[Step]:
         """Begin another ballot after a while drawn at random, so that two proposers do not go on for ever."""
@@ -353,36 +364,16 @@ class Proposer:
         return steps
 
     def _look(self, now: float) -> list[Step]:
-        """
-        The first elector that is there finishes what others began, and has electors chosen where some miss.
-
-        Who has left is removed.  Whoever keeps addresses back for a change whose proposer is gone has it
-        finished, too, as nobody else may have heard of that ballot.
-        Only where everybody else seems to be there: else it would wait, and hold up those who want to join.
-        """
-        ledger = self._seat.ledger
-        unfinished = bool(ledger.closed or ledger.vacates) or ledger.vote is not None
-        waited, self._waited = self._waited, unfinished
-        keeps = bool(ledger.withheld) and waited
-        if self.busy or not (keeps or self._seat.me in ledger.electors):
+        """Call for what is to be done though nobody asks for it."""
+        wanted = self.housekeeping.look(busy=self.busy)
+        if wanted is None:
             return []
-        there = {self._seat.me, *(one.peer for one in self._neighbours.alive())}
-        left = self._left(ledger.roster - there)
-        living = ledger.roster - ledger.closed - left
-        first = self._seat.me == min(ledger.electors & there, default=None)
-        if not (keeps or first) or not living <= there:
-            return []
-        enough = min(ELECTORS_MAX, (len(living) - 1) // 2 * 2 + 1)
-        if len(ledger.electors - ledger.closed) >= enough and not (unfinished and waited) and not left:
-            return []
-        self.wanted = Wanted(victims=left)
+        self.wanted, self._unasked = wanted, True
         return self._propose(now)
 
-    def _left(self, members: Collection[Peer]) -> frozenset[Peer]:
-        """Who of some has left its cluster by its own word, with nothing: no operator need say so."""
-        said = [one for one in members if self._neighbours.state_of(one) is MemberState.LEFT]
-        owners = {run.owner for ring in self._seat.known.values() for run in ring} if said else ()
-        return frozenset(one for one in said if one not in owners)
+
+def _round_of(ballot: Ballot | None) -> int:
+    return 0 if ballot is None else ballot.round
 
 
 def _sentence(member: Peer, told: Declined) -> str:

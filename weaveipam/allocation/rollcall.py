@@ -23,7 +23,7 @@ from weaveipam.allocation.seat import Seat
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Level, Report
 from weaveipam.protocol.messages import End, Header, Step, Tell
-from weaveipam.protocol.records import Record, RecordKey
+from weaveipam.protocol.records import Left, Record, RecordKey
 from weaveipam.protocol.requests import RollCallView
 from weaveipam.protocol.rollcalls import (
     Accept,
@@ -74,6 +74,9 @@ class RollCall:
     def take(self, birth: Birth, records: Sequence[Record], now: float) -> None:
         """Belong to a cluster, as the disk remembers it."""
         self.seat.take(birth, records)
+        self.proposer.housekeeping.earlier = next(
+            (one.peer for one in records if isinstance(one, Left)), None
+        )
         self.proposer.begin(now)
         if not self.seat.ledger.admitted:
             self.admission.begin(now)

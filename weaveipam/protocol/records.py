@@ -286,10 +286,12 @@ class Left:
     """
     This life has left its cluster, with nothing; written together with the identity of the next one.
 
-    Kept until a client asks the next one for something.
+    Kept until that one leaves too, as it may be the only one that can tell the others.
     """
 
     peer: Peer
+    used: bool = False
+    """Whether a client has asked the next one for something."""
 
     @property
     def record_key(self) -> RecordKey:

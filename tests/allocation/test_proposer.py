@@ -266,6 +266,54 @@ def test_unfinished_business_is_finished_by_the_first_elector() -> None:
     assert {"b", "c"} == asked.keys()
 
 
+def test_what_nobody_asked_for_is_left_to_another_one() -> None:
+    """Of two that finish the same of themselves one goes on; what an operator wants is called for again."""
+    for asked_for in (False, True):
+        desk = Desk()
+        promised, _ = desk.seat.ledger.promise(Prepare(1, Ballot(1, 1, ME), (DEAD,), 1, (), 0), ())
+        desk.seat.keep(promised, 0.0)
+        asked = call(desk.it.wake(desk.it.wake_at))
+        if asked_for:
+            desk.remove(200.0)
+            assert desk.it.campaign is not None
+            asked = desk.it.campaign.prepare(desk.seat.weigh)
+        higher = asked.ballot._replace(round=asked.ballot.round + 1, proposer=B)
+        desk.it.declined(header(B), Declined(1, asked.ballot, Objection.BALLOT, higher, (DEAD,)), 200.0)
+        assert asked_for == desk.it.busy
+
+
+def test_what_nobody_asked_for_is_not_left_to_the_dead() -> None:
+    """Who has called with a higher ballot and is gone does not finish it."""
+    desk = Desk()
+    promised, _ = desk.seat.ledger.promise(Prepare(1, Ballot(1, 1, ME), (DEAD,), 1, (), 0), ())
+    desk.seat.keep(promised, 0.0)
+    desk.members.hear(Rumour(C, Endpoint("c", 1), MemberState.DEAD, 0), 0.0)
+    asked = call(desk.it.wake(desk.it.wake_at))
+    higher = asked.ballot._replace(round=9, proposer=C)
+    desk.it.declined(header(B), Declined(1, asked.ballot, Objection.BALLOT, higher, (DEAD,)), 200.0)
+
+    assert call(desk.it.wake(desk.it.wake_at)).ballot > higher
+
+
+def test_a_removed_life_is_no_survivor() -> None:
+    """
+    Whom a decision has removed is asked for nothing, though an operator names it and it seems to be there.
+
+    What it has accepted may never have been decided, and it takes a call for the next decision as word that
+    it was.
+    """
+    desk = Desk()
+    asked = call(desk.remove())
+    desk.promises(B, asked)
+    steps = desk.promises(C, asked)
+    desk.accepts(B, decree(steps, B))
+    desk.accepts(C, decree(steps, C))
+    desk.members.hear(Rumour(DEAD, Endpoint("dead", 1), MemberState.ALIVE, 1), 0.0)
+    steps = desk.it.remove((C,), frozenset(("b", "dead")), 1.0, forced=True)
+
+    assert {"b"} == said(steps, Prepare).keys()
+
+
 def test_it_rests_once_all_is_done() -> None:
     """Nothing but the look at electors is due when nothing is wanted."""
     desk = Desk()

@@ -158,8 +158,13 @@ class Campaign:
         )
 
     def with_survivors(self, lives: Iterable[Peer]) -> Campaign:
-        """The same ballot, to ask those too whom an operator has named and no roster may know any more."""
-        return replace(self, needed=self.needed.union(lives) - self.fenced)
+        """
+        The same ballot, to ask those too whom an operator has named and no roster may know any more.
+
+        But none that was removed: it takes a call for the next decision as word that what it has accepted was
+        decided, though others may have decided something else without it.
+        """
+        return replace(self, needed=self.needed.union(lives) - self.over)
 
     @property
     def number(self) -> int:

@@ -110,6 +110,24 @@ def test_a_removal_waits_for_everybody(three: Any) -> None:
     assert {"a", "b"} == owners(it, "a") == owners(it, "b")
 
 
+def test_a_removal_goes_on_after_a_restart_of_the_daemon_that_was_asked(three: Any) -> None:
+    """What it alone had promised, cut off and no elector, it takes up again of itself."""
+    it = three
+    it.add("d", join="a")
+    it.run(5)
+    assert "d" not in {one.name for one in it.answer("a", GetRollCall()).electors}
+    it.crash("c")
+    it.run(5)
+    it.cut = {"d"}
+    assert () == removed(it, "d", "c", wait_s=1).removed
+    it.crash("d")
+    it.cut = set()
+    it.start("d")
+    it.run(20)
+
+    assert ["c"] == [one.name for one in it.answer("a", GetRollCall(("c",))).removed]
+
+
 def test_both_sides_of_a_partition_cannot_both_remove(cluster: Callable[..., Any], make_pool: Any) -> None:
     """Two operators who each remove somebody on their side get nothing until it heals, and then both."""
     it = cluster()

@@ -79,17 +79,22 @@ class Attendant:
     def _read(self, machine: Machine) -> None:
         status = machine.show(GetStatus())
         assert isinstance(status, Status)
-        _, waits, missing = status.why_not_ready.partition("not heard yet: ")
-        names = missing.split(", ")
+        names = _missing(status.why_not_ready)
         hopeless = [name for name in names if "#" in name or name in self._around.gone]
-        if not waits or not hopeless:
+        if not hopeless:
             self._waits.pop(machine.name, None)
             return
         self._waits[machine.name] = self._waits.get(machine.name, 0) + 1
-        # Those who are there may wait as well, for a decision that others must accept who are gone.
         if len(hopeless) == len(names) or self._waits[machine.name] >= PATIENCE:
             others = [one.name for one in self._around.world.running() if one is not machine]
             self._around.remove(hopeless, self._rng.choice(others or [machine.name]), self._rng)
+
+
+def _missing(why: str) -> list[str]:
+    """Electors that have not answered a newcomer, and those for whom the others wait, by its status."""
+    electors = why.partition("not heard yet: ")[2]
+    voters = why.partition("lacks the vote of ")[2].partition(", not heard there")[0]
+    return [name for names in (electors, voters) if names for name in names.split(", ")]
 
 
 class Removal:

@@ -11,7 +11,7 @@ from weaveipam.allocation.ledger import Ledger
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.members import Members
 from weaveipam.protocol.messages import Rumour
-from weaveipam.protocol.rollcalls import Enrol, Enrolled
+from weaveipam.protocol.rollcalls import Enrol, Enrolled, Postponed
 from weaveipam.protocol.values import Birth, Endpoint, MemberState
 
 ME = Peer("me", 1)
@@ -65,6 +65,41 @@ def test_it_counts_anew_after_a_decision() -> None:
 
     assert not it.enrolled_by
     assert ["a", "b"] == asked(it, 1.0, later)
+
+
+def test_it_says_what_electors_wait_for() -> None:
+    """Who cannot enrol it now is not among those not heard; who lacks is named, as to be removed."""
+    it = admission(A, B, Peer("gone", 2))
+    asked(it, 0.0)
+    it.postponed(A, Postponed(0, ()), LEDGER)
+    assert it.why(LEDGER).endswith("a cannot do so before decision 1 is made; not heard yet: b, c")
+
+    it.postponed(A, Postponed(0, (Peer("gone", 1), Peer("gone", 2))), LEDGER)
+    it.postponed(B, Postponed(0, (Peer("gone", 2),)), LEDGER)
+    first = f"gone#{1:016x}"
+    assert f"a, b cannot do so before decision 1 is made, which lacks the vote of {first}, gone" in it.why(
+        LEDGER
+    )
+    assert f"weaveipam peer remove {first} gone;" in it.why(LEDGER)
+    assert it.why(LEDGER).endswith("not heard yet: c")
+
+
+def test_what_electors_waited_for_is_forgotten() -> None:
+    """Who has not said so again, has enrolled it, or has made the decision since, waits for nothing."""
+    it = admission(A, B)
+    for elector in (A, B, C):
+        it.postponed(elector, Postponed(0, ()), LEDGER)
+    asked(it, 0.0)
+    it.postponed(A, Postponed(0, ()), LEDGER)
+    it.enrolled(C, Enrolled(0), LEDGER)
+    asked(it, 1.0)
+    assert it.why(LEDGER).endswith("a cannot do so before decision 1 is made; not heard yet: b")
+
+    later = replace(LEDGER, charter=replace(LEDGER.charter, number=1))
+    asked(it, 1.5, later)
+    it.postponed(B, Postponed(0, ()), later)
+    asked(it, 2.0, later)
+    assert it.why(later).endswith("to admit this daemon; not heard yet: a, b, c")
 
 
 def test_it_rests_once_it_is_admitted() -> None:

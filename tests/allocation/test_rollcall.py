@@ -15,7 +15,7 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.gossip.members import Members
 from weaveipam.protocol.decisions import Ballot, Charter, Decree, Removal
 from weaveipam.protocol.effects import Persist
-from weaveipam.protocol.messages import End, Header, Message, Step, Tell
+from weaveipam.protocol.messages import End, Header, Message, Rumour, Step, Tell
 from weaveipam.protocol.rollcalls import (
     Accept,
     Accepted,
@@ -26,10 +26,11 @@ from weaveipam.protocol.rollcalls import (
     Enrol,
     Enrolled,
     Objection,
+    Postponed,
     Prepare,
     Promise,
 )
-from weaveipam.protocol.values import Birth, Endpoint, Pool, PoolRange, RingId
+from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool, PoolRange, RingId
 
 ME, B, C, DEAD, NEW = (Peer(name, 1) for name in ("a", "b", "c", "dead", "new"))
 RING = RingId("default", Family.V4)
@@ -40,11 +41,14 @@ PREPARE = Prepare(1, BALLOT, (DEAD,), 1, (), 0)
 ACCEPT = Accept(1, BALLOT, Decree((DEAD,), (), (ME, B, C)), ())
 
 
-def member(me: Peer = ME) -> RollCall:
-    """One that was just bound to the cluster."""
+def member(me: Peer = ME, *there: Peer) -> RollCall:
+    """One that was just bound to the cluster, and sees some others."""
     holdings = Holdings(me, SETTINGS)
     holdings.adopt(BIRTH)
-    it = RollCall(me, SETTINGS, Members(me, Endpoint(me.name, 1), 0.0), holdings, Random(1))
+    members = Members(me, Endpoint(me.name, 1), 0.0)
+    for one in there:
+        members.hear(Rumour(one, Endpoint(one.name, 1), MemberState.ALIVE, 0), 0.0)
+    it = RollCall(me, SETTINGS, members, holdings, Random(1))
     it.take(BIRTH, (), 0.0)
     return it
 
@@ -190,11 +194,27 @@ def test_nobody_is_enrolled_amid_a_call() -> None:
     it = member()
     hear(it, PREPARE)
 
-    assert [] == hear(it, Enrol(0), NEW)
+    assert [Postponed(0, (B, C))] == said(hear(it, Enrol(0), NEW))
     assert [Enrolled(0)] == said(hear(it, Enrol(0), NEW, now=103.0))
     (declined,) = said(hear(it, ACCEPT, now=103.0))
     assert isinstance(declined, Declined)
     assert Objection.ENROLLED is declined.why
+
+
+def test_a_newcomer_is_told_who_is_missing() -> None:
+    """Of all who have a say those are named who are not there, of an own call those who have not answered."""
+    it = member(ME, C)
+    hear(it, PREPARE)
+    hear(it, ACCEPT)
+    for now in (100.0, 200.0):
+        assert [Postponed(0, (B,))] == said(hear(it, Enrol(0), NEW, now=now))
+    it = member()
+    it.proposer.remove([DEAD], None, 100.0, forced=True)
+    asked = it.proposer.campaign
+    assert asked is not None
+    hear(it, Promise(1, asked.ballot, 1, True, (), None, ()))
+    hear(it, replace(PREPARE, ballot=asked.ballot))
+    assert [Postponed(0, (C,))] == said(hear(it, Enrol(0), NEW))
 
 
 def test_the_fenced_are_not_enrolled() -> None:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ring.address import Family
+from weaveipam.protocol import codec
 from weaveipam.protocol.decisions import REMOVED_MAX
 from weaveipam.protocol.requests import (
     Allocate,
+    ChangePool,
     GetRollCall,
     Lookup,
     Refusal,
@@ -16,6 +18,7 @@ from weaveipam.protocol.requests import (
     RemovePeers,
     RollCallView,
 )
+from weaveipam.protocol.rollcalls import Accepted
 from weaveipam.protocol.values import RingId
 
 RING = RingId("default", Family.V4)
@@ -217,6 +220,26 @@ def test_no_newcomer_gets_space_from_a_minority(three: Any) -> None:
     it.cut = set()
     it.run(8)
     assert number in it.answers
+
+
+def test_a_newcomer_says_whom_its_electors_wait_for(three: Any, make_pool: Any) -> None:
+    """While a decision lacks the vote of one that is gone its name is in the status; removing it helps."""
+    it = three
+    it.drop = lambda name, send: (
+        name == "c" and any(isinstance(one, Accepted) for one in codec.decode_packet(send.packet)[1])
+    )
+    it.ask("b", ChangePool("q", None, make_pool("q", "10.1.0.0/24"), wait_s=100))
+    it.run(2)
+    it.crash("c")
+    it.add("d", join="a")
+    it.run(8)
+    why = it.status("d").why_not_ready
+    assert "a, b cannot do so before decision 1 is made, which lacks the vote of c, not heard there" in why
+    assert "weaveipam peer remove c; not heard yet: c" in why
+
+    removed(it, "a", "c")
+    it.run(2)
+    it.allocate("d", "k")
 
 
 def test_a_removal_survives_restarts(three: Any) -> None:

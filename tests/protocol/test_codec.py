@@ -240,6 +240,7 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     ),
     rollcalls.Enrol: st.builds(rollcalls.Enrol, U64),
     rollcalls.Enrolled: st.builds(rollcalls.Enrolled, U64),
+    rollcalls.Postponed: st.builds(rollcalls.Postponed, U64, some(PEER)),
     rollcalls.Prepare: st.builds(
         rollcalls.Prepare, U64, BALLOT, some(PEER), U64, some(SPAN), U64, some(PEER), some(SPAN)
     ),

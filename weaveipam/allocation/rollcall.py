@@ -35,18 +35,31 @@ from weaveipam.protocol.rollcalls import (
     Enrol,
     Enrolled,
     Objection,
+    Postponed,
     Prepare,
     Promise,
 )
 from weaveipam.protocol.values import Birth, MemberState
 
 Said: TypeAlias = (
-    Prepare | Promise | Declined | Accept | Accepted | Decided | CharterShare | Closure | Enrol | Enrolled
+    Prepare
+    | Promise
+    | Declined
+    | Accept
+    | Accepted
+    | Decided
+    | CharterShare
+    | Closure
+    | Enrol
+    | Enrolled
+    | Postponed
 )
 """What members say to each other in a roll call."""
 
 CLOSURE_INTERVAL_S = 1.0
 """Between two answers to those whose life is over."""
+MISSING_MAX = 8
+"""Lives that a newcomer is told of for which a decision waits."""
 
 
 class RollCall:
@@ -70,6 +83,9 @@ class RollCall:
         self._told_at = -math.inf
         """When somebody whose life is over was last told so."""
         self._promised_at = -math.inf
+        self._looked_at = -math.inf
+        self._not_seen: tuple[Peer, ...] = ()
+        """Who was missing when a newcomer last wanted to know."""
 
     def take(self, birth: Birth, records: Sequence[Record], now: float) -> None:
         """Belong to a cluster, as the disk remembers it."""
@@ -168,6 +184,8 @@ class RollCall:
                 return self._enrol(header, told, now)
             case Enrolled():
                 return self._enrolled(header.sender, told, now)
+            case Postponed():
+                return self.admission.postponed(header.sender, told, self.seat.ledger)
             case _:
                 return self._catch_up(header, told, now)
 
@@ -227,13 +245,24 @@ class RollCall:
             return [self._charter_for(header)]
         if self._holdings.belief.is_over(header.sender) or asked.number > ledger.charter.number:
             return []
-        busy = ledger.promised is not None and now < self._promised_at + 2 * self._settings.inquiry_s
-        if busy and header.sender not in ledger.roster:
-            return []  # it asks again, and the ballot need not begin anew
-        after, enrolled = ledger.enrol(header.sender)
-        if not enrolled:
+        if self._me not in ledger.electors:
             return []
+        busy = ledger.promised is not None and now < self._promised_at + 2 * self._settings.inquiry_s
+        fresh = header.sender not in ledger.roster
+        after, enrolled = ledger.enrol(header.sender)
+        if not enrolled or (busy and fresh):  # else the ballot would have to begin anew
+            return [Tell(header.endpoint, Postponed(asked.number, self._missing(now)))]
         return [*self.seat.keep(after, now), Tell(header.endpoint, Enrolled(asked.number))]
+
+    def _missing(self, now: float) -> tuple[Peer, ...]:
+        """Who is not seen of those whose answers a decision needs; looked for once for many who ask."""
+        if now < self._looked_at + self._settings.inquiry_s:
+            return self._not_seen
+        ledger, campaign = self.seat.ledger, self.proposer.campaign
+        needed = ledger.roster - ledger.closed if campaign is None else campaign.awaited
+        there = {self._me, *(one.peer for one in self._neighbours.alive())}
+        self._looked_at, self._not_seen = now, tuple(sorted(needed - there)[:MISSING_MAX])
+        return self._not_seen
 
     def _enrolled(self, elector: Peer, told: Enrolled, now: float) -> list[Step]:
         ledger = self.seat.ledger

@@ -111,6 +111,7 @@ _MESSAGES: Mapping[int, type] = {
     57: rollcalls.Decided,
     58: rollcalls.CharterShare,
     59: rollcalls.Closure,
+    60: rollcalls.Postponed,
     30: messages.Mark,
     31: messages.Marked,
     32: messages.Elsewhere,

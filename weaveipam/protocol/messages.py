@@ -24,6 +24,7 @@ from weaveipam.protocol.rollcalls import (
     Declined,
     Enrol,
     Enrolled,
+    Postponed,
     Prepare,
     Promise,
 )
@@ -545,6 +546,7 @@ Message: TypeAlias = (
     | BirthAccepted
     | Enrol
     | Enrolled
+    | Postponed
     | Prepare
     | Promise
     | Declined

@@ -18,7 +18,9 @@ from weaveipam.protocol.values import RingId
 @dataclass(frozen=True, slots=True)
 class Enrol:
     """
-    Put me on the roster: from a newcomer to the electors, who each answer with `Enrolled` or `Charter`.
+    Put me on the roster: from a newcomer to the electors, who each answer.
+
+    With `Enrolled`; with `Charter`, to one that lacks decisions; or, while one is being made, `Postponed`.
 
     Who has been enrolled by a majority of them may own space.
     """
@@ -33,6 +35,16 @@ class Enrolled:
 
     number: int
     """As there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Not now, as a decision is being made, but ask again: answers `Enrol`."""
+
+    number: int
+    """As there."""
+    missing: tuple[Peer, ...]
+    """Who has a say in it and is not seen by the sender; the first ones, sorted."""
 
 
 @dataclass(frozen=True, slots=True)

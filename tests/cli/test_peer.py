@@ -44,9 +44,10 @@ class _Answer(BaseHTTPRequestHandler):
         assert isinstance(daemon, Daemon)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         daemon.asked.append((self.path, json.loads(body)))
-        answer = json.dumps(daemon.views[0]).encode()
+        view = daemon.views[0]
+        answer = json.dumps(view).encode()
         daemon.views[:] = daemon.views[1:] or daemon.views
-        self.send_response(200)
+        self.send_response(view.get("status", 200))
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
@@ -102,8 +103,41 @@ def test_at_its_timeout_it_says_what_is_missing(daemon: Callable[..., Daemon]) -
 
     assert 1 == ran.exit_code
     assert "not removed yet: waiting for b; d has heard from c just now" in ran.stderr
-    assert "it goes on" in ran.stderr
+    assert "agreed to goes on; repeat the command" in ran.stderr
     assert "" == ran.stdout
+
+
+NOT_KNOWN = {"type": "not-found", "status": 404, "detail": "there is no member c"}
+
+
+@pytest.mark.slow
+def test_it_asks_again_while_the_daemon_starts_again(daemon: Callable[..., Daemon]) -> None:
+    """A daemon that was asked before, and does not answer now or know the name, is asked once more."""
+    it = daemon(view(), NOT_KNOWN, DONE)
+    ran = remove(it, "c")
+
+    assert 0 == ran.exit_code
+    news = "weaveipam: not-found: there is no member c; asking again"
+    assert ["weaveipam: waiting for b", news] == ran.stderr.splitlines()
+
+
+@pytest.mark.slow
+def test_it_does_not_ask_again_for_ever(daemon: Callable[..., Daemon]) -> None:
+    """At its timeout it fails with what the daemon said last, or with that none is there."""
+    it = daemon(view(), NOT_KNOWN)
+    ran = remove(it, "c", "--timeout", "0.7")
+
+    assert 1 == ran.exit_code
+    assert ran.stderr.endswith("weaveipam: not-found: there is no member c\n")
+
+
+def test_a_refusal_at_once_is_the_end(daemon: Callable[..., Daemon]) -> None:
+    """Nothing was wanted of a daemon that says no to the first request, or is not there."""
+    it = daemon(NOT_KNOWN)
+    assert 1 == remove(it, "c").exit_code
+    assert 1 == len(it.asked)
+    it.path = it.path.with_name("none.sock")
+    assert 3 == remove(it, "c").exit_code
 
 
 def test_an_earlier_life_that_was_removed_is_not_the_end(daemon: Callable[..., Daemon]) -> None:

@@ -22,6 +22,8 @@ POLL_S = 0.5
 
 REMOVED_COLUMNS = (Column("name"), Column("incarnation"))
 
+GOES_ON = "what any member has agreed to goes on; repeat the command to see how far it is, and to be sure"
+
 RISK = """\
 --force goes on although members have heard from these daemons a moment ago.
 If one of them still runs, it and the daemons that take over its addresses may hand out the same
@@ -70,8 +72,9 @@ def remove(*, names: tuple[str, ...], survivors: str | None, force: bool, timeou
     NAME#INCARNATION is one particular life of a daemon that lost its disk. It is waited for as well, until it
     is removed; before that, end the pods that have their addresses from it.
 
-    The removal goes on in the daemons when this command ends; repeat it to see how far it has got, or to
-    name more. Addresses that are taken over rest before they are handed out.
+    What any member has agreed to goes on when this command ends, also if daemons start again meanwhile;
+    repeat it to see how far it has got, or to name more. Addresses that are taken over rest before they
+    are handed out.
     """
     if force:
         _typed_again(names)
@@ -81,13 +84,20 @@ def remove(*, names: tuple[str, ...], survivors: str | None, force: bool, timeou
     until = time.monotonic() + timeout
     said = ""
     while True:
-        view = ask("POST", path_of("v1", "peers", names[0], "remove"), body)
-        if _named(view["removed"]) >= set(names) and _named(view["fenced"]).isdisjoint(names):
-            emit(view["removed"], Table(REMOVED_COLUMNS, view["removed"]))
-            return
-        said = _told(view, said)
-        if time.monotonic() >= until:
-            raise Failure(f"not removed yet: {said}; it goes on, repeat the command to see how far it is")
+        try:
+            view = ask("POST", path_of("v1", "peers", names[0], "remove"), body)
+        except Failure as failure:
+            # Who has answered before may be starting again, and know few names yet.
+            if not said or time.monotonic() >= until:
+                raise
+            said = _news(f"{failure.message}; asking again", said)
+        else:
+            if _named(view["removed"]) >= set(names) and _named(view["fenced"]).isdisjoint(names):
+                emit(view["removed"], Table(REMOVED_COLUMNS, view["removed"]))
+                return
+            said = _news(_progress(view), said)
+            if time.monotonic() >= until:
+                raise Failure(f"not removed yet: {said}; {GOES_ON}")
         time.sleep(POLL_S)
 
 
@@ -103,12 +113,16 @@ def _named(lives: Sequence[Mapping[str, Any]]) -> set[str]:
     return {name for one in lives for name in (one["name"], f"{one['name']}#{one['incarnation']}")}
 
 
-def _told(view: Mapping[str, Any], before: str) -> str:
-    """Says how far it is, if that is news; the sentence."""
+def _progress(view: Mapping[str, Any]) -> str:
+    """How far it is, in one sentence."""
     waits = f"waiting for {', '.join(view['awaited'])}" if view["awaited"] else "asking"
     if view["agreed"]:
         waits = f"all agree; {waits}"
-    sentence = f"{waits}; {view['detail']}" if view["detail"] else waits
+    return f"{waits}; {view['detail']}" if view["detail"] else waits
+
+
+def _news(sentence: str, before: str) -> str:
+    """Says something that was not said before; the sentence."""
     if sentence != before:
         print(f"weaveipam: {sentence}", file=sys.stderr)
     return sentence

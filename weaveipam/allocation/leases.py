@@ -68,7 +68,7 @@ class Leases:
         ]
 
     def uses(self, spans: Iterable[Span], away: Sequence[Allocation] = ()) -> Iterator[Use]:
-        """What keys hold of some addresses, here or, as these allocations say, on the way to somebody else."""
+        """What keys hold of some addresses, here or, as some allocations say, on the way to others."""
         for span in spans:
             for what in span.ranges:
                 for lease in (*self.within(span.ring, what), *away):

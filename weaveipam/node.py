@@ -197,6 +197,8 @@ class Node:
         self._birth: Birth | None = None
         self._cluster_id = UNFORMED
         self._restored: list[Step] = []
+        self._followed = -1
+        """How many decisions the allocator has heard of; one more after a start, as the last may be new."""
         self._disk_is_the_next_lifes = False
         """Whether nothing is put on disk any more, as this life has left."""
         self._audit_at = now + AUDIT_S
@@ -396,6 +398,9 @@ class Node:
         if self._allocator.leaver.leaving:
             self._allocator.leaver.bound = self._rollcall.is_bound
             steps += self._rollcall.retire(now)
+        if self._followed != self._rollcall.number:
+            self._followed = self._rollcall.number
+            steps += self._allocator.giver.forget_void()
         if self._pools is not self._holdings.pools:
             self._pools = self._holdings.pools
             steps += self._allocator.follow_pools(now)

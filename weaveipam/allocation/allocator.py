@@ -118,7 +118,6 @@ class Allocator:
         """There are other pools: nothing is sought for those that are gone, and who waits may find some."""
         steps = self._seeker.follow_pools(self.holdings.pools, now)
         self.giver.arm(now)
-        steps += self.giver.forget_void()
         return [*steps, *self._retry(None, now), *self._refill_all(now)] if self.serving else steps
 
     def of_this_life(self) -> tuple[RecordKey, ...]:
@@ -290,7 +289,6 @@ class Allocator:
         steps = self._seeker.wake(now)
         steps += self._clients.wake(now)
         steps += self._seeker.assemble(now)
-        steps += self.giver.forget_void()
         steps += self.giver.grants.wake(self._neighbours, now)
         thawed = self.holdings.thaw(now)
         steps += thawed

@@ -113,6 +113,6 @@ class Housekeeping:
     def _earlier(self, ledger: Ledger) -> frozenset[Peer]:
         """The life of this daemon that has left, until it is removed."""
         one = self.earlier
-        if one is None or one in self._owners() or any(one == gone.peer for gone in ledger.charter.removed):
+        if one is None or any(one == gone.peer for gone in ledger.charter.removed) or one in self._owners():
             return frozenset()
         return frozenset((one,))

@@ -17,16 +17,16 @@ Does not know how members are found, nor how a daemon ends.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from random import Random
 
-from ring.address import Range, format_range, union
 from ring.ring import Peer
 from weaveipam.allocation.bequests import forget_departing, note_departing
 from weaveipam.allocation.donors import Neighbours
 from weaveipam.allocation.drift import GIFTS_MAX
 from weaveipam.allocation.giving import Giver
-from weaveipam.allocation.handover import Bundle, movable, plan
+from weaveipam.allocation.handover import Bundle, plan
+from weaveipam.allocation.hindrances import Hindrances
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.allocation.standing import Standing
@@ -35,15 +35,13 @@ from weaveipam.protocol.farewells import Farewell, FarewellHeard, Staying
 from weaveipam.protocol.messages import Depart, Header, Step, Tell
 from weaveipam.protocol.records import Leaving, Left, Record, RecordKey
 from weaveipam.protocol.requests import Departure, Gift, Reason, Refusal
-from weaveipam.protocol.values import Allocation, Endpoint, MemberState, RingId
+from weaveipam.protocol.values import Endpoint, MemberState
 
 WHY_LEAVING = (
     "this daemon is leaving the cluster: ask another one, or let it stay with weaveipam leave --cancel"
 )
 FAREWELLS_MAX = 64
 """Members that are told at once; the others follow, so that a large cluster does not answer all at once."""
-SHOWN_MAX = 10
-"""Allocations that a sentence names; all are in the list."""
 
 
 class Leaver:
@@ -66,6 +64,7 @@ class Leaver:
         self._holdings = holdings
         self._giver = giver
         self._standing = standing
+        self._hindrances = Hindrances(me, holdings)
         self._attempt = 0
         """Which one is under way; 0: none is."""
         self._former = 0
@@ -177,7 +176,7 @@ class Leaver:
 
     def departure(self) -> Departure:
         """How far it has come, or what would be if it were told to leave now."""
-        owned = [one for _, one in self._owned()]
+        owned = [one for _, one in self._hindrances.owned()]
         heirs = self._heirs() if self.leaving else self._members()
         bundles = [] if self.left else plan(self._holdings, self._me, heirs, self._neighbours, GIFTS_MAX)
         unheard = [one.name for one in self._members() if one not in self._takes] if self.leaving else []
@@ -185,7 +184,7 @@ class Leaver:
             peer=self._me,
             state="left" if self.left else "leaving" if self.leaving else "staying",
             why=self._why(),
-            obstacles=tuple(self._obstacles()),
+            obstacles=tuple(self._hindrances.obstacles()),
             addresses=sum(one.size for one in owned),
             ranges=len(owned),
             gifts=tuple(gift for one in bundles for gift in self._gifts(one)),
@@ -201,55 +200,15 @@ class Leaver:
 
     # What stands in the way
 
-    def _owned(self) -> list[tuple[RingId, Range]]:
-        rings = self._holdings.rings
-        return [
-            (ring, one)
-            for ring in self._holdings.pools.rings()
-            for one in union(Range(run.start, run.stop) for run in rings[ring].owned_by(self._me))
-        ]
-
-    def _obstacles(self) -> list[Allocation]:
-        """What cannot go along: pods' allocations, and what keys hold of others' addresses."""
-        return [one for one in self._holdings.leases if not one.durable or self._is_foreign(one)]
-
-    def _is_foreign(self, allocation: Allocation) -> bool:
-        rings = self._holdings.rings
-        return any(
-            one.range.size
-            != sum(
-                run.stop - run.start
-                for run in rings[RingId(allocation.network, one.family)].within(one.range)
-                if run.owner == self._me
-            )
-            for one in allocation.addresses
-        )
-
-    def _contested(self) -> list[str]:
-        return [format_range(one.ring.family, one.range) for one in self._holdings.contests]
-
     def _hindrance(self) -> str:
         """Why it cannot begin, in one sentence; empty if it can."""
-        obstacles = self._obstacles()
-        pods = [one for one in obstacles if not one.durable]
-        if pods:
-            return (
-                f"allocations that only this daemon can release would be lost: {_named(pods)}; "
-                "drain this node first, or release them"
-            )
-        if obstacles:
-            return (
-                f"keys here hold addresses that are another daemon's now: {_named(obstacles)}; release them"
-            )
-        contested = self._contested()
-        if contested:
-            return f"{', '.join(contested)} is claimed by another daemon too: resolve that first"
-        if not self._members():
-            return (
-                "no other member is there to take what this daemon owns: wait for one or, to end a cluster, "
-                "stop this daemon and remove its data directory"
-            )
-        return ""
+        why = self._hindrances.to_begin()
+        if why or self._members():
+            return why
+        return (
+            "no other member is there to take what this daemon owns: wait for one or, to end a cluster, "
+            "stop this daemon and remove its data directory"
+        )
 
     def _why(self) -> str:
         """What is in the way, or waited for, in one sentence; empty if nothing is."""
@@ -263,33 +222,19 @@ class Leaver:
 
     def _why_not_gone(self) -> str:
         """Why what is still owned has not been given away; empty if that is not what is waited for."""
-        owned = self._owned()
-        if not owned:
+        if not self._hindrances.owned():
             return ""
         if not self._heirs():
             return "no member is there that takes what this daemon owns: they are unreachable, or leave too"
-        contested, obstacles = self._contested(), self._obstacles()
-        if contested:
-            return f"{', '.join(contested)} is claimed by another daemon too: resolve that"
-        if obstacles:
-            return (
-                f"keys here hold addresses that are another daemon's now: {_named(obstacles)}; release them"
-            )
-        if not movable(self._holdings, self._me):
-            ranges = ", ".join(format_range(ring.family, one) for ring, one in owned[:SHOWN_MAX])
-            return f"{ranges} cannot be given away yet: what others hold of it, or bring with it, is awaited"
         # With as many grants open as may be it waits for these, and says so below.
-        return "gives away what it owns" if len(self._giver.grants) < GIFTS_MAX else ""
+        gives = "gives away what it owns" if len(self._giver.grants) < GIFTS_MAX else ""
+        return self._hindrances.to_give() or gives
 
     def _why_not_done(self) -> str:
         """What else is waited for."""
-        obstacles = self._obstacles()
-        if obstacles:
-            return (
-                f"keys here hold addresses that are another daemon's now: {_named(obstacles)}; release them"
-            )
-        if self._contested():
-            return f"{', '.join(self._contested())} is claimed by another daemon too: resolve that"
+        why = self._hindrances.to_end()
+        if why:
+            return why
         if self.bound:
             return "waits until all members have decided what is under way, or who keeps the roster after it"
         waits = self._giver.grants.open()
@@ -346,7 +291,7 @@ class Leaver:
     def _is_done(self) -> bool:
         members = self._members()
         return (
-            not self._owned()
+            not self._hindrances.owned()
             and not self.bound
             and not len(self._holdings.contests)
             and not self._giver.grants
@@ -434,13 +379,3 @@ class Leaver:
         if any(run.author == peer for _, run in self._holdings.rings.owned()):
             return []
         return forget_departing(self._holdings, self._me, peer, now)
-
-
-def _named(allocations: Sequence[Allocation]) -> str:
-    """Keys and addresses, as many as a sentence can hold."""
-    shown = [
-        f"{one.key} ({', '.join(format_range(each.family, each.range) for each in one.addresses)})"
-        for one in allocations[:SHOWN_MAX]
-    ]
-    more = len(allocations) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -15,6 +15,7 @@ from weaveipam.allocation.campaign import Campaign, Wanted
 from weaveipam.allocation.changes import CHANGES_MAX, Changes, in_use
 from weaveipam.allocation.donors import Neighbour, Neighbours, as_life, shown
 from weaveipam.allocation.housekeeping import Housekeeping
+from weaveipam.allocation.objections import Objections
 from weaveipam.allocation.poolchange import wanted_for
 from weaveipam.allocation.rules import RULES
 from weaveipam.allocation.seat import Seat
@@ -51,7 +52,7 @@ class Proposer:
         """Who is fenced besides, by those who objected."""
         self._round = 0
         self._tries = 0
-        self._objections: dict[Peer, str] = {}
+        self._objections = Objections()
         self._again_at = math.inf
         """When to ask again those who are awaited, or to begin another ballot."""
         self._look_at = math.inf
@@ -148,8 +149,7 @@ class Proposer:
     @property
     def obstacles(self) -> str:
         """What is in the way, in a sentence; empty if nothing is."""
-        details = [self._unaffirmed()] if self._unaffirmed() else []
-        return "; ".join((*details, *(self._objections[one] for one in sorted(self._objections))))
+        return "; ".join(filter(None, (self._unaffirmed(), *self._objections.sentences())))
 
     @property
     def awaited(self) -> tuple[str, ...]:
@@ -177,16 +177,18 @@ class Proposer:
         pinged = self._not_sure_of(lately, now)
         ledger, declined = self._seat.ledger.promise(asked, lately or [one.peer for one in pinged])
         if declined is not None:
-            names = ", ".join(one.name for one in declined.closed)
-            unsure = f"{self._seat.me.name} makes sure that nobody answers any more as {names}"
-            self._objections = {self._seat.me: _sentence(self._seat.me, declined) if lately else unsure}
+            self._objections.clear()
+            if lately:
+                self._objections.note(self._seat.me, declined)
+            else:
+                self._objections.doubt(self._seat.me, declined.closed)
             if now <= self._repeated_at + LAPSE * self._settings.heard_s or self.changes:
                 pings = [Tell(one.endpoint, Ping(0, one.peer, 0)) for one in pinged]
                 return [*self._later(now), *pings]
             self.wanted = self.campaign = None
             self._pinged_at.clear()
             return []
-        self._objections.pop(self._seat.me, None)
+        self._objections.over(self._seat.me)
         self._round = self.campaign.ballot.round
         self._tries, self._again_at = 0, now + self._settings.repeat_s
         steps = self._seat.keep(ledger, now)
@@ -223,7 +225,7 @@ class Proposer:
             return []
         before = self.campaign
         self.campaign = before.heard(sender, told)
-        self._objections.pop(sender, None)
+        self._objections.over(sender)
         return [*self._ask(self.campaign.needed - before.needed), *self._go_on(now)]
 
     def _go_on(self, now: float) -> list[Step]:
@@ -283,7 +285,7 @@ class Proposer:
         campaign = self.campaign
         if campaign is None or (told.number, told.ballot) != (campaign.number, campaign.ballot):
             return []
-        self._objections[header.sender] = _sentence(header.sender, told)
+        self._objections.note(header.sender, told)
         match told.why:
             case Objection.DECIDED | Objection.HEARD:
                 return []  # a charter follows; or it may be over when asked again
@@ -302,7 +304,7 @@ class Proposer:
         if not self._unasked or other is None or not other.present:
             return False
         self.wanted, self.campaign, self._again_at = None, None, math.inf
-        self._objections = {}
+        self._objections.clear()
         return True
 
     def _later(self, now: float) -> list[Step]:
@@ -319,7 +321,7 @@ class Proposer:
         removed = {one.peer for one in ledger.charter.removed}
         self.campaign = None
         self._more = self._more - removed
-        self._objections = {}
+        self._objections.clear()
         if self.wanted is not None and self.wanted.victims <= removed and not ledger.closed:
             self.wanted = None
             self._pinged_at.clear()
@@ -374,19 +376,3 @@ class Proposer:
 
 def _round_of(ballot: Ballot | None) -> int:
     return 0 if ballot is None else ballot.round
-
-
-def _sentence(member: Peer, told: Declined) -> str:
-    """An objection, for operators."""
-    named = ", ".join(one.name for one in told.closed)
-    match told.why:
-        case Objection.HEARD:
-            return f"{member.name} has heard from {named} just now, and is asked again until it has not"
-        case Objection.CLOSED:
-            return f"{member.name} knows that {named} is to be removed too"
-        case Objection.BALLOT:
-            return f"{member.name} takes part in another call"
-        case Objection.ENROLLED:
-            return f"{member.name} has enrolled a newcomer meanwhile"
-        case Objection.DECIDED | Objection.UNKNOWN:
-            return f"{member.name} is at another decision"

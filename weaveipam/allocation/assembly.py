@@ -30,12 +30,13 @@ from typing import NamedTuple
 from ring.address import Range, format_range
 from ring.ring import Peer
 from weaveipam.allocation.asking import Asking, Question
-from weaveipam.allocation.candidates import Candidate, Piece, candidates
+from weaveipam.allocation.candidates import Candidate, candidates
 from weaveipam.allocation.donors import Goal, Neighbours, Search
 from weaveipam.allocation.giving import Giver
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.keeping import Keeper
 from weaveipam.allocation.settings import AllocationSettings
+from weaveipam.allocation.survey import Survey
 from weaveipam.protocol.effects import Level, Report
 from weaveipam.protocol.messages import (
     PIECES_MAX,
@@ -52,8 +53,6 @@ from weaveipam.protocol.values import RingId
 
 ATTEMPTS_MAX = 6
 """Looks that are taken for one search: each came to nothing as space moved, or a piece did not come."""
-WAVE_PIECES = 128
-"""Pieces that are asked about at a time; of one candidate always all."""
 
 
 class _Held(NamedTuple):
@@ -68,21 +67,12 @@ class Assembly:
 
     search: Search
     """That found no owner with a whole one."""
-    queue: list[Candidate] = field(default_factory=list)
-    """Not looked at yet, the best first."""
-    wave: list[Candidate] = field(default_factory=list)
-    """Being asked about."""
-    free: set[Piece] = field(default_factory=set)
-    """Pieces that their owners have called free."""
-    asked: set[Piece] = field(default_factory=set)
-    """Pieces that were asked about."""
+    survey: Survey = field(default_factory=Survey)
     target: Candidate | None = None
     """What is being collected."""
     held: list[_Held] = field(default_factory=list)
     silent: list[Peer] = field(default_factory=list)
     """Owners that gave no answer since candidates were looked for, or were not ready to."""
-    moves: int = 0
-    """How often the ring had changed when candidates were looked for."""
     attempts: int = 0
     """Looks that came to nothing."""
     resume_at: float = math.inf
@@ -143,7 +133,7 @@ class Assembler:
         if question is None or not isinstance(question.message, PieceSurvey):
             return []
         one = self._assemblies[question.goal]
-        one.free.update(Piece(what, question.peer) for what in told.free)
+        one.survey.told(question.peer, told.free)
         return self._go_on(one, now)
 
     def refused(self, header: Header, told: SpaceRefusal, now: float) -> list[Step]:
@@ -216,9 +206,8 @@ class Assembler:
         ring = self._holdings.rings[goal.part.ring]
         alive = [member.peer for member in self._neighbours.alive()]
         there = {peer for peer in alive if not self._holdings.belief.is_over(peer)}
-        one.moves = self._holdings.rings.moves.get(goal.part.ring, 0)
-        one.queue = candidates(goal, ring, stock.assignable, stock.space, self._me, there)
-        one.wave, one.free, one.asked, one.silent = [], set(), set(), []
+        queue = candidates(goal, ring, stock.assignable, stock.space, self._me, there)
+        one.survey, one.silent = Survey(queue, self._holdings.rings.moves.get(goal.part.ring, 0)), []
 
     def _go_on(self, one: Assembly, now: float) -> list[Step]:
         steps: list[Step] = []
@@ -237,14 +226,14 @@ class Assembler:
 
     def _choose(self, one: Assembly, now: float) -> list[Step]:
         """Judge what was asked about: collect it, ask about more, or see that there is nothing."""
-        one.target = next((each for each in one.wave if one.free.issuperset(each.pieces)), None)
-        self._note_near(one)
-        one.wave = []
+        one.target, near = one.survey.judge()
+        if near is not None and (one.search.near is None or near[1] > one.search.near[1]):
+            one.search.near = near  # for who must be told that it was not enough
         if one.target is not None:
             return self._keep(one, one.target, now)
-        if one.queue:
+        if one.survey.queue:
             return self._ask_about_more(one, now)
-        moved = one.moves != self._holdings.rings.moves.get(one.search.goal.part.ring, 0)
+        moved = one.survey.moves != self._holdings.rings.moves.get(one.search.goal.part.ring, 0)
         if moved:
             self._pause(one, now)
         else:
@@ -260,28 +249,10 @@ class Assembler:
         else:
             self._end(one, found=False)
 
-    def _note_near(self, one: Assembly) -> None:
-        """Remember the candidate of which the most was free, for who must be told that it was not enough."""
-        for each in one.wave:
-            free = sum(what.size for what in each.own)
-            free += sum(piece.what.size for piece in each.pieces if piece in one.free)
-            if one.search.near is None or free > one.search.near[1]:
-                one.search.near = (each.block, free)
-
     def _ask_about_more(self, one: Assembly, now: float) -> list[Step]:
-        unknown: dict[Peer, list[Range]] = {}
-        count = 0
-        while one.queue and (not count or count + len(one.queue[0].pieces) <= WAVE_PIECES):
-            candidate = one.queue.pop(0)
-            one.wave.append(candidate)
-            for piece in candidate.pieces:
-                if piece not in one.asked:
-                    one.asked.add(piece)
-                    unknown.setdefault(piece.owner, []).append(piece.what)
-                    count += 1
         steps: list[Step] = []
         goal = one.search.goal
-        for owner, pieces in unknown.items():
+        for owner, pieces in one.survey.more().items():
             for first in range(0, len(pieces), PIECES_MAX):
                 number = self._rng.getrandbits(63)
                 asked = tuple(pieces[first : first + PIECES_MAX])

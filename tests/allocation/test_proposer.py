@@ -282,6 +282,18 @@ def test_what_nobody_asked_for_is_left_to_another_one() -> None:
         assert asked_for == desk.it.busy
 
 
+def test_what_nobody_asked_for_is_called_for_again() -> None:
+    """Whom somebody has enrolled meanwhile must be asked too, and nobody else calls."""
+    desk = Desk()
+    promised, _ = desk.seat.ledger.promise(Prepare(1, Ballot(1, 1, ME), (DEAD,), 1, (), 0), ())
+    desk.seat.keep(promised, 0.0)
+    asked = call(desk.it.wake(desk.it.wake_at))
+    desk.it.declined(header(B), Declined(1, asked.ballot, Objection.ENROLLED, asked.ballot, (DEAD,)), 200.0)
+
+    assert desk.it.busy
+    assert call(desk.it.wake(desk.it.wake_at)).ballot > asked.ballot
+
+
 def test_what_nobody_asked_for_is_not_left_to_the_dead() -> None:
     """Who has called with a higher ballot and is gone does not finish it."""
     desk = Desk()

@@ -300,8 +300,10 @@ class Proposer:
 
     def _is_left_to(self, higher: Ballot | None) -> bool:
         """Whether another one calls who is there; what nobody asked for is wanted no more then."""
-        other = None if higher is None else as_life(higher.proposer, self._neighbours)
-        if not self._unasked or other is None or not other.present:
+        if not self._unasked or higher is None or higher.proposer == self._seat.me:
+            return False
+        other = as_life(higher.proposer, self._neighbours)
+        if other is None or not other.present:
             return False
         self.wanted, self.campaign, self._again_at = None, None, math.inf
         self._objections.clear()

@@ -8,7 +8,7 @@ and goes on.  Does not know scenarios, nor what is right.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -106,6 +106,8 @@ class HostStage:
         """Hosts that are lost for good."""
         self._retired: set[str] = set()
         """Hosts whose daemon has left, and is not started again."""
+        self._rolled_back = False
+        """Whether a disk went back in time, so that a life is over whose addresses nobody else may take."""
         has_bridge = (DEBIAN_PLUGINS / "bridge").is_file()
         if not has_bridge:
             self.lack("pods are no namespaces: the bridge plugin is not installed")
@@ -338,6 +340,7 @@ class HostStage:
         """As of `Stage`."""
         self._end((name,), "disk", "rolled back", partial(self.clients.roll_back, pods=self._saved[name]))
         self._hosts[name].restore(self._saved_at(name))
+        self._rolled_back = True
         self.journal.state(partial(Forgot, machine=name, older=True, apart=apart))
         self._start((name,))
 
@@ -430,11 +433,16 @@ class HostStage:
                 self.journal.accuse("durability", f"{name} keeps for nobody: {sorted(view.keys)[:5]}")
         if self.pool_size <= DRAIN_MAX:
             left = [name for name in self._hosts if name not in self._gone | self._retired]
+            expected = self.pool_size - self._forgotten(views)
             given = self.burst(self.pool_size, left)
-            if given != self.pool_size:
-                text = f"{given} of {self.pool_size} addresses could be had in the end"
+            if given != expected:
+                text = f"{given} of {expected} addresses could be had in the end"
                 self.journal.accuse("coverage", text)
         self._observe()
+
+    def _forgotten(self, views: Mapping[str, View]) -> int:
+        """Addresses that belong to a life whose disk went back in time, until somebody removes that life."""
+        return max((view.unreachable for view in views.values()), default=0) if self._rolled_back else 0
 
     def lack(self, sentence: str) -> None:
         """Note what cannot be done here, or only in part."""

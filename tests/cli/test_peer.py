@@ -35,19 +35,29 @@ class Daemon(UnixStreamServer):
         super().__init__(str(path), _Answer)
         self.path = path
         self.views = views
+        self.members: list[dict[str, Any]] = []
         self.asked: list[tuple[str, object]] = []
 
 
 class _Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        daemon = self.server
+        assert isinstance(daemon, Daemon)
+        assert "/v1/members" == self.path
+        self._say(daemon.members)
+
     def do_POST(self) -> None:
         daemon = self.server
         assert isinstance(daemon, Daemon)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         daemon.asked.append((self.path, json.loads(body)))
-        view = daemon.views[0]
-        answer = json.dumps(view).encode()
+        said = daemon.views[0]
         daemon.views[:] = daemon.views[1:] or daemon.views
-        self.send_response(view.get("status", 200))
+        self._say(said, said.get("status", 200))
+
+    def _say(self, document: object, status: int = 200) -> None:
+        answer = json.dumps(document).encode()
+        self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
@@ -145,6 +155,41 @@ def test_an_earlier_life_that_was_removed_is_not_the_end(daemon: Callable[..., D
     it = daemon(view(fenced=[C2], removed=[C1]))
 
     assert 1 == remove(it, "c", "--timeout", "0").exit_code
+
+
+def test_who_is_there_in_a_later_life_is_named(daemon: Callable[..., Daemon]) -> None:
+    """What is done is done; how to remove the life that is there now is said, unless it is not there."""
+    it = daemon(DONE)
+    it.members = [{**C2, "state": "dead"}, {**C1, "state": "alive"}, {**C2, "name": "b", "state": "alive"}]
+    assert "" == remove(it, "c").stderr
+
+    it.members = [{**C2, "state": "alive"}]
+    ran = remove(it, "c")
+    assert 0 == ran.exit_code
+    assert "weaveipam peer remove c#0000000000000002\n" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("fields", "advice"),
+    [
+        ({"awaited": ["b#0000000000000001", "d"]}, "name it as well"),
+        ({"awaited": [], "agreed": True}, "agreed to goes on"),
+        ({"awaited": [], "detail": "a has heard from c just now"}, "just now; repeat the command to go on"),
+    ],
+)
+def test_at_its_timeout_it_says_what_helps(
+    daemon: Callable[..., Daemon], fields: dict[str, object], advice: str
+) -> None:
+    """Who cannot answer is to be named; what has begun goes on; and else nothing does for long."""
+    assert advice in remove(daemon(view(**fields)), "c", "--timeout", "0").stderr
+
+
+def test_an_empty_name_is_wrong_usage(daemon: Callable[..., Daemon]) -> None:
+    """A variable of a script that is not set removes nobody, and is said to be the reason."""
+    it = daemon(DONE)
+    ran = remove(it, "c", "")
+
+    assert (2, "a NAME is empty" in ran.stderr, []) == (ran.exit_code, True, it.asked)
 
 
 def test_several_are_removed_at_once(daemon: Callable[..., Daemon]) -> None:

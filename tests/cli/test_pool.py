@@ -51,6 +51,7 @@ def test_the_life_of_a_pool(place: Path) -> None:
     assert 0 == run(place, "allocate", "--key", "k", "--pool", "q")[0]
 
     assert run(place, "pool", "disable", "q")[1]["pool"]["disabled"]
+    assert run(place, "pool", "show", "q")[1]["disabled"]
     status, _, said = run(place, "allocate", "--key", "l", "--pool", "q")
     assert (1, True) == (status, "pool q is disabled" in said)
     assert not run(place, "pool", "enable", "q")[1]["pool"]["disabled"]
@@ -58,7 +59,8 @@ def test_the_life_of_a_pool(place: Path) -> None:
     status, _, said = run(place, "pool", "delete", "q")
     assert (1, True) == (status, "at n1 by k" in said)
     status, _, said = run(place, "pool", "delete", "q", "--drain", "--timeout", "1")
-    assert (1, True) == (status, "still in use" in said)
+    assert 1 == status
+    assert "still in use: 10.9.0.2 at n1 by k; release them, or wait longer\n" in said
     assert 0 == run(place, "release", "--key", "k")[0]
     assert {"pool": None} == run(place, "pool", "delete", "q")[1]
     assert {"pool": None} == run(place, "pool", "delete", "q")[1]

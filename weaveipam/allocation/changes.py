@@ -89,7 +89,7 @@ class Changes:
             elif isinstance(wanted, Refusal):
                 replies.append(Reply(one.request_id, wanted))
             elif one.deadline <= now and one.request_id != besides:
-                detail = f"not done: {late()}; all members must agree, so bring them back or remove them"
+                detail = f"not done: {late()}"
                 replies.append(Reply(one.request_id, Refusal(Reason.NOT_READY, detail)))
             else:
                 kept.append(one)
@@ -103,7 +103,7 @@ class Changes:
 
 
 def in_use(uses: Mapping[Peer, Iterable[Use]]) -> str:
-    """Which addresses are in use where, in a sentence; empty if none is."""
+    """Which addresses are in use where; empty if none is."""
     said = [
         f"{format_range(use.ring.family, use.range)} at {member.name} by {use.key}"
         for member in sorted(uses)
@@ -112,4 +112,4 @@ def in_use(uses: Mapping[Peer, Iterable[Use]]) -> str:
     if not said:
         return ""
     more = f" and {len(said) - USES_SHOWN} more" if len(said) > USES_SHOWN else ""
-    return f"still in use: {', '.join(said[:USES_SHOWN])}{more}; release them, or wait with --drain"
+    return f"still in use: {', '.join(said[:USES_SHOWN])}{more}"

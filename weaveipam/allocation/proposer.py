@@ -127,13 +127,16 @@ class Proposer:
         return request_id if number == self._seat.ledger.charter.number + 1 else None
 
     def _late(self) -> str:
-        """Why a change is not decided yet."""
+        """Why a change is not decided yet, and what helps."""
         campaign = self.campaign
         if campaign is None:
             return self.obstacles or "others want something decided first"
-        used = in_use(campaign.uses)
-        awaited = ", ".join(sorted(one.name for one in campaign.awaited))
-        return used or (f"waiting for {awaited}" if awaited else self.obstacles)
+        if campaign.uses:
+            return f"{in_use(campaign.uses)}; release them, or wait longer"
+        if self.awaited:
+            waits = f"waiting for {', '.join(self.awaited)}"
+            return f"{waits}; all members must agree, so bring them back or remove them"
+        return self.obstacles
 
     def _next(self, now: float) -> list[Step]:
         """Begin with what is wanted first, if anything is."""
@@ -255,7 +258,8 @@ class Proposer:
         if self.changes.drains:
             self._again_at = now + self._settings.repeat_s * 2**REPEAT_DOUBLINGS_MAX
             return []
-        refused = self.changes.refuse_first(Refusal(Reason.IN_USE, in_use(self.campaign.uses)))
+        detail = f"{in_use(self.campaign.uses)}; release them, or wait with --drain"
+        refused = self.changes.refuse_first(Refusal(Reason.IN_USE, detail))
         return [*refused, *self._withdraw(now)]
 
     def _withdraw(self, now: float) -> list[Step]:

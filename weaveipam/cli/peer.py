@@ -55,7 +55,7 @@ def peer() -> None:
 )
 @click.option(
     "--timeout",
-    type=float,
+    type=click.FloatRange(0),
     default=60.0,
     show_default=True,
     metavar="S",
@@ -76,6 +76,8 @@ def remove(*, names: tuple[str, ...], survivors: str | None, force: bool, timeou
     repeat it to see how far it has got, or to name more. Addresses that are taken over rest before they
     are handed out.
     """
+    if not all(names):
+        raise click.UsageError("a NAME is empty")
     if force:
         _typed_again(names)
     body: dict[str, Any] = {"also": list(names[1:]), "force": force}
@@ -94,10 +96,11 @@ def remove(*, names: tuple[str, ...], survivors: str | None, force: bool, timeou
         else:
             if _named(view["removed"]) >= set(names) and _named(view["fenced"]).isdisjoint(names):
                 emit(view["removed"], Table(REMOVED_COLUMNS, view["removed"]))
+                _tell_of_those_back(names, view["removed"])
                 return
             said = _news(_progress(view), said)
             if time.monotonic() >= until:
-                raise Failure(f"not removed yet: {said}; {GOES_ON}")
+                raise Failure(f"not removed yet: {said}; {_what_next(view)}")
         time.sleep(POLL_S)
 
 
@@ -111,6 +114,28 @@ def _typed_again(names: Sequence[str]) -> None:
 def _named(lives: Sequence[Mapping[str, Any]]) -> set[str]:
     """By name alone, and as one particular life."""
     return {name for one in lives for name in (one["name"], f"{one['name']}#{one['incarnation']}")}
+
+
+def _what_next(view: Mapping[str, Any]) -> str:
+    if any("#" in one for one in view["awaited"]):
+        return (
+            "NAME#NUMBER is an earlier life, which cannot answer: name it as well, once no pod has an "
+            "address of it any more"
+        )
+    return GOES_ON if view["awaited"] or view["agreed"] else "repeat the command to go on"
+
+
+def _tell_of_those_back(names: Sequence[str], removed: Sequence[Mapping[str, Any]]) -> None:
+    """A daemon that was removed before may be there in a life that nobody has removed."""
+    over = {one["incarnation"] for one in removed}
+    for one in ask("GET", "/v1/members"):
+        if one["name"] in names and one["state"] in ("alive", "suspect") and one["incarnation"] not in over:
+            life = f"{one['name']}#{one['incarnation']}"
+            print(
+                f"weaveipam: {one['name']} is there in a later life, which is not removed and keeps what it "
+                f"has; to remove that one: weaveipam peer remove {life}",
+                file=sys.stderr,
+            )
 
 
 def _progress(view: Mapping[str, Any]) -> str:

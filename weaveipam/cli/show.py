@@ -29,6 +29,7 @@ POOL_COLUMNS = (
     Column("unreachable"),
     Column("gateways", wide=True),
     Column("excluded", wide=True),
+    Column("disabled"),
 )
 MEMBER_COLUMNS = (
     Column("name"),

@@ -263,7 +263,7 @@ class Node:
                 if not self._allocator.leaver.left or isinstance(message, Ping | Ack | PingRequest | Nack):
                     steps += self._hear_member(header, message, now)
         else:
-            steps += self._formation.strangers.heard(header, source, self._cluster_id, now)
+            steps += self._formation.hear_stranger(header, source, self._cluster_id, self._birth, now)
             for message in told:
                 steps += self._hear_stranger(header, message, now)
         return self._effects(steps)

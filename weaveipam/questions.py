@@ -163,6 +163,7 @@ class Questions:
         state, why = self._state(now)
         problems = [] if state == "ready" else [Problem("not-ready", f"{state}: {why}")]
         problems += audit(self._holdings, self._me, self._reachable() if state == "ready" else None)
+        problems += [Problem("foreign-cluster", one) for one in self._formation.strangers.conflicts(now)]
         return Check((*problems, *conflict_problems(self._conflicts())))
 
     def _status(self, now: float) -> Status:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from weaveipam.protocol.values import Pool
+from weaveipam.protocol.requests import GetCheck
+from weaveipam.protocol.values import Endpoint, Pool
 
 MakeCluster = Callable[..., Any]
 MakePool = Callable[..., Pool]
@@ -283,6 +284,24 @@ def test_two_clusters_formed_apart_say_how_to_become_one(cluster: MakeCluster, m
     made.run(70)
     assert 1 == len(ids(made))
     assert all(made.status(name).ready and not made.status(name).conflicts for name in "abxy")
+
+
+def test_both_clusters_are_told_though_one_alone_was_given_an_address(
+    cluster: MakeCluster, make_pool: MakePool
+) -> None:
+    """Whoever is told to join a member of another cluster learns that it is one, and so does that member."""
+    made = cluster()
+    pools = (make_pool("blue", "10.0.0.0/24"),)
+    made.add("a", seeds="a", pools=pools)
+    made.add("x", seeds="x", pools=pools)
+    made.run(3)
+    made.hosts["x"].settings = replace(made.hosts["x"].settings, join=(Endpoint("a", 1),))
+    made.start("x")
+    made.run(10)
+
+    for name in "ax":
+        (problem,) = made.answer(name, GetCheck()).problems
+        assert all(one in problem.detail for one in ids(made))
 
 
 @pytest.mark.slow

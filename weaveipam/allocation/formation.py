@@ -159,6 +159,18 @@ class Formation:
         noted = [] if birth is not None else self._note(asker, Init(inquiry.seeds, inquiry.consensus))
         return [*met, *noted, *self.compare(asker, inquiry), self.stand(asker, birth, in_use=in_use)]
 
+    def hear_stranger(
+        self, header: Header, source: Endpoint, ours: bytes, birth: Birth | None, now: float
+    ) -> list[Report | Tell]:
+        """
+        What to say of a packet of no member, if it is one of another cluster; mostly nothing.
+
+        Now and then it is reported here, and its sender is answered, which may hear of this cluster in no
+        other way.  Arguments are as for `Strangers.heard`, and this cluster's birth.
+        """
+        reports = self.strangers.heard(header, source, ours, now)
+        return [*reports, self.stand(header, birth, in_use=False)] if reports else []
+
     def stand(self, asker: Header, birth: Birth | None, *, in_use: bool) -> Tell:
         """Where this daemon stands, for another one."""
         seeds, consensus = self._wish.init

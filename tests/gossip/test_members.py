@@ -138,11 +138,22 @@ def test_a_later_life_replaces_the_earlier_one() -> None:
 
     members.hear(Rumour(Peer("him", 6), HERE, ALIVE, 0), 2.0)
 
-    assert members.hear(Rumour(HIM, THERE, LEFT, 9), 3.0) is None
+    assert members.hear(Rumour(HIM, THERE, SUSPECT, 9), 3.0) is None
     assert DEAD is members.state_of(HIM)
     assert ALIVE is members.state_of(Peer("him", 6))
     assert members.state_of(Peer("him", 7)) is None
     assert members.state_of(Peer("unheard", 1)) is None
+
+
+@given(st.permutations([Rumour(HIM, THERE, LEFT, 0), Rumour(Peer("him", 6), THERE, ALIVE, 0)]))
+def test_who_has_left_and_come_back_has_left(told: list[Rumour]) -> None:
+    """That an earlier life has left is known although a later one is there, whichever is heard of first."""
+    members = table()
+    for rumour in told:
+        members.hear(rumour, 1.0)
+
+    assert (LEFT, ALIVE) == (members.state_of(HIM), members.state_of(Peer("him", 6)))
+    assert DEAD is members.state_of(Peer("him", 4))
 
 
 def test_hearsay_of_the_gone_is_told_to_nobody() -> None:

@@ -138,6 +138,20 @@ def test_the_next_life_tells_that_the_last_has_left(three: Any, *, used: bool) -
     assert number == ledger(three, "b").charter.number
 
 
+def test_nobody_waits_for_who_has_left_and_is_back(three: Any, make_pool: MakePool) -> None:
+    """A daemon that is started again as soon as it has left, as a kubelet does it, holds nothing up."""
+    gone = three.hosts["a"].peer
+    leave(three, "a")
+    three.start("a")
+    three.run(LATER_S)
+
+    assert gone.name == three.hosts["a"].peer.name
+    for name in "abc":
+        assert gone not in ledger(three, name).roster | ledger(three, name).electors
+    green = make_pool("green", "10.1.0.0/24")
+    assert three.answer("b", ChangePool("green", None, green)) == PoolChanged(green)
+
+
 def test_the_only_elector_has_another_one_chosen(cluster: MakeCluster, make_pool: MakePool) -> None:
     """Where one member lets all others in, it does not leave before another one does so in its place."""
     world = cluster()

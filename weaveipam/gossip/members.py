@@ -6,7 +6,7 @@ has left.  Rumours arrive late, twice and out of order, so which of two about on
 from the two alone (SWIM, section 4.2):
 
 - A later life supersedes an earlier one, whatever is said of them: names have one life at a time, and its
-  incarnation only grows.  What is said of an earlier life from then on is ignored.
+  incarnation only grows.  What is said of an earlier life from then on is ignored, but that it has left.
 - Of one life the higher refutation supersedes.  Only the member itself raises it, when it hears itself called
   anything but what it is; so a higher refutation is news from the member itself.
 - At one refutation the graver state supersedes: alive < suspect < dead < left.  Suspicion so overrides the
@@ -151,6 +151,8 @@ class Members:
         """Those of the others that are alive or suspect, kept sorted by name."""
         self._gone: OrderedDict[str, None] = OrderedDict()
         """The names of the rest, those that went first first."""
+        self._left: dict[str, Peer] = {}
+        """Of each name the last life that has left, which may have a successor since."""
 
     @property
     def me(self) -> Member:
@@ -162,11 +164,17 @@ class Members:
         return self._me if name == self._me.peer.name else self._others.get(name)
 
     def state_of(self, peer: Peer) -> MemberState | None:
-        """The state of one life: that of a name that has a later one is dead; None if it is not known."""
+        """
+        The state of one life; None if it is not known.
+
+        Who has a successor has left, if it was the last of its name that did, and else is dead.
+        """
         member = self.get(peer.name)
         if member is None or member.peer.incarnation < peer.incarnation:
             return None
-        return member.state if member.peer == peer else MemberState.DEAD
+        if member.peer == peer:
+            return member.state
+        return MemberState.LEFT if self._left.get(peer.name) == peer else MemberState.DEAD
 
     def alive(self) -> tuple[Member, ...]:
         """The others that are alive or suspect, sorted by name."""
@@ -237,6 +245,8 @@ class Members:
             return None
         if rumour.peer.name == self._me.peer.name:
             return self._hear_of_me(rumour)
+        if rumour.state is MemberState.LEFT:
+            self._left[rumour.peer.name] = max(rumour.peer, self._left.get(rumour.peer.name, rumour.peer))
         before = self._others.get(rumour.peer.name)
         if before is not None and not supersedes(rumour, before):
             return None
@@ -265,6 +275,7 @@ class Members:
                 break
             del self._gone[name], self._others[name]
             self._hints.pop(name, None)
+            self._left.pop(name, None)
             names.append(name)
         return names
 

@@ -307,7 +307,7 @@ class SimulatedStage:
             self.court.accuse("claim", self.world.now, text)
 
     def settle(self) -> None:
-        """As `Stage.settle`; the deadline is `SETTLE_ROUNDS` rounds of probes after slow links have drained."""
+        """As `Stage.settle`; the deadline is `SETTLE_ROUNDS` rounds after slow links have drained."""
         faults.end(self.trouble)
         self.observer.mark("cut", "healed")
         for machine in self.world.machines.values():

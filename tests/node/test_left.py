@@ -152,6 +152,17 @@ def test_nobody_waits_for_who_has_left_and_is_back(three: Any, make_pool: MakePo
     assert three.answer("b", ChangePool("green", None, green)) == PoolChanged(green)
 
 
+def test_who_has_left_and_is_back_is_not_waited_for_long(three: Any, make_pool: MakePool) -> None:
+    """Whoever was waiting for it when it left takes it out of what is decided."""
+    leave(three, "a")
+    three.start("a")
+    three.run(0.5)
+    green = make_pool("green", "10.1.0.0/24")
+    asked = ChangePool("green", None, green, wait_s=3 * LATER_S)
+
+    assert three.answer("b", asked, 3 * LATER_S) == PoolChanged(green)
+
+
 def test_the_only_elector_has_another_one_chosen(cluster: MakeCluster, make_pool: MakePool) -> None:
     """Where one member lets all others in, it does not leave before another one does so in its place."""
     world = cluster()

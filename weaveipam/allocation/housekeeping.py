@@ -64,9 +64,11 @@ class Housekeeping:
             return Wanted()
         there = {self._seat.me, *(one.peer for one in self._neighbours.alive())}
         first = self._seat.me == min(ledger.electors & there, default=None)
-        over = self._left(ledger.roster - there) if first else frozenset()
+        over = self.left(ledger.roster - there) if first else frozenset()
         over |= self._earlier(ledger)
         finishes = self._looks >= self._patience(there, first=first)
+        if finishes and ledger.vacates and ledger.vote is None and not ledger.closed:
+            return Wanted()  # it may wait for ever, but whoever hears of it lets go of what it kept back
         if not (finishes or over or (first and self._short(ledger, over))):
             return None
         return Wanted(victims=over) if self._needed(ledger) - over <= there else None
@@ -104,7 +106,7 @@ class Housekeeping:
         living = ledger.roster.difference(ledger.closed, over)
         return len(ledger.electors - ledger.closed) < min(ELECTORS_MAX, (len(living) - 1) // 2 * 2 + 1)
 
-    def _left(self, members: Collection[Peer]) -> frozenset[Peer]:
+    def left(self, members: Collection[Peer]) -> frozenset[Peer]:
         """Who of some has left its cluster by its own word, with nothing: no operator need say so."""
         said = [one for one in members if self._neighbours.state_of(one) is MemberState.LEFT]
         owners = self._owners() if said else ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import replace
 from random import Random
 
 from ring.ring import Peer
@@ -373,11 +374,20 @@ class Proposer:
 
     def _look(self, now: float) -> list[Step]:
         """Call for what is to be done though nobody asks for it."""
-        wanted = self.housekeeping.look(busy=self.busy)
+        wanted, gone = self.housekeeping.look(busy=self.busy), self._left_meanwhile(now)
+        if gone:
+            before = self.wanted or Wanted()
+            self.wanted = replace(before, victims=before.victims | gone)
+            return self._propose(now)
         if wanted is None:
             return []
         self.wanted, self._unasked = wanted, True
         return self._propose(now)
+
+    def _left_meanwhile(self, now: float) -> frozenset[Peer]:
+        """Of those who are waited for here, who has left; nobody else takes them out of this ballot."""
+        left = self.housekeeping.left(() if self.campaign is None else self.campaign.awaited)
+        return left.difference(self._seat.heard_lately(left, now))
 
 
 def _round_of(ballot: Ballot | None) -> int:

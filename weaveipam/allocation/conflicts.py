@@ -29,7 +29,7 @@ NAMED_MAX = 8
 """Addresses that one sentence names; more are counted."""
 
 _NEXT_STEP = {
-    ContestStage.OPEN: "handed out by neither; decide with: weaveipam conflicts resolve",
+    ContestStage.OPEN: "handed out by neither; decide with: weaveipam conflicts resolve RANGE --owner NAME",
     ContestStage.KEEPING: "this daemon keeps it as soon as the other one has given it up",
     ContestStage.YIELDED: "given up here; the other one has not heard of it yet",
 }

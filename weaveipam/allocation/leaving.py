@@ -240,10 +240,12 @@ class Leaver:
         waits = self._giver.grants.open()
         if waits:
             names = ", ".join(name for name, _ in waits)
-            return f"waits until {names} has what was granted; one that is gone for good must be removed"
+            return (
+                f"waits until what was granted has come to {names}; one that is gone for good must be removed"
+            )
         unheard = [one.name for one in self._members() if one not in self._takes]
         if unheard:
-            return f"waits until {', '.join(unheard)} has heard of it"
+            return f"waits until its leaving is known to {', '.join(unheard)}"
         return "has nothing any more, and waits a moment for what may be under way"
 
     # Going on

@@ -228,7 +228,8 @@ class Campaign:
             return ""
         here = {one.name for one in self.needed}
         if self.wanted.survivors is None:
-            return f"most electors are to be removed, so name all who survive; known are {_named(here)}"
+            ask = "most electors are to be removed, so name all who survive with --survivors"
+            return f"{ask}; known are {_named(here)}"
         if self.wanted.survivors != here:
             odd = self.wanted.survivors ^ here
             return f"the survivors named are not those who are known; look at {_named(odd)}"

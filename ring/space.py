@@ -64,6 +64,8 @@ class Space:
 
         By first address what rests from there, as in `cooling_ranges`; None if nothing does any more.
         """
+        if not self._changed:
+            return []
         changed = [(at, self._cooling[at][1] if at in self._cooling else None) for at in self._changed]
         self._changed.clear()
         return changed

@@ -79,16 +79,19 @@ class Rests:
         changed: dict[tuple[RingId, int], Range | None] = dict.fromkeys(self._changed)
         self._changed.clear()
         for part, stock in pools.stocks.items():
-            changed.update(((part.ring, at), what) for at, what in stock.space.rests_changed())
+            for at, what in stock.space.rests_changed():
+                changed[part.ring, at] = what
+        if not changed:
+            return None
         put: list[Record] = []
         delete: list[RecordKey] = []
-        for (ring, at), rests in changed.items():
-            what = rests or self._aside.get((ring, at))
-            known = self._known.get((ring, at))
+        for place, rests in changed.items():
+            what = rests or self._aside.get(place)
+            known = self._known.get(place)
             if what is not None and what != known:
-                self._known[ring, at] = what
-                put.append(Resting(ring, what))
+                self._known[place] = what
+                put.append(Resting(place[0], what))
             elif what is None and known is not None:
-                del self._known[ring, at]
-                delete.append(Resting(ring, known).record_key)
+                del self._known[place]
+                delete.append(Resting(place[0], known).record_key)
         return Persist(tuple(put), tuple(delete), Durability.PROCESS) if put or delete else None

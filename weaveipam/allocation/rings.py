@@ -257,13 +257,13 @@ def _weightless(_run: Run) -> int:
 def together(*persists: Persist | None) -> Persist:
     """One write of several, in their order, as durable as the most durable of them."""
     made = [one for one in persists if one is not None]
-    put: dict[RecordKey, Record] = {}
-    for one in made:  # of one write what it deletes goes before what it puts
-        for key in one.delete:
-            put.pop(key, None)
-        put.update((record.record_key, record) for record in one.put)
+    put: list[Record] = []
+    for one in made:
+        if put and one.delete:  # of one write what it deletes goes before what it puts
+            put = [record for record in put if record.record_key not in one.delete]
+        put += one.put
     return Persist(
-        tuple(put.values()),
+        tuple(put),
         tuple(key for one in made for key in one.delete),
         max(one.durability for one in made),
     )

@@ -134,6 +134,7 @@ class Removal:
             return
         self._asked = [name for name in self._names if self._at not in self._unknown[name]]
         if not self._asked and not self._earlier:
+            self._not_known(())  # others who might have known are gone since, perhaps
             self._turn(1.0)
             self._again()
             return
@@ -204,8 +205,9 @@ class Removal:
         """Forget about lives that were never part of the cluster, as far as anybody who is left knows."""
         for name in names:
             self._unknown.setdefault(name, set()).add(self._at)
-            if self._unknown[name].issuperset(self._left()):
-                self._names = [one for one in self._names if one != name]
-                self._earlier.discard(name)
+        left = self._left()
+        for name in [one for one, by in self._unknown.items() if by.issuperset(left)]:
+            self._names = [one for one in self._names if one != name]
+            self._earlier.discard(name)
         if not self._names and not self._earlier:
             self.done = True

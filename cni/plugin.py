@@ -41,6 +41,7 @@ from weaveipam.protocol.requests import (
     Released,
     Request,
     Status,
+    Subject,
 )
 from weaveipam.protocol.values import Allocation
 
@@ -94,7 +95,12 @@ class Plugin:
         ipam = read_ipam(network, environment.args)
         dns = ipam.dns or result.read_resolv_conf(ipam.resolv_conf)
         key = network.key(environment.container_id, environment.ifname)
-        request = Allocate(key, wants=ipam.wants(), labels=environment.args.labels)
+        told = dict(environment.args.labels)
+        subject = Subject(told.get("namespace", ""), told.get("pod", ""))
+        name = f"{subject.namespace}/{subject.name}" if subject.name else ""
+        request = Allocate(
+            key, wants=ipam.wants(), labels=environment.args.labels, name=name, subject=subject
+        )
         allocation = _expect(Allocated, await self._ask(request)).allocation
         try:
             _refuse_gateway(ipam, allocation)

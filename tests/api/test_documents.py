@@ -58,7 +58,7 @@ POOL = Pool(
         PoolRange(Family.V6, Range(1 << 120, (1 << 120) + 3), 128),
     ),
 )
-USE = PoolUse(POOL, size=257, owned=100, used=7, cooling=3, unreachable=11, withheld=4)
+USE = PoolUse(POOL, size=257, owned=100, used=7, cooling=3, unreachable=11, withheld=4, reserved=2)
 ALLOCATION = Allocation(
     "k",
     "default",
@@ -114,7 +114,8 @@ POOL_DOCUMENT = {
     "used": 7,
     "cooling": 3,
     "withheld": 4,
-    "free": 86,
+    "set_apart": 2,
+    "free": 84,
     "unreachable": 11,
 }
 STATUS = Status(

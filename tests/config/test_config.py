@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_nothing_needs_to_be_said() -> None:
         seeds=("host",),
         consensus=0,
         pools=(),
+        labels=(("kubernetes.io/hostname", "host"),),
         preset="lan",
         sync_wait_s=None,
         keyring=None,
@@ -85,15 +87,25 @@ def test_who_forms_follows_from_init_and_join(flags: dict[str, object], seeds: t
 
 
 def test_the_node_gets_its_part() -> None:
-    """Endpoint, joins, seeds, pools and the preset's timings reach the node's settings."""
-    made = config(name="n1", join=("b:1", "b:1"), pool=("p=10.0.0.0/24",), preset="test")
+    """Endpoint, joins, seeds, pools, labels and the preset's timings reach the node's settings."""
+    made = config(
+        name="n1", join=("b:1", "b:1"), pool=("p=10.0.0.0/24",), preset="test", label=("zone=a", "gpu=")
+    )
     settings = made.settings(Endpoint("10.9.9.9", 1))
 
     assert Endpoint("10.9.9.9", 1) == settings.endpoint
     assert (Endpoint("b", 1),) == settings.join
     assert ["p"] == [pool.name for pool in settings.pools]
     assert GossipSettings.preset("test") == settings.gossip
-    assert AllocationSettings.preset("test") == settings.allocation
+    labels = (("gpu", ""), ("kubernetes.io/hostname", "n1"), ("zone", "a"))
+    assert replace(AllocationSettings.preset("test"), node_labels=labels) == settings.allocation
+
+
+def test_labels_of_the_node_are_labels() -> None:
+    """What Kubernetes would not take as a label is refused; a long name is none, and leaves itself out."""
+    assert ["--label: expected KEY=VALUE, not 'zone'"] == problems(label=("zone",))[:1]
+    assert ["a_"] == [one.partition("'")[2][:2] for one in problems(label=("a_=b",))]
+    assert () == config(name="n" * 200).labels
 
 
 def test_the_wait_before_serving_alone_is_its_own() -> None:

@@ -10,15 +10,16 @@ Does not know how space is found, nor that a node may leave.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from ring.address import Range, format_range
 from weaveipam.allocation.donors import Goal, helps
-from weaveipam.allocation.explain import why_late, why_none
+from weaveipam.allocation.explain import why_closed, why_late, why_none
 from weaveipam.allocation.giving import Giver
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.leasing import Leasing, Taken
 from weaveipam.allocation.marks import Marks
-from weaveipam.allocation.orders import Line, resolve, satisfies
+from weaveipam.allocation.orders import Line, repeated, resolve, satisfies
 from weaveipam.allocation.pending import Pending, Waiting
 from weaveipam.allocation.pools import Part
 from weaveipam.allocation.rings import Change
@@ -52,6 +53,7 @@ class Clients:
         self._marks = marks
         self._standing = standing
         self._leasing = Leasing(holdings)
+        self._node_labels = dict(settings.node_labels)
 
     def allocate(self, request_id: int, request: Allocate, now: float) -> list[Step]:
         """Answer an allocation at once, or let it wait for space."""
@@ -127,10 +129,12 @@ class Clients:
 
     def _attempt(self, waiting: Waiting, now: float) -> list[Step]:
         request = waiting.request
-        lines = resolve(request, self._holdings.pools)
+        held = self._holdings.leases.get(request.network, request.key)
+        pools = self._holdings.pools
+        asked, labels = (request, self._node_labels) if held is None else (repeated(request, held), None)
+        lines = resolve(asked, pools, labels)
         if isinstance(lines, Refusal):
             return self._refuse(waiting, lines.reason, lines.detail)
-        held = self._holdings.leases.get(request.network, request.key)
         if held is not None:
             if request.wants and not satisfies(held, lines):
                 has = ", ".join(format_range(one.family, one.range) for one in held.addresses)
@@ -141,12 +145,11 @@ class Clients:
                 self._marks.gave(now)
                 return [persist, *self._answer(waiting, durable)]
             return self._answer(waiting, held)
-        off = next((line for line in lines if not any(map(self._holdings.pools.enabled, line.parts))), None)
-        if off is not None:
-            names = ", ".join(part.pool for part in off.parts)
-            detail = f"pool {names} is disabled; weaveipam pool enable changes that"
-            return self._refuse(waiting, Reason.CONFLICT, detail)
-        lines = tuple(line.of(self._holdings.pools.enabled) for line in lines)
+        for line in lines:
+            closed = why_closed(self._holdings.pools, line)
+            if closed is not None:
+                return self._refuse(waiting, *closed)
+        lines = tuple(line.of(partial(self._holdings.pools.is_open, line.size)) for line in lines)
         taken: list[Taken] = []
         for line in lines:
             what = self._take(line, waiting)

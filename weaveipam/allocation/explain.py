@@ -15,6 +15,7 @@ from weaveipam.allocation.donors import Search
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.orders import Line
 from weaveipam.allocation.pending import Waiting
+from weaveipam.allocation.pools import Pools
 from weaveipam.protocol.requests import Reason
 
 NAMED_MAX = 5
@@ -46,6 +47,21 @@ def why_none(
     count = f"{free} of {size} free here{_largest(holdings, line)}"
     detail = f"no free {what} in pool {names}: {count}, none at the members that answered"
     return Reason.EXHAUSTED, detail + _nearest(line, waiting) + _away(holdings, line, reachable)
+
+
+def why_closed(pools: Pools, line: Line) -> tuple[Reason, str] | None:
+    """Why nothing may be handed out of any of a line's pools, whatever is free; None if it may."""
+    if any(pools.is_open(line.size, part) for part in line.parts):
+        return None
+    off = [part.pool for part in line.parts if not pools.enabled(part)]
+    if len(off) == len(line.parts):
+        return Reason.CONFLICT, f"pool {', '.join(off)} is disabled; weaveipam pool enable changes that"
+    limits = ", ".join(
+        f"{part.pool} ({pools.used_of(part.pool)} of {pools[part.pool].node_limit})"
+        for part in line.parts
+        if pools.enabled(part)
+    )
+    return Reason.EXHAUSTED, f"this node may use no more addresses of pool {limits}: its node_limit"
 
 
 def _withheld(holdings: Holdings, line: Line) -> tuple[Reason, str] | None:

@@ -83,6 +83,8 @@ class Pools:
         """What can be handed out, by its first address, and of which part it is."""
         self.stocks: dict[Part, Stock] = {}
         """By part, in order of pool names and families."""
+        self._kept: dict[tuple[RingId, int], str] = {}
+        """For whom pools keep an address."""
         for name in sorted(self._pools):
             self._divide(self._pools[name], cooldown_s)
         for ranges in self._ranges.values():
@@ -151,9 +153,22 @@ class Pools:
             return kept
         return Part(pool, ring)
 
+    def carries(self, pool: str, family: Family) -> bool:
+        """Whether a pool has ranges of a family."""
+        return any(one.family is family for one in self._pools[pool].ranges)
+
+    def kept_for(self, ring: RingId, what: Range) -> str | None:
+        """Whom the first address of a range is pre-allocated to; None for nobody."""
+        return self._kept.get((ring, what.start))
+
     def enabled(self, part: Part) -> bool:
         """Whether anything new is handed out of a part."""
         return not self._pools[part.pool].disabled
+
+    def is_open(self, size: int, part: Part) -> bool:
+        """Whether this node may hand out so many addresses more of a part."""
+        limit = self._pools[part.pool].node_limit
+        return self.enabled(part) and (limit is None or self.used_of(part.pool) + size <= limit)
 
     def used_of(self, pool: str) -> int:
         """How many addresses of a pool are allocated here."""
@@ -254,9 +269,9 @@ class Pools:
             entries += [(one.range.start, one, part) for one in ranges]
             holes = [hole for one in ranges for hole in one.excluded]
             assignable = subtract((one.range for one in ranges), holes)
-            apart = [
-                Range(one.address, one.address + 1) for one in pool.preallocations if one.family is family
-            ]
+            named = {one.address: one.name for one in pool.preallocations if one.family is family}
+            self._kept.update(((part.ring, address), name) for address, name in named.items())
+            apart = [Range(address, address + 1) for address in named]
             apart += [what for one in ranges for what in one.reserved]
             self._stock(part, subtract(assignable, apart), rests_s)
             kept = union(both for one in apart for both in meeting(assignable, one))

@@ -56,6 +56,8 @@ class AllocationSettings:
     """Addresses: a pool here with fewer free asks for more ahead of need."""
     watermark_max: int = 256
     """Addresses: a pool here with this many free never asks ahead of need."""
+    node_labels: tuple[tuple[str, str], ...] = ()
+    """Of this node, by which pools select it; sorted."""
     pending_max: int = 1024
     """Requests that may wait; the next is refused as overloaded."""
 

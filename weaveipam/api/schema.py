@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ring.address import Family, Range, format_address, parse_address, parse_range
 from weaveipam.protocol.requests import (
+    NOBODY,
     Allocate,
     Lookup,
     Release,
     RemovePeers,
     ResolveConflict,
+    Subject,
     Want,
 )
 from weaveipam.protocol.values import DEFAULT_NETWORK
@@ -38,6 +41,28 @@ OWNER_CHARACTERS_MAX = 253
 LABELS_MAX = 64
 LABEL_CHARACTERS_MAX = 253
 """Of a label's name, and of its value."""
+
+
+POOLS_MAX = 64
+"""That one request names."""
+SELECTOR_CHARACTERS_MAX = 4096
+_ALLOCATE = (
+    "key",
+    "network",
+    "pool",
+    "pools",
+    "selector",
+    "fallback",
+    "family",
+    "address",
+    "addresses",
+    "index",
+    "prefix_length",
+    "name",
+    "subject",
+    "durable",
+    "labels",
+)
 
 
 class InvalidError(ValueError):
@@ -68,17 +93,15 @@ def allocate_request(document: object) -> Allocate:
     Raises:
         InvalidError: names the field that is unknown, missing, of a wrong type, or contradicts another.
     """
-    fields = _fields(
-        document,
-        ("key", "network", "pool", "family", "address", "addresses", "prefix_length", "durable", "labels"),
-        required=("key",),
-    )
+    fields = _fields(document, _ALLOCATE, required=("key",))
     return Allocate(
         key=_key(fields["key"]),
         network=network_name(fields.get("network")),
         wants=_wants(fields),
         durable=_boolean("durable", fields.get("durable")),
-        labels=_labels(fields.get("labels")),
+        labels=_labels("labels", fields.get("labels")),
+        name="" if fields.get("name") is None else _text("name", fields["name"], KEY_BYTES_MAX),
+        subject=_subject(fields.get("subject")),
     )
 
 
@@ -190,42 +213,78 @@ def family_of(text: str | None) -> Family | None:
 
 def _wants(fields: Mapping[str, object]) -> tuple[Want, ...]:
     """One want, or one of each family for `dual`."""
-    pool = pool_name(fields.get("pool"))
-    pools = () if pool is None else (pool,)
-    length = _length(fields.get("prefix_length"))
-    wanted = fields.get("family")
+    length, index = _length(fields.get("prefix_length")), _index(fields.get("index"))
+    plain = replace(_chosen(fields), prefix_length=length, index=index)
+    wanted, address = fields.get("family"), fields.get("address")
+    if index is not None and (address is not None or length is not None):
+        raise InvalidError("index: goes with neither address nor prefix_length")
     if fields.get("addresses") is not None:
-        if [name for name in ("address", "family", "prefix_length") if fields.get(name) is not None]:
-            raise InvalidError("addresses: goes with neither address, family nor prefix_length")
-        return _all_of(fields["addresses"], pools)
+        if [name for name in ("address", "family", "prefix_length", "index") if fields.get(name) is not None]:
+            raise InvalidError("addresses: goes with neither address, family, prefix_length nor index")
+        return _all_of(fields["addresses"], plain)
     if wanted == "dual":
-        if fields.get("address") is not None or length is not None:
+        if address is not None or length is not None:
             raise InvalidError("family: dual goes with neither address nor prefix_length")
-        return Want(Family.V4, pools), Want(Family.V6, pools)
+        return replace(plain, family=Family.V4), replace(plain, family=Family.V6)
     if wanted is not None and (type(wanted) is not int or wanted not in set(Family)):
         raise InvalidError(f'family: expected 4, 6, "dual" or null, not {_short(wanted)}')
-    family = None if wanted is None else Family(wanted)
-    if fields.get("address") is None:
-        return (Want(family, pools, prefix_length=length),)
-    return (_exactly(_address("address", fields["address"]), family, pools, length),)
+    want = replace(plain, family=None if wanted is None else Family(wanted))
+    return (want if address is None else _exactly(_address("address", address), want),)
 
 
-def _all_of(value: object, pools: tuple[str, ...]) -> tuple[Want, ...]:
+def _chosen(fields: Mapping[str, object]) -> Want:
+    """A want of which only is known which pools may serve it."""
+    pool, pools = pool_name(fields.get("pool")), fields.get("pools")
+    selector = fields.get("selector")
+    if pools is None:
+        pools = [] if pool is None else [pool]
+    elif pool is not None:
+        raise InvalidError("pools: goes without pool")
+    if not isinstance(pools, list) or len(pools) > POOLS_MAX:
+        raise InvalidError(f"pools: expected a list of at most {POOLS_MAX} names")
+    if selector is not None and pools:
+        raise InvalidError("selector: goes with neither pool nor pools")
+    return Want(
+        pools=tuple(_text("pools", one, NAME_CHARACTERS_MAX) for one in pools),
+        selector="" if selector is None else _text("selector", selector, SELECTOR_CHARACTERS_MAX),
+        fallback=_boolean("fallback", fields.get("fallback")),
+    )
+
+
+def _index(value: object) -> int | None:
+    if value is None or (type(value) is int and value >= 0):
+        return value
+    raise InvalidError(f"index: expected an integer from 0 on, not {_short(value)}")
+
+
+def _subject(value: object) -> Subject:
+    if value is None:
+        return NOBODY
+    fields = _fields(value, ("namespace", "name", "labels", "namespace_labels"), required=(), where="subject")
+    said = {
+        name: _text(f"subject.{name}", fields[name], LABEL_CHARACTERS_MAX)
+        for name in ("namespace", "name")
+        if fields.get(name) is not None
+    }
+    labels = {name: _labels(f"subject.{name}", fields.get(name)) for name in ("labels", "namespace_labels")}
+    return Subject(**said, **labels)  # type: ignore[arg-type]  # two of text, two of labels
+
+
+def _all_of(value: object, plain: Want) -> tuple[Want, ...]:
     """One want for each of several particular addresses."""
     if not isinstance(value, list) or not 0 < len(value) <= ADDRESSES_MAX:
         raise InvalidError(f"addresses: expected a list of 1 to {ADDRESSES_MAX} addresses")
     found = [_address("addresses", one) for one in value]
     if len(set(found)) < len(found):
         raise InvalidError("addresses: one is there twice")
-    return tuple(_exactly(one, None, pools, None) for one in found)
+    return tuple(_exactly(one, plain) for one in found)
 
 
-def _exactly(
-    block: tuple[Family, int], wanted: Family | None, pools: tuple[str, ...], length: int | None
-) -> Want:
-    """The want for one particular address, or for the block of a length that starts there."""
+def _exactly(block: tuple[Family, int], want: Want) -> Want:
+    """A want for one particular address, or for the block of its length that starts there."""
     found, address = block
-    if wanted not in {None, found}:
+    length = want.prefix_length
+    if want.family not in {None, found}:
         raise InvalidError(f"family: the address is an IPv{found} address")
     if length is not None and length > found.bits:
         raise InvalidError(f"prefix_length: expected 0 to {found.bits}, not {length}")
@@ -233,12 +292,14 @@ def _exactly(
     if address % size:
         meant = format_address(found, address - address % size)
         raise InvalidError(f"address: no /{length} starts there; the one around it starts at {meant}")
-    return Want(found, pools, (Range(address, address + size),), length)
+    return replace(want, family=found, within=(Range(address, address + size),))
 
 
-def _fields(document: object, known: Sequence[str], required: Sequence[str]) -> dict[str, object]:
+def _fields(
+    document: object, known: Sequence[str], required: Sequence[str], where: str = "the body"
+) -> dict[str, object]:
     if not isinstance(document, dict):
-        raise InvalidError(f"the body: expected an object, not {_short(document)}")
+        raise InvalidError(f"{where}: expected an object, not {_short(document)}")
     for name in document:
         if name not in known:
             raise InvalidError(f"{_short(name)}: unknown field; there are {', '.join(known)}")
@@ -292,15 +353,15 @@ def _address(field: str, value: object) -> tuple[Family, int]:
         raise InvalidError(f"{field}: {error}") from None
 
 
-def _labels(value: object) -> tuple[tuple[str, str], ...]:
+def _labels(field: str, value: object) -> tuple[tuple[str, str], ...]:
     if value is None:
         return ()
     if not isinstance(value, dict) or len(value) > LABELS_MAX:
-        raise InvalidError(f"labels: expected an object of at most {LABELS_MAX} strings")
-    pairs = ((_text("labels", name, LABEL_CHARACTERS_MAX), text) for name, text in value.items())
+        raise InvalidError(f"{field}: expected an object of at most {LABELS_MAX} strings")
+    pairs = ((_text(field, name, LABEL_CHARACTERS_MAX), text) for name, text in value.items())
     return tuple(
         sorted(
-            (name, "" if text == "" else _text(f"labels.{name}", text, LABEL_CHARACTERS_MAX))
+            (name, "" if text == "" else _text(f"{field}.{name}", text, LABEL_CHARACTERS_MAX))
             for name, text in pairs
         )
     )

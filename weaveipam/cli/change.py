@@ -27,11 +27,22 @@ _durable = click.option("--durable", is_flag=True, help="Survive the loss of pow
     "weaveipam allocate --key web-1",
     "weaveipam allocate --key web-1 --family dual --pool pods -o json",
     "weaveipam allocate --key router --prefix-length 28 --durable",
+    "weaveipam allocate --key vm-7 --selector 'zone in (a, b)' --name db-0",
 )
 @click.command()
 @_key
 @_network
-@click.option("--pool", metavar="NAME", help="Only from this pool. Default: every pool of the network.")
+@click.option(
+    "--pool",
+    "pools",
+    metavar="NAME",
+    multiple=True,
+    help="Only from this pool; of several from the first that has some. Default: those that select who asks.",
+)
+@click.option("--selector", metavar="EXPR", help="Only from pools with such labels, as in 'zone=a,!gpu'.")
+@click.option("--fallback", is_flag=True, help="With nothing left in the pools named, from others as well.")
+@click.option("--index", type=click.IntRange(0), metavar="I", help="The address of this number in its pool.")
+@click.option("--name", metavar="NAME", help="Whose address a pool keeps; unlike keys it may be used again.")
 @click.option(
     "--family", type=click.Choice(["4", "6", "dual"]), help="Default: 4 if the pools carry it, else 6."
 )
@@ -39,24 +50,10 @@ _durable = click.option("--durable", is_flag=True, help="Survive the loss of pow
     "--prefix-length", type=int, metavar="L", help="An aligned block of this length instead of one address."
 )
 @_durable
-def allocate(
-    *,
-    key: str,
-    network: str | None,
-    pool: str | None,
-    family: str | None,
-    prefix_length: int | None,
-    durable: bool,
-) -> None:
+def allocate(*, pools: tuple[str, ...], family: str | None, **said: Any) -> None:
     """Allocate addresses, or return what the key already has."""
-    body = {
-        "key": key,
-        "network": network,
-        "pool": pool,
-        "family": int(family) if family in {"4", "6"} else family,
-        "prefix_length": prefix_length,
-        "durable": durable,
-    }
+    wanted = int(family) if family in {"4", "6"} else family
+    body = {**said, "pools": list(pools) or None, "family": wanted}
     _allocate(body)
 
 

@@ -23,6 +23,7 @@ from weaveipam.config.pools import parse_pools
 from weaveipam.errors import ConfigError
 from weaveipam.gossip.settings import GossipSettings
 from weaveipam.node import Settings
+from weaveipam.protocol.selectors import labels_problems, value_problem
 from weaveipam.protocol.values import Endpoint, Pool
 
 T = TypeVar("T")
@@ -31,6 +32,8 @@ SOCKET_PATH_BYTES_MAX = 107
 """What the kernel takes for the path of a unix socket (unix(7): 108 bytes, less the final zero)."""
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - named, not bound
 """Hosts that mean every address of this host, and so none that peers could reach."""
+HOST_LABEL = "kubernetes.io/hostname"
+"""By which Kubernetes knows a node's name, and pools can select one."""
 PRESETS = ("lan", "wan", "test")
 
 _NAME_CHARACTERS_MAX = 253
@@ -56,6 +59,8 @@ class Config:
     """Both as in `weaveipam.node.Settings`."""
     pools: tuple[Pool, ...]
     """Sorted by name."""
+    labels: tuple[tuple[str, str], ...]
+    """Of this node, sorted; that of its name is among them."""
     preset: str
     sync_wait_s: float | None
     """How long a daemon that comes back waits for members before it serves alone; None: by the preset."""
@@ -77,6 +82,7 @@ class Config:
     def settings(self, endpoint: Endpoint) -> Settings:
         """The node's part of it, when peers reach the daemon at `endpoint`."""
         allocation = AllocationSettings.preset(self.preset)
+        allocation = replace(allocation, node_labels=self.labels)
         if self.sync_wait_s is not None:
             allocation = replace(allocation, sync_wait_s=self.sync_wait_s)
         return Settings(
@@ -167,6 +173,7 @@ class _Reading:
             seeds=init.seeds,
             consensus=init.consensus,
             pools=parse_pools(*self._said.get("pool", Said("pool", [])), self._problems),
+            labels=self._labels(name),
             preset=self._value("preset", _one_of(*PRESETS), "lan"),
             sync_wait_s=self._value("sync_wait", _seconds, None),
             keyring=self._value("keyring", _path, None),
@@ -196,6 +203,18 @@ class _Reading:
             except ValueError as error:
                 self._problems.append(f"{said.where}: {error}")
         return parsed
+
+    def _labels(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Of this node; by its name it can always be selected."""
+        said = self._said.get("label", Said("label", []))
+        labels = {} if value_problem(name) else {HOST_LABEL: name}
+        for text in said.value:
+            key, equals, value = text.partition("=")
+            if not equals:
+                self._problems.append(f"{said.where}: expected KEY=VALUE, not {text!r}")
+            labels[key] = value
+        self._problems += [f"{said.where}: {one}" for one in labels_problems(labels)]
+        return tuple(sorted(labels.items()))
 
     def _init(self, name: str, join: tuple[Endpoint, ...]) -> Init:
         """Who forms a cluster, from `init`, or from whether there is anybody to join."""

@@ -59,6 +59,7 @@ OPTIONS = (
         "seeds=A,B,C: form a cluster with these; consensus=N: with any N; observe: only ever join one.",
     ),
     Option("pool", "pools", "NAME=RANGE[,RANGE...]", "A pool of addresses; repeatable."),
+    Option("label", "texts", "KEY=VALUE", "Of this node, by which pools select it; repeatable."),
     Option("preset", "text", "lan|wan|test", "Timings between peers. Default: lan."),
     Option("sync_wait", "number", "SECONDS", "How long a restart waits for members. Default: by the preset."),
     Option("keyring", "text", "FILE", "Keys that packets are sealed with. Default: none, packets are open."),

@@ -198,6 +198,7 @@ def _of_pools(status: Status) -> Iterable[Metric]:
             ("free_local", use.free),
             ("cooling", use.cooling),
             ("withheld", use.withheld),
+            ("set_apart", use.reserved),
         ):
             by_state.add_metric([*labels, state], count)
     return (capacity, unreachable, owned, by_state)

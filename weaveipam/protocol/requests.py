@@ -31,11 +31,38 @@ class Want:
     family: Family | None = None
     """None: IPv4 when the pools carry it, else IPv6."""
     pools: tuple[str, ...] = ()
-    """Tried in this order; empty: every pool of the network, in order of their names."""
+    """Tried in this order, whoever they select; empty: those of the network that select who asks."""
     within: tuple[Range, ...] = ()
     """Only from these addresses (`family` must be given); empty: anywhere in the pools."""
     prefix_length: int | None = None
     """Of the aligned block wanted; None: a single address."""
+    selector: str = ""
+    """Where no pools are named: those whose labels it selects, in order of their names."""
+    index: int | None = None
+    """
+    Which address of the first of the pools, counted from 0 over its ranges of the family in their order.
+
+    What is set aside is counted as well, so that the number of an address does not depend on it.
+    """
+    fallback: bool = False
+    """Whether, with nothing left in the pools named, those will do that select who asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who an address is for, as pools select it."""
+
+    namespace: str = ""
+    name: str = ""
+    """Of the pod."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Of the pod; sorted by name."""
+    namespace_labels: tuple[tuple[str, str], ...] = ()
+    """Sorted by name."""
+
+
+NOBODY = Subject()
+"""Of whom nothing is known: only pools without selectors serve it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +78,9 @@ class Allocate:
     labels: tuple[tuple[str, str], ...] = ()
     wait_s: float = 8.0
     """Seconds that the request may wait for space from peers, or for the ring to form."""
+    name: str = ""
+    """Who gets what pools keep for that name; it outlives keys, and need not be unique.  Empty: nobody."""
+    subject: Subject = NOBODY
 
 
 @dataclass(frozen=True, slots=True)

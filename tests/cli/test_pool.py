@@ -35,10 +35,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         process.wait()
 
 
-def run(socket: Path, *words: str) -> tuple[int, Any, str]:
+def run(socket: Path, *words: str, typed: str = "") -> tuple[int, Any, str]:
     """Exit status, answer and standard error of a command."""
     command = [sys.executable, "-m", "weaveipam", "--socket", str(socket), "-o", "json", *words]
-    ran = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, cwd=HOME, input=typed, capture_output=True, text=True, check=False)
     return ran.returncode, json.loads(ran.stdout) if ran.stdout else None, ran.stderr
 
 
@@ -75,6 +75,62 @@ def test_a_pool_grows(place: Path) -> None:
     assert 0 == run(place, "claim", "--key", "c", "10.33.0.7")[0]
 
 
+def test_everything_can_be_said_of_a_pool(place: Path) -> None:
+    """By options, one by one, and by a table in TOML or JSON; what is not said stays."""
+    options = (
+        "--range 10.50.0.0-10.50.0.99 --prefix-length 24 --set-aside --gateway 10.50.0.1 --exclude 10.50.0.9"
+    )
+    options += (
+        " --reserve 10.50.0.8 --dns 10.0.0.53 --search a.example --domain a --route 10.0.0.0/8=10.50.0.1"
+    )
+    options += (
+        " --route 10.9.0.0/16 --vlan 7 --label zone=a --label x= --order sequential --manual --cooldown 9"
+    )
+    options += " --node-selector zone=a --namespace-selector team --pod-selector !b --limit 50 --node-limit 5"
+    options += " --preallocate vm=1=10.50.0.7 --network red --disabled"
+    status, made, said = run(place, "pool", "create", "full", *options.split())
+    assert (0, "") == (status, said)
+    routes = [{"dst": "10.0.0.0/8", "gw": "10.50.0.1"}, {"dst": "10.9.0.0/16"}]
+    ranges = {
+        "range": "10.50.0.0-10.50.0.99",
+        "prefix_length": 24,
+        "set_aside": True,
+        "vlan": 7,
+        "routes": routes,
+    }
+    ranges |= {"gateway": "10.50.0.1", "exclude": ["10.50.0.9"], "reserve": ["10.50.0.8"]}
+    ranges["dns"] = {"nameservers": ["10.0.0.53"], "domain": "a", "search": ["a.example"]}
+    table = {"name": "full", "ranges": [ranges], "labels": {"zone": "a", "x": ""}, "order": "sequential"}
+    table |= {"manual": True, "node_selector": "zone=a", "namespace_selector": "team", "pod_selector": "!b"}
+    table |= {"cooldown": 9, "limit": 50, "node_limit": 5, "preallocate": {"vm=1": ["10.50.0.7"]}}
+    table |= {"network": "red", "disabled": True}
+    assert table == made["pool"]["definition"]
+
+    words = (
+        "--label",
+        "zone-",
+        "--label",
+        "rack=3",
+        "--preallocate",
+        "vm=1=",
+        "--clear",
+        "limit",
+        "--vlan",
+        "8",
+    )
+    changed = run(place, "pool", "change", "full", *words)[1]["pool"]["definition"]
+    del table["limit"], table["preallocate"]
+    assert table | {"ranges": [ranges | {"vlan": 8}], "labels": {"rack": "3", "x": ""}} == changed
+
+    again = run(place, "pool", "change", "full", "--file", "-", "--manual", typed=json.dumps(changed))
+    assert (0, changed) == (again[0], again[1]["pool"]["definition"])
+    toml = '[[pool]]\nranges = ["10.50.0.0/24"]\ndisabled = false\nlabels = { a = "b" }'
+    last = run(place, "pool", "change", "full", "--file", "-", "--limit", "3", typed=toml)[1]["pool"]
+    short = {"name": "full", "network": "red", "ranges": ["10.50.0.0/24"], "labels": {"a": "b"}, "limit": 3}
+    assert short == last["definition"]
+    assert 0 == run(place, "pool", "delete", "full")[0]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
@@ -83,6 +139,13 @@ def test_a_pool_grows(place: Path) -> None:
         (("create", "r"), 2, "--range"),
         (("change", "nobody", "--range", "10.1.0.0/24"), 1, "no pool nobody"),
         (("disable", "nobody"), 1, "no pool nobody"),
+        (("change", "p"), 2, "say what is to change"),
+        (("change", "p", "--label", "x"), 2, "--label takes K=V"),
+        (("change", "p", "--preallocate", "x"), 2, "--preallocate takes NAME=ADDRESS"),
+        (("change", "p", "--clear", "ranges"), 2, "'ranges' is not one of"),
+        (("change", "p", "--limit", "0", "--order", "random"), 1, "order: expected spread"),
+        (("create", "r", "--file", "/dev/null"), 2, "--range"),
+        (("create", "r", "--file", "README.md"), 1, "README.md: "),
     ],
 )
 def test_what_cannot_be_meant_is_refused(place: Path, words: tuple[str, ...], status: int, said: str) -> None:

@@ -6,7 +6,8 @@ Does not know how the members of a cluster agree on them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from aiohttp import web
 from weaveipam.api import schema
 from weaveipam.api.replies import parameters, reply
 from weaveipam.api.schema import InvalidError
+from weaveipam.config.patching import patched, replaced
 from weaveipam.config.pools import parse_pool
 from weaveipam.protocol.requests import Answer, ChangePool, GetPools, Pools, Reason, Refusal, Request
 from weaveipam.protocol.values import Pool
@@ -29,7 +31,8 @@ def routes(ask: Callable[[Request], Awaitable[Answer]]) -> list[web.RouteDef]:
     door = _Door(ask)
     return [
         web.post("/v1/pools", door.create),
-        web.put("/v1/pools/{name}", door.change),
+        web.put("/v1/pools/{name}", door.replace),
+        web.patch("/v1/pools/{name}", door.patch),
         web.delete("/v1/pools/{name}", door.delete),
         web.post("/v1/pools/{name}/disable", door.disable),
         web.post("/v1/pools/{name}/enable", door.enable),
@@ -43,21 +46,33 @@ class _Door:
     async def create(self, request: web.Request) -> web.Response:
         """A new pool; the same again is no error."""
         wait_s, _ = _waiting(request)
-        pool = _pool(schema.parse_json(await request.read()))
+        said = await _table(request)
+        with _refusing():
+            pool = parse_pool({key: value for key, value in said.items() if value is not None})
         return reply(await self._ask(ChangePool(pool.name, None, pool, wait_s=wait_s)))
 
-    async def change(self, request: web.Request) -> web.Response:
-        """Other ranges, gateways and exclusions for a pool that there is."""
+    async def replace(self, request: web.Request) -> web.Response:
+        """All of a pool that there is said anew."""
+        return await self._become(request, replaced)
+
+    async def patch(self, request: web.Request) -> web.Response:
+        """Some of a pool that there is said anew."""
+        return await self._become(request, patched)
+
+    async def _become(
+        self, request: web.Request, become: Callable[[Pool, Mapping[str, Any]], Pool]
+    ) -> web.Response:
         wait_s, drain = _waiting(request)
+        said = await _table(request)
         name = request.match_info["name"]
-        document = schema.parse_json(await request.read())
-        if not isinstance(document, dict):
-            raise InvalidError("the body: expected an object")
+        if said.get("name", name) != name:
+            raise InvalidError(f"name: a pool keeps its name, {name}")
         held = await self._held(name)
         if held is None:
             return _unknown(name)
-        wanted = _pool({"network": held.network, **document, "name": name})
-        return await self._changed(held, replace(wanted, disabled=held.disabled), wait_s, drain=drain)
+        with _refusing():
+            wanted = become(held, said)
+        return await self._changed(held, wanted, wait_s, drain=drain)
 
     async def delete(self, request: web.Request) -> web.Response:
         """No such pool any more; if there is none that is no error."""
@@ -91,11 +106,18 @@ class _Door:
         return next((use.pool for use in answer.pools if use.pool.name == name), None)
 
 
-def _pool(document: Any) -> Pool:
+async def _table(request: web.Request) -> dict[str, Any]:
+    document = schema.parse_json(await request.read())
     if not isinstance(document, dict):
         raise InvalidError("the body: expected an object")
+    return document
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Whatever is wrong with a pool is the client's fault."""
     try:
-        return parse_pool({name: value for name, value in document.items() if value is not None})
+        yield
     except ValueError as error:
         raise InvalidError("; ".join(str(error).splitlines())) from None
 

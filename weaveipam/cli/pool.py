@@ -6,8 +6,7 @@ Does not know how the members of a cluster agree on them; the daemon does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 import click
@@ -15,6 +14,7 @@ import click
 from weaveipam.cli.client import path_of
 from weaveipam.cli.common import Failure, ask, common
 from weaveipam.cli.output import Column, Table, emit
+from weaveipam.cli.pooltable import CLEARABLE, pool_options, said_table
 from weaveipam.cli.show import POOL_COLUMNS
 
 COLUMNS = (
@@ -25,8 +25,6 @@ COLUMNS = (
     Column("excluded", wide=True),
     Column("disabled"),
 )
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _wait = click.option(
     "--timeout",
@@ -39,23 +37,6 @@ _wait = click.option(
 _drain = click.option(
     "--drain", is_flag=True, help="Hand out none of the addresses that go, and wait until none is in use."
 )
-
-
-def _ranges(command: F) -> F:
-    for option in (
-        click.option("--exclude", metavar="R", multiple=True, help="Addresses that are never handed out."),
-        click.option("--gateway", metavar="A", multiple=True, help="Handed out with each address."),
-        click.option(
-            "--range",
-            "ranges",
-            metavar="R",
-            multiple=True,
-            required=True,
-            help="A CIDR, first-last, or one address.",
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @common()
@@ -71,52 +52,62 @@ def pool() -> None:
 
 @common(
     "weaveipam pool create blue --range 10.40.0.0/16",
-    "weaveipam pool create edge --range 192.0.2.10-192.0.2.90 --range 2001:db8::/64 --gateway 192.0.2.1",
+    "weaveipam pool create edge --range 192.0.2.10-192.0.2.90 --prefix-length 24 --gateway 192.0.2.1",
+    "weaveipam pool create web --range 10.41.0.0/24 --route 10.0.0.0/8=10.41.0.1 --pod-selector app=web",
+    "weaveipam pool create red --file red.toml",
 )
 @pool.command()
 @click.argument("name", metavar="NAME")
-@_ranges
+@pool_options
 @click.option("--network", metavar="N", help="The network instance. Default: default.")
+@click.option("--disabled", is_flag=True, help="Hand out nothing of it yet.")
 @_wait
-def create(
-    *,
-    name: str,
-    ranges: tuple[str, ...],
-    gateway: tuple[str, ...],
-    exclude: tuple[str, ...],
-    network: str | None,
-    timeout: float,
-) -> None:
-    """Create a pool; the same one again is no error."""
-    body = {"name": name, "network": network, **_table(ranges, gateway, exclude)}
-    _change("POST", path_of("v1", "pools"), body, timeout)
+def create(*, name: str, network: str | None, disabled: bool, timeout: float, **said: Any) -> None:
+    """
+    Create a pool; the same one again is no error.
+
+    docs/reference/config.md says what each key of a pool means.
+    """
+    table = said_table(name, said)
+    if "ranges" not in table:
+        raise click.UsageError("say at least one --range, or a --file that has some")
+    table |= {"network": network} if network else {}
+    table |= {"disabled": True} if disabled else {}
+    _change("POST", path_of("v1", "pools"), table, timeout)
 
 
 @common(
-    "weaveipam pool change blue --range 10.40.0.0/15",
-    "weaveipam pool change blue --range 10.40.0.0/17 --drain --timeout 3600",
+    "weaveipam pool change blue --limit 200 --label zone=a",
+    "weaveipam pool change blue --clear gateway --label zone-",
+    "weaveipam pool change blue --range 10.40.0.0/17 --gateway 10.40.0.1 --drain --timeout 3600",
+    "weaveipam pool show blue -o json | jq .definition > blue.json  # to be edited",
+    "weaveipam pool change blue --file blue.json",
 )
 @pool.command()
 @click.argument("name", metavar="NAME")
-@_ranges
+@pool_options
+@click.option(
+    "--clear",
+    metavar="KEY",
+    type=click.Choice(CLEARABLE),
+    multiple=True,
+    help="Say nothing of this key any more, one of " + ", ".join(CLEARABLE) + ".",
+)
 @_drain
 @_wait
-def change(
-    *,
-    name: str,
-    ranges: tuple[str, ...],
-    gateway: tuple[str, ...],
-    exclude: tuple[str, ...],
-    drain: bool,
-    timeout: float,
-) -> None:
+def change(*, name: str, clear: tuple[str, ...], drain: bool, timeout: float, **said: Any) -> None:
     """
-    Give a pool other ranges, gateways and exclusions.
+    Change what is said of a pool; what is not said stays.
 
-    Name all of them, not only what is new. Addresses that go must not be in use.
+    An option replaces what the pool had, for all of its ranges; labels and preallocations are added, and go
+    with --label K- and --preallocate NAME=. Who names ranges names all of them, and what goes with them.
+    With --file the pool becomes just what file and options say. Addresses that go must not be in use.
     """
-    path = path_of("v1", "pools", name)
-    _change("PUT", path, _table(ranges, gateway, exclude), timeout, drain=drain)
+    whole = said["file"] is not None
+    table = said_table(name, said) | dict.fromkeys(clear)
+    if len(table) == 1 and not whole:
+        raise click.UsageError("say what is to change")
+    _change("PUT" if whole else "PATCH", path_of("v1", "pools", name), table, timeout, drain=drain)
 
 
 @common("weaveipam pool delete blue", "weaveipam pool delete blue --drain --timeout 3600")
@@ -156,10 +147,6 @@ def show(*, name: str) -> None:
     if not found:
         raise Failure(f"no-such-pool: there is no pool {name}")
     emit(found[0], Table(POOL_COLUMNS, found))
-
-
-def _table(ranges: tuple[str, ...], gateway: tuple[str, ...], exclude: tuple[str, ...]) -> dict[str, Any]:
-    return {"ranges": list(ranges), "gateway": list(gateway), "exclude": list(exclude)}
 
 
 def _change(

@@ -43,18 +43,21 @@ def pool_table(pool: Pool) -> dict[str, Any]:
 def _range(one: PoolRange) -> str | dict[str, Any]:
     """A range alone where it says all."""
     text = format_range(one.family, one.range)
-    plain = pool_range(text)
     table: dict[str, Any] = {}
-    if one.prefix_length != plain.prefix_length:
+    if one.prefix_length != pool_range(text).prefix_length:
         table["prefix_length"] = one.prefix_length
     if one.gateway is not None:
         table["gateway"] = format_address(one.family, one.gateway)
-    aside = plain.excluded
-    if "/" in text and (one.prefix_length != plain.prefix_length or subtract(aside, one.excluded)):
-        table["set_aside"], aside = False, ()
+    excluded = subtract(one.excluded, one.beyond_limit)
+    aside = pool_range(text, one.prefix_length, aside=True).excluded
+    if aside:
+        sets_aside = not subtract(aside, excluded)
+        if sets_aside is not ("/" in text):
+            table["set_aside"] = sets_aside
+        aside = aside if sets_aside else ()
     gateway = () if one.gateway is None else (Range(one.gateway, one.gateway + 1),)
     for key, ranges in (
-        ("exclude", subtract(one.excluded, (*aside, *gateway))),
+        ("exclude", subtract(excluded, (*aside, *gateway))),
         ("reserve", one.reserved),
     ):
         if ranges:

@@ -81,14 +81,19 @@ class _Draft:
         )
 
 
-def pool_range(text: str) -> PoolRange:
+def pool_range(text: str, length: int | None = None, *, aside: bool | None = None) -> PoolRange:
     """
-    One range of a pool that says nothing else, with what it sets aside, and no gateway.
+    One range of a pool that says nothing but these, with what it sets aside, and no gateway.
+
+    Args:
+        text: The range.
+        length: Of its link; None: as the range says.
+        aside: Whether it sets addresses aside; None: if it is a CIDR.
 
     Raises:
         ValueError: no range, or host bits are set; says what was meant.
     """
-    return _draft(text, None, None).finished()
+    return _draft(text, length, aside).finished()
 
 
 def read_ranges(table: Table) -> tuple[PoolRange, ...]:
@@ -137,7 +142,8 @@ def limited(ranges: Sequence[PoolRange], limit: int | None) -> tuple[PoolRange, 
             if kept < piece.size:
                 beyond.append(Range(piece.start + kept, piece.stop))
         excluded = union((*one.excluded, *beyond))
-        found.append(replace(one, excluded=excluded, reserved=subtract(one.reserved, excluded)))
+        reserved = subtract(one.reserved, excluded)
+        found.append(replace(one, excluded=excluded, reserved=reserved, beyond_limit=union(beyond)))
     return tuple(found)
 
 

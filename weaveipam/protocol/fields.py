@@ -94,8 +94,8 @@ def _on_link(family: Family, ranges: Sequence[Range], prefix_length: int, gatewa
 _RULES: Mapping[type, Callable[..., bool]] = {
     Range: lambda start, stop: start < stop,
     Run: lambda start, stop, *_: start < stop,
-    values.PoolRange: lambda family, within, length, gateway=None, excluded=(), reserved=(), _told=None: (
-        _on_link(family, (within, *excluded, *reserved), length, gateway)
+    values.PoolRange: lambda family, whole, length, gateway=None, excluded=(), reserved=(), _=0, beyond=(): (
+        _on_link(family, (whole, *excluded, *reserved, *beyond), length, gateway)
     ),
     values.Assigned: lambda _pool, family, within, length, gateway, _told=None: _on_link(
         family, (within,), length, gateway

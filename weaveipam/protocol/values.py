@@ -82,6 +82,8 @@ class PoolRange:
     reserved: tuple[Range, ...] = ()
     """Only allocated to who asks for just that address; sorted, disjoint, and apart from `excluded`."""
     attributes: Attributes = NO_ATTRIBUTES
+    beyond_limit: tuple[Range, ...] = ()
+    """Those of `excluded` that are there for the pool's limit alone."""
 
 
 class Order(IntEnum):

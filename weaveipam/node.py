@@ -96,6 +96,7 @@ from weaveipam.protocol.requests import (
     Collect,
     GetKeyring,
     GetRollCall,
+    GetStatus,
     Leave,
     Reason,
     Refusal,
@@ -103,6 +104,7 @@ from weaveipam.protocol.requests import (
     RemovePeers,
     Request,
     ResolveConflict,
+    SetJoin,
     SetKeyring,
     Stay,
 )
@@ -281,11 +283,8 @@ class Node:
                 steps = self._allocator.settling.resolve(request_id, request, now)
             case Leave() | Stay():
                 steps = self._allocator.leave(request_id, request, now)
-            case SetKeyring():
-                self._guard.change(request.ring, self._gossip.members.names())
-                ids = ",".join(key.id for key in request.ring.keys)
-                report = Report(Level.INFO, "keyring-changed", (("keys", ids),))
-                steps = [report, Reply(request_id, self._questions.answer(GetKeyring(), now))]
+            case SetKeyring() | SetJoin():
+                steps = self._reconfigure(request_id, request, now)
             case RemovePeers():
                 steps = self._remove(request_id, request, now)
             case ChangePool() if self._birth is None:
@@ -296,6 +295,18 @@ class Node:
             case _:
                 steps = [Reply(request_id, self._questions.answer(request, now))]
         return self._effects(steps)
+
+    def _reconfigure(self, request_id: int, request: SetKeyring | SetJoin, now: float) -> list[Step]:
+        """Take over what the daemon was told anew."""
+        if isinstance(request, SetJoin):
+            self._formation.join(request.join)
+            return [Reply(request_id, self._questions.answer(GetStatus(), now))]
+        steps: list[Step] = []
+        if request.ring != self._guard.ring:
+            self._guard.change(request.ring, self._gossip.members.names())
+            ids = ",".join(key.id for key in request.ring.keys)
+            steps.append(Report(Level.INFO, "keyring-changed", (("keys", ids),)))
+        return [*steps, Reply(request_id, self._questions.answer(GetKeyring(), now))]
 
     def _remove(self, request_id: int, request: RemovePeers, now: float) -> list[Step]:
         victims = self._questions.lives_to_remove(request)

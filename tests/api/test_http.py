@@ -419,7 +419,7 @@ async def test_tcp_needs_the_token(public: bool, health_status: int) -> None:
     """With a token, nothing is served without it but, if public, health and metrics."""
     listening = socket.create_server(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    runner = await serve(application(Daemon().ask, _metrics, token=TOKEN, public=public), [listening])
+    runner = await serve(application(Daemon().ask, _metrics, token=TOKEN, public=lambda: public), [listening])
     async with aiohttp.ClientSession() as client:
         statuses = []
         for path, header in (

@@ -91,7 +91,7 @@ def test_everything_can_be_said_of_a_pool(place: Path) -> None:
     status, made, said = run(place, "pool", "create", "full", *options.split())
     assert (0, "") == (status, said)
     routes = [{"dst": "10.0.0.0/8", "gw": "10.50.0.1"}, {"dst": "10.9.0.0/16"}]
-    ranges = {
+    ranges: dict[str, Any] = {
         "range": "10.50.0.0-10.50.0.99",
         "prefix_length": 24,
         "set_aside": True,
@@ -100,7 +100,12 @@ def test_everything_can_be_said_of_a_pool(place: Path) -> None:
     }
     ranges |= {"gateway": "10.50.0.1", "exclude": ["10.50.0.9"], "reserve": ["10.50.0.8"]}
     ranges["dns"] = {"nameservers": ["10.0.0.53"], "domain": "a", "search": ["a.example"]}
-    table = {"name": "full", "ranges": [ranges], "labels": {"zone": "a", "x": ""}, "order": "sequential"}
+    table: dict[str, Any] = {
+        "name": "full",
+        "ranges": [ranges],
+        "labels": {"zone": "a", "x": ""},
+        "order": "sequential",
+    }
     table |= {"manual": True, "node_selector": "zone=a", "namespace_selector": "team", "pod_selector": "!b"}
     table |= {"cooldown": 9, "limit": 50, "node_limit": 5, "preallocate": {"vm=1": ["10.50.0.7"]}}
     table |= {"network": "red", "disabled": True}

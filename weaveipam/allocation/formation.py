@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from ring.ring import Peer
@@ -89,6 +89,10 @@ class Formation:
         if self._consensus is None or self._inquire_at == math.inf:
             return self._inquire_at
         return min(self._inquire_at, self._consensus.wake_at)
+
+    def join(self, endpoints: tuple[Endpoint, ...]) -> None:
+        """Ask these from now on, instead of those that this daemon was told of before."""
+        self._wish = replace(self._wish, join=endpoints)
 
     def settle(self) -> None:
         """The daemon belongs to a cluster: nothing is asked any more."""

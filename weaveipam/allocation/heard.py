@@ -29,6 +29,8 @@ class Init(NamedTuple):
     """How many daemons agree on its birth, this one among them; 0: none do."""
 
     def __str__(self) -> str:
+        if self == NOT_TO_FORM:
+            return "observe"
         return f"consensus={self.consensus}" if self.consensus else f"seeds={','.join(self.seeds)}"
 
 

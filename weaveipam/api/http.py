@@ -19,12 +19,14 @@ from aiohttp.http_exceptions import BadHttpMessage
 
 from ring.address import Family
 from weaveipam.api import schema
+from weaveipam.api.config import routes as config_routes
 from weaveipam.api.documents import answer_document, problem
 from weaveipam.api.pools import routes as pool_routes
 from weaveipam.api.replies import as_json, parameters, problem_reply, reply
 from weaveipam.api.schema import InvalidError
 from weaveipam.daemon.keyring import Keeper
 from weaveipam.daemon.metrics import CONTENT_TYPE
+from weaveipam.daemon.reloading import Reloader
 from weaveipam.protocol.requests import (
     Answer,
     GetAllocations,
@@ -65,9 +67,10 @@ def application(
     ask: Ask,
     metrics: Metrics,
     keeper: Keeper | None = None,
+    reloader: Reloader | None = None,
     *,
     token: str | None = None,
-    public: bool = False,
+    public: Callable[[], bool] = lambda: False,
 ) -> web.Application:
     """
     The API, to be served by `serve`.
@@ -76,6 +79,7 @@ def application(
         ask: Whoever answers.
         metrics: As for `GET /metrics`.
         keeper: Whoever changes keys; None: nobody here, as keys must not pass over a network in the clear.
+        reloader: Whoever knows the configuration; None: nobody here.
         token: Which requests must carry as `Authorization: Bearer`; None: they need none.
         public: Whether health and metrics need none even so.
     """
@@ -109,6 +113,8 @@ def application(
         ]
     )
     api.add_routes(pool_routes(ask))
+    if reloader is not None:
+        api.add_routes(config_routes(reloader))
     if keeper is not None:
         keys = _Keys(keeper)
         api.add_routes(
@@ -332,7 +338,9 @@ def _allowed(error: web.HTTPException) -> dict[str, str]:
     return {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
 
 
-def _authorization(token: str | None, public: bool) -> Callable[..., Awaitable[web.StreamResponse]]:
+def _authorization(
+    token: str | None, public: Callable[[], bool]
+) -> Callable[..., Awaitable[web.StreamResponse]]:
     expected = f"Bearer {token}".encode()
 
     @web.middleware
@@ -340,7 +348,7 @@ def _authorization(token: str | None, public: bool) -> Callable[..., Awaitable[w
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
-        if token is None or (public and request.path in _PUBLIC) or hmac.compare_digest(given, expected):
+        if token is None or (public() and request.path in _PUBLIC) or hmac.compare_digest(given, expected):
             return await handler(request)
         detail = "this address needs the header Authorization: Bearer TOKEN; the unix socket needs none"
         document = {"type": "unauthorized", "title": "Unauthorized", "status": 401, "detail": detail}

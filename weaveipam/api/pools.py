@@ -14,16 +14,12 @@ from typing import Any
 from aiohttp import web
 
 from weaveipam.api import schema
-from weaveipam.api.replies import parameters, reply
+from weaveipam.api.replies import parameters, reply, seconds
 from weaveipam.api.schema import InvalidError
 from weaveipam.config.patching import patched, replaced
 from weaveipam.config.pools import parse_pool
 from weaveipam.protocol.requests import Answer, ChangePool, GetPools, Pools, Reason, Refusal, Request
 from weaveipam.protocol.values import Pool
-
-WAIT_S = 8.0
-"""How long a change waits for all members if the request does not say."""
-WAIT_S_MAX = 86_400.0
 
 
 def routes(ask: Callable[[Request], Awaitable[Answer]]) -> list[web.RouteDef]:
@@ -132,10 +128,4 @@ def _waiting(request: web.Request) -> tuple[float, bool]:
     drain = asked.get("drain", "false")
     if drain not in {"true", "false"}:
         raise InvalidError("drain: expected true or false")
-    try:
-        wait_s = float(asked.get("wait", WAIT_S))
-    except ValueError:
-        raise InvalidError("wait: expected a number of seconds") from None
-    if not 0 <= wait_s <= WAIT_S_MAX:
-        raise InvalidError(f"wait: expected 0 to {WAIT_S_MAX:g} seconds")
-    return wait_s, drain == "true"
+    return seconds(asked.get("wait")), drain == "true"

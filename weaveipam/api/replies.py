@@ -17,6 +17,9 @@ from weaveipam.protocol.requests import Answer, Refusal
 
 RETRY_AFTER_S = 1
 """Told to clients with a 503: forming, syncing and overload pass in about that time."""
+WAIT_S = 8.0
+"""How long a change waits for all members if the request does not say."""
+WAIT_S_MAX = 86_400.0
 
 _PROBLEM_JSON = "application/problem+json"
 as_json = functools.partial(web.json_response, dumps=functools.partial(json.dumps, sort_keys=True))
@@ -38,6 +41,22 @@ def problem_reply(document: dict[str, object], headers: dict[str, str] | None = 
     if status == web.HTTPServiceUnavailable.status_code:
         headers = {"Retry-After": str(RETRY_AFTER_S)}
     return as_json(document, status=status, headers=headers, content_type=_PROBLEM_JSON)
+
+
+def seconds(text: str | None) -> float:
+    """
+    How long a request may wait, from its parameter `wait`.
+
+    Raises:
+        InvalidError: no number, or out of bounds.
+    """
+    try:
+        wait_s = WAIT_S if text is None else float(text)
+    except ValueError:
+        raise InvalidError("wait: expected a number of seconds") from None
+    if not 0 <= wait_s <= WAIT_S_MAX:
+        raise InvalidError(f"wait: expected 0 to {WAIT_S_MAX:g} seconds")
+    return wait_s
 
 
 def parameters(request: web.Request, *known: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from weaveipam.cli.common import EXIT_USAGE, Failure, common, said_socket
 from weaveipam.config.config import Config, load
 from weaveipam.config.options import OPTIONS, Option
 from weaveipam.daemon.keyring import KeyringFile
-from weaveipam.errors import WeaveipamError
+from weaveipam.errors import ConfigError, WeaveipamError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,30 +63,48 @@ def agent(*, config: Path | None, check_config: bool, **flags: object) -> None:
     """
     Run the daemon in the foreground.
 
-    Logs go to standard error. SIGTERM makes it finish what it has and exit.
+    Logs go to standard error. SIGTERM makes it finish what it has and exit; SIGHUP makes it read its
+    configuration again, as weaveipam reload does.
     """
-    loaded = _load(config, {**flags, "socket": said_socket()})
+    read = partial(_read, config, {**flags, "socket": said_socket()})
+    loaded = _load(read)
     if check_config:
         print("OK")
         return
     from weaveipam.cli.compose import run  # noqa: PLC0415 - not needed to check a configuration
 
     try:
-        run(loaded)
+        run(loaded, read)
     except WeaveipamError as error:
         raise Failure(str(error)) from None
 
 
-def _load(file: Path | None, flags: dict[str, object]) -> Config:
-    """The configuration; ends the program when it cannot work."""
+def _read(file: Path | None, flags: dict[str, object]) -> Config:
+    """What is said now; ConfigError with a line for each thing that is wrong."""
+    return load(
+        flags,
+        os.environ,
+        file,
+        host_name=socket.gethostname(),
+        on_terminal=sys.stderr.isatty(),
+        check=_problems_of_keys,
+    )
+
+
+def _problems_of_keys(config: Config) -> list[str]:
     try:
-        config = load(
-            flags, os.environ, file, host_name=socket.gethostname(), on_terminal=sys.stderr.isatty()
-        )
         if config.keyring is not None:
             KeyringFile(config.keyring).read()
+    except ConfigError as error:
+        return str(error).splitlines()
+    return []
+
+
+def _load(read: Callable[[], Config]) -> Config:
+    """The configuration; ends the program when it cannot work."""
+    try:
+        return read()
     except WeaveipamError as error:
         for line in str(error).splitlines():
             print(f"weaveipam: {line}", file=sys.stderr)
         sys.exit(EXIT_USAGE)
-    return config

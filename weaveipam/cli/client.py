@@ -23,6 +23,11 @@ TIMEOUT_S = 20.0
 class RefusedError(Exception):
     """The daemon answered with a problem; the message is `TYPE: DETAIL`."""
 
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        super().__init__(f"{problem.get('type')}: {problem.get('detail')}")
+        self.errors: list[str] = problem.get("errors", [])
+        """What is wrong, one by one, where that may be much."""
+
 
 class UnreachableError(Exception):
     """No daemon answers there; the message says what to do about it."""
@@ -68,7 +73,7 @@ class Client:
             connection.close()
         if status == http.client.OK:
             return answer
-        raise RefusedError(f"{answer.get('type')}: {answer.get('detail')}")
+        raise RefusedError(answer)
 
     def _advice(self, error: Exception) -> str:
         match error:

@@ -28,16 +28,17 @@ _FORMAT = "weaveipam.output"
 
 
 class Failure(click.ClickException):
-    """Ends the program with one sentence on stderr."""
+    """Ends the program with one sentence on stderr, or a line for each of several."""
 
     exit_code = EXIT_FAILED
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(" ".join(sentence.split()))
+    def __init__(self, *sentences: str) -> None:
+        super().__init__("\n".join(" ".join(one.split()) for one in sentences))
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Prints the sentence."""
-        print(f"weaveipam: {self.message}", file=file or sys.stderr)
+        """Prints the sentences."""
+        for line in self.message.splitlines():
+            print(f"weaveipam: {line}", file=file or sys.stderr)
 
 
 class Unreachable(Failure):
@@ -97,7 +98,12 @@ def said_socket() -> str | None:
 
 def output_format() -> str:
     """One of FORMATS."""
-    return _said(_FORMAT) or FORMATS[0]
+    return said_format() or FORMATS[0]
+
+
+def said_format() -> str | None:
+    """The one of FORMATS that was said on the command line."""
+    return _said(_FORMAT)
 
 
 def ask(method: str, target: str, body: object = None, waits_s: float = 0.0) -> Any:
@@ -113,7 +119,7 @@ def ask(method: str, target: str, body: object = None, waits_s: float = 0.0) -> 
     try:
         return Client.of(said_socket(), os.environ).ask(method, target, body, waits_s)
     except RefusedError as error:
-        raise Failure(str(error)) from None
+        raise Failure(*(error.errors or [str(error)])) from None
     except UnreachableError as error:
         raise Unreachable(str(error)) from None
 

@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
@@ -33,6 +34,7 @@ from weaveipam.daemon.keyring import Keeper, KeyringFile
 from weaveipam.daemon.lock import DaemonLock
 from weaveipam.daemon.metrics import Metrics, Sources
 from weaveipam.daemon.notify import Notifier
+from weaveipam.daemon.reloading import Reloader
 from weaveipam.daemon.report import Reporter
 from weaveipam.daemon.store import Opened, Store
 from weaveipam.daemon.transport import Transport
@@ -51,9 +53,13 @@ READY_EVENT = "ready"
 """What the node reports when it begins to serve."""
 
 
-def run(config: Config) -> None:
+def run(config: Config, read: Callable[[], Config]) -> None:
     """
     Runs a daemon until SIGTERM or SIGINT.
+
+    Args:
+        config: What it was told.
+        read: What it is told when it is to reload; ConfigError has a line for each thing that is wrong.
 
     Raises:
         ConfigError: it cannot run as it was told; nothing is changed.
@@ -67,7 +73,7 @@ def run(config: Config) -> None:
         DaemonLock.acquire(config.data_dir, config.socket.parent, config.name),
         asyncio.Runner(loop_factory=_loop_factory(config)) as runner,
     ):
-        runner.run(_run(config, reporter))
+        runner.run(_run(config, read, reporter))
 
 
 def _loop_factory(config: Config) -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -80,11 +86,12 @@ def _loop_factory(config: Config) -> Callable[[], asyncio.AbstractEventLoop] | N
     return uvloop.new_event_loop
 
 
-async def _run(config: Config, reporter: Reporter) -> None:
+async def _run(config: Config, read: Callable[[], Config], reporter: Reporter) -> None:
     """One daemon, from its store to its last packet; parts end in the reverse order of their beginning."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: reporter(_fault(context)))
-    told_to_stop = asyncio.Event()
+    told_to_stop, told_to_reload = asyncio.Event(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, told_to_reload.set)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop.set)
     notifier = Notifier(os.environ)
@@ -98,23 +105,28 @@ async def _run(config: Config, reporter: Reporter) -> None:
         transport = await Transport.open(config.bind, inbox.deliver)
         stack.push_async_callback(transport.close)
         endpoint = config.advertise or reachable(transport.bound, config.join)
-        settings = config.settings(endpoint)
 
         def rebuild(restart: Restart) -> Node:
             records = opened.store.read()
             life = _identity_in(records)
             assert life is not None, "whoever ends a life has written the next one"
+            settings = reloader.running.settings(endpoint)
             return _node(life, settings, restart.keyring, records, loop.time())
 
-        node = _node(me, settings, ring, opened.records, loop.time())
+        node = _node(me, config.settings(endpoint), ring, opened.records, loop.time())
         driver = Driver(node, opened.store, transport, _announcing(reporter, notifier), inbox, rebuild)
         reporter(Report(Level.INFO, "starting", (("life", str(me)), ("endpoint", str(endpoint)))))
         _warn_of_open_packets(ring, reporter)
         metrics = Metrics(driver.ask, Sources(driver, transport, reporter))
-        await _open_doors(stack, config, metrics, Keeper(keyring, driver.ask), reporter)
+        keeper = Keeper(keyring, driver.ask)
+        reloader = Reloader(config, read, driver.ask, keeper, reporter)
+        reloader.on_change = partial(_follow, reporter)
+        await _open_doors(stack, reloader, metrics, keeper, reporter)
         # Behind open doors, where requests wait: who cannot serve joins no cluster, and who is ready serves.
         driving = loop.create_task(driver.run(), name="driver")
         stack.push_async_callback(_finish, driver, driving)
+        reloading = loop.create_task(_reload_when_told(reloader, told_to_reload), name="reload")
+        stack.callback(reloading.cancel)
         watchdog = loop.create_task(notifier.feed_watchdog(), name="watchdog")
         stack.callback(watchdog.cancel)
         stopping = loop.create_task(told_to_stop.wait(), name="signals")
@@ -150,9 +162,10 @@ async def _finish(driver: Driver, driving: asyncio.Task[None]) -> None:
 
 
 async def _open_doors(
-    stack: contextlib.AsyncExitStack, config: Config, metrics: Metrics, keeper: Keeper, reporter: Reporter
+    stack: contextlib.AsyncExitStack, reloader: Reloader, metrics: Metrics, keeper: Keeper, reporter: Reporter
 ) -> None:
     """Serve clients, until the stack ends."""
+    config = reloader.running
     spool = Spool(config.socket.with_name(SPOOL_NAME), reporter)
     try:
         cni = await CniServer.start(config.cni_socket, Plugin(metrics.ask), spool, reporter)
@@ -162,13 +175,39 @@ async def _open_doors(
     stack.push_async_callback(cni.close)
     listening = listen_unix(config.socket)
     stack.callback(unlink_unix, config.socket, listening.inode)
-    api = await serve(application(metrics.ask, metrics.exposition, keeper), [listening.socket])
+    door = application(metrics.ask, metrics.exposition, keeper, reloader)
+    api = await serve(door, [listening.socket])
     stack.push_async_callback(api.cleanup)
     if config.http is not None:
         token = _token(config.data_dir / TOKEN_NAME)
-        door = application(metrics.ask, metrics.exposition, token=token, public=config.http_public)
+        door = application(
+            metrics.ask,
+            metrics.exposition,
+            reloader=reloader,
+            token=token,
+            public=lambda: reloader.running.http_public,
+        )
         public = await serve(door, [listen_tcp(config.http)])
         stack.push_async_callback(public.cleanup)
+
+
+async def _reload_when_told(reloader: Reloader, told: asyncio.Event) -> None:
+    """At each signal; what is wrong is in the log, and those that come meanwhile are one more."""
+    while True:
+        await told.wait()
+        told.clear()
+        try:
+            await reloader.reload()
+        except ConfigError:
+            pass  # it is in the log
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not keep the next one from being heard
+            context = {"message": "the configuration was not reloaded", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+
+
+def _follow(reporter: Reporter, running: Config) -> None:
+    """Take over what is no part's own."""
+    reporter.level = Level[running.log_level.upper()]
 
 
 def _warn_of_open_packets(ring: KeyRing, reporter: Reporter) -> None:

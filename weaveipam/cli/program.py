@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "claim": ("weaveipam.cli.change:claim", "Allocate exactly this address."),
     "cni": ("weaveipam.cli.cni:cni", "The CNI program."),
     "completion": ("weaveipam.cli.completion:completion", "A script that makes a shell complete commands."),
+    "config": ("weaveipam.cli.config:config", "The configuration that the daemon runs with."),
     "conflicts": (
         "weaveipam.cli.conflicts:conflicts",
         "Addresses that are contested, foreign, lent or in use twice.",
@@ -39,6 +40,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "pool": ("weaveipam.cli.pool:pool", "Create, change and delete pools."),
     "pools": ("weaveipam.cli.show:pools", "The pools, and how full they are."),
     "release": ("weaveipam.cli.change:release", "Give back what a key or an address holds."),
+    "reload": ("weaveipam.cli.config:reload", "Have the daemon read its configuration again."),
     "ring": ("weaveipam.cli.show:ring", "Which daemon owns which addresses."),
     "status": ("weaveipam.cli.show:status", "How this daemon is."),
 }

@@ -10,8 +10,8 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,6 +73,8 @@ class Config:
     log_level: str
     """`debug`, `info`, `warning` or `error`."""
     uvloop: bool
+    said: Mapping[str, Said] = field(default_factory=dict, compare=False, repr=False)
+    """What was said by whom, by option key; an option of which nothing was said is not there."""
 
     @property
     def cni_socket(self) -> Path:
@@ -103,6 +105,7 @@ def load(
     *,
     host_name: str,
     on_terminal: bool = False,
+    check: Callable[[Config], Iterable[str]] = lambda _: (),
 ) -> Config:
     """
     The configuration that flags, environment and file make together.
@@ -113,6 +116,7 @@ def load(
         file: TOML; None: there is none.
         host_name: The default of `name`.
         on_terminal: Whether logs go to a terminal.
+        check: What else is wrong with it, a sentence each.
 
     Raises:
         ConfigError: one line for each thing that is wrong.
@@ -121,6 +125,7 @@ def load(
     said = gather(flags, environ, file, problems)
     said.setdefault("name", Said("--name (by default the host name)", host_name))
     config = _Reading(said, problems).config("console" if on_terminal else "json")
+    problems += check(config)
     if problems:
         raise ConfigError("\n".join(problems))
     return config
@@ -163,7 +168,9 @@ class _Reading:
         self._check_http(bind, http)
         self._check_families(bind, advertise, join)
         init = self._init(name, join)
+        pools = self._said.get("pool", Said("pool", []))
         return Config(
+            said=self._said,
             name=name,
             data_dir=self._value("data_dir", _path, Path("/var/lib/weaveipam")),
             socket=self._value("socket", _socket_path, Path(DEFAULT_SOCKET)),
@@ -172,7 +179,7 @@ class _Reading:
             join=join,
             seeds=init.seeds,
             consensus=init.consensus,
-            pools=parse_pools(*self._said.get("pool", Said("pool", [])), self._problems),
+            pools=parse_pools(pools.where, pools.value, self._problems),
             labels=self._labels(name),
             preset=self._value("preset", _one_of(*PRESETS), "lan"),
             sync_wait_s=self._value("sync_wait", _seconds, None),

@@ -83,6 +83,9 @@ _OF_KUBERNETES = re.compile(
 """What a Kubernetes service called weaveipam-something puts into every pod of its namespace."""
 
 
+Source: TypeAlias = Literal["flag", "environment", "file", "default"]
+
+
 class Said(NamedTuple):
     """What the strongest source says about one option."""
 
@@ -90,6 +93,7 @@ class Said(NamedTuple):
     """For messages: `--bind`, `$WEAVEIPAM_BIND`, `config.toml: bind`."""
     value: Any
     """By the option's kind: a string, a list of strings, a boolean, a list of tables."""
+    source: Source = "default"
 
 
 def gather(
@@ -110,17 +114,16 @@ def gather(
     said: dict[str, Said] = {}
     for option in OPTIONS:
         sources = (
-            (option.flag, flags.get(option.key)),
-            (f"${option.variable}", environ.get(option.variable)),
-            (f"{file}: {option.key}", table.get(option.key)),
+            Said(option.flag, flags.get(option.key), "flag"),
+            Said(f"${option.variable}", environ.get(option.variable), "environment"),
+            Said(f"{file}: {option.key}", table.get(option.key), "file"),
         )
-        strongest = next((one for one in sources if one[1] is not None and one[1] != ()), None)
+        strongest = next((one for one in sources if one.value is not None and one.value != ()), None)
         if strongest is not None:
-            where, value = strongest
             try:
-                said[option.key] = Said(where, _normal(option, value))
+                said[option.key] = strongest._replace(value=_normal(option, strongest.value))
             except ValueError as error:
-                problems.append(f"{where}: {error}")
+                problems.append(f"{strongest.where}: {error}")
     return said
 
 

@@ -77,7 +77,7 @@ def _in_order(_logger: object, _method: str, line: structlog.typing.EventDict) -
     return {**first, **line}
 
 
-def _bound_logger(style: Literal["json", "console"], level: Level, stream: TextIO) -> _Logger:
+def _bound_logger(style: Literal["json", "console"], stream: TextIO) -> _Logger:
     render: structlog.typing.Processor
     if style == "json":
         render = structlog.processors.JSONRenderer()
@@ -94,7 +94,7 @@ def _bound_logger(style: Literal["json", "console"], level: Level, stream: TextI
             _in_order,
             render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(int(level)),
+        wrapper_class=structlog.make_filtering_bound_logger(int(Level.DEBUG)),  # the reporter has filtered
         cache_logger_on_first_use=True,
     )
     return logger
@@ -119,8 +119,9 @@ class Reporter:
             stream: Where to; trouble with it is ignored.
             clock: Seconds, monotonic; for the windows.
         """
-        self._logger = _bound_logger(style, level, stream)
-        self._level = level
+        self._logger = _bound_logger(style, stream)
+        self.level = level
+        """Quieter reports are counted but not written; may be changed at any time."""
         self._clock = clock
         self._windows: dict[str, _Window] = {}
         self._counts: Counter[str] = Counter()
@@ -137,7 +138,7 @@ class Reporter:
     def __call__(self, report: Report) -> None:
         """Count a report, and write it unless its event fills the log."""
         self._counts[report.event] += 1
-        if report.level < self._level:
+        if report.level < self.level:
             return
         window = self._window(report.event)
         if window.lines_count >= window.lines_max:
@@ -154,7 +155,7 @@ class Reporter:
         """Write what was suppressed and not told yet: at the end of the daemon, or now and then."""
         for event, window in self._windows.items():
             if window.suppressed_count:
-                self._logger.log(int(max(Level.INFO, self._level)), event, suppressed=window.suppressed_count)
+                self._logger.log(int(max(Level.INFO, self.level)), event, suppressed=window.suppressed_count)
                 window.suppressed_count = 0
 
     def _window(self, event: str) -> _Window:

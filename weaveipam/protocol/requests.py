@@ -152,6 +152,13 @@ class SetKeyring:
 
 
 @dataclass(frozen=True, slots=True)
+class SetJoin:
+    """Ask these for a cluster from now on, and for what was missed; answered by `Status`."""
+
+    join: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RemovePeers:
     """
     Take over what these daemons own: they are gone for good, and so are the users of their addresses.
@@ -249,6 +256,7 @@ Request: TypeAlias = (
     | Release
     | Collect
     | SetKeyring
+    | SetJoin
     | RemovePeers
     | ChangePool
     | ResolveConflict

@@ -100,6 +100,8 @@ class DaemonPlan:
     preset: str = "test"
     keyring: Path | None = None
     """The file of its keys; None: packets are not sealed."""
+    config: Path | None = None
+    """A file that says what is not said here."""
 
     def command(self) -> list[str]:
         """The argument list."""
@@ -118,6 +120,8 @@ class DaemonPlan:
             options["--init"] = f"consensus={self.consensus}"
         if self.keyring is not None:
             options["--keyring"] = str(self.keyring)
+        if self.config is not None:
+            options["--config"] = str(self.config)
         command = [sys.executable, "-m", "weaveipam", "agent"]
         for option, value in options.items():
             command += [option, value]

@@ -66,6 +66,16 @@ def test_quieter_reports_are_counted_but_not_written() -> None:
     assert {"quiet": 1, "member-dead": 2} == log.reporter.counts
 
 
+def test_the_level_can_be_changed_at_any_time() -> None:
+    """What is reported after it is written, or not, by the new one."""
+    log = _Log(Level.WARNING)
+    for level in (Level.DEBUG, Level.ERROR):
+        log.reporter.level = level
+        log.reporter(Report(Level.DEBUG, f"at-{level.name.lower()}"))
+
+    assert ["at-debug"] == [line["event"] for line in log.lines]
+
+
 def test_repeats_are_suppressed_and_said_so() -> None:
     """Beyond its lines for a window an event is only counted, and its next line after it says how many."""
     log = _Log()

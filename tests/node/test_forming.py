@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from weaveipam.protocol.requests import GetCheck
+from weaveipam.protocol.requests import GetCheck, SetJoin, Status
 from weaveipam.protocol.values import Endpoint, Pool
 
 MakeCluster = Callable[..., Any]
@@ -302,6 +302,23 @@ def test_both_clusters_are_told_though_one_alone_was_given_an_address(
     for name in "ax":
         (problem,) = made.answer(name, GetCheck()).problems
         assert all(one in problem.detail for one in ids(made))
+
+
+def test_whom_to_ask_can_be_told_while_it_waits(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """A daemon that asks the wrong one joins as soon as it is told of another, and asks the first no more."""
+    made = cluster()
+    made.add("a", seeds="a", pools=(make_pool("blue", "10.0.0.0/24"),))
+    made.add("b", join="x")
+    made.run(3)
+    assert "asking x:1" in made.status("b").why_not_ready
+    told = made.answer("b", SetJoin((Endpoint("a", 1),)))
+    assert isinstance(told, Status)
+    made.sent.clear()
+    made.run(3)
+
+    assert made.status("b").ready
+    assert 1 == len(ids(made))
+    assert "x" not in {send.target.host for name, send in made.sent if name == "b"}
 
 
 @pytest.mark.slow

@@ -28,10 +28,10 @@ POOL_COLUMNS = (Column("name"), Column("outcome"), Column("detail"))
 @click.command()
 def config() -> None:
     """
-    The configuration that the daemon runs with, and the pools that are in force.
+    The configuration that the daemon runs with.
 
     In TOML, as agent --config reads it, with who said each option behind it: a flag, a variable of the
-    environment, a key of the file, or nobody. Keys for packets are never shown.
+    environment, a key of the file, or nobody. The pools are those in force. Keys for packets are never shown.
     """
     document = ask("GET", "/v1/config")
     if said_format() is None:
@@ -55,11 +55,11 @@ def config() -> None:
 )
 def reload(*, timeout: float) -> None:
     """
-    Have the daemon read its configuration again, and take over what it can while it runs.
+    Have the daemon read its configuration again.
 
-    If anything is wrong all of it is listed, and nothing is changed. Pools of the configuration are created
-    and changed for the whole cluster; pools that it does not have stay. Options that count after a restart
-    are named.
+    It takes over what it can while it runs. If anything is wrong all of it is listed, and nothing is changed.
+    Pools of the configuration are created and changed for the whole cluster; pools that it does not have
+    stay. Options that count after a restart are named.
     """
     document = ask("POST", f"/v1/reload?{urlencode({'wait': f'{timeout:g}'})}", waits_s=timeout)
     facts = {"taken over": document["applied"], "after a restart": document["restart"]}

@@ -301,12 +301,8 @@ class Node:
         if isinstance(request, SetJoin):
             self._formation.join(request.join)
             return [Reply(request_id, self._questions.answer(GetStatus(), now))]
-        steps: list[Step] = []
-        if request.ring != self._guard.ring:
-            self._guard.change(request.ring, self._gossip.members.names())
-            ids = ",".join(key.id for key in request.ring.keys)
-            steps.append(Report(Level.INFO, "keyring-changed", (("keys", ids),)))
-        return [*steps, Reply(request_id, self._questions.answer(GetKeyring(), now))]
+        changed = self._guard.change(request.ring, self._gossip.members.names())
+        return [*changed, Reply(request_id, self._questions.answer(GetKeyring(), now))]
 
     def _remove(self, request_id: int, request: RemovePeers, now: float) -> list[Step]:
         victims = self._questions.lives_to_remove(request)

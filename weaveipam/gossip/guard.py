@@ -79,13 +79,20 @@ class Guard(Seal):
         elif self._others:
             self._others.pop(member, None)
 
-    def change(self, ring: KeyRing, members: Iterable[str]) -> None:
-        """As `use`; those are all members there are, who may go on with the key that was in use so far."""
+    def change(self, ring: KeyRing, members: Iterable[str]) -> list[Report]:
+        """
+        As `use`; a report unless those are the keys already.
+
+        These are all members there are, who may go on with the key that was in use so far.
+        """
+        if ring == self.ring:
+            return []
         before = self.ring.used
         self.use(ring)
         if ring.used != before:
             self._others = dict.fromkeys(members, before.id) | self._others
             self._others = {name: held for name, held in self._others.items() if held != ring.used.id}
+        return [Report(Level.INFO, "keyring-changed", (("keys", ",".join(key.id for key in ring.keys)),))]
 
     def show(self, members: Iterable[str]) -> Keyring:
         """

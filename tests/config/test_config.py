@@ -29,6 +29,15 @@ def problems(**flags: object) -> list[str]:
     return str(refused.value).splitlines()
 
 
+def test_what_is_checked_besides_is_listed_with_the_rest() -> None:
+    """Also where other things are wrong."""
+    with pytest.raises(ConfigError) as refused:
+        load({"preset": "x"}, {}, None, host_name="host", check=lambda found: [f"{found.name} is no host"])
+    assert ["--preset: expected", "host is no host"] == [
+        line.partition(" lan")[0] for line in str(refused.value).splitlines()
+    ]
+
+
 def test_nothing_needs_to_be_said() -> None:
     """Every option has the documented default."""
     assert Config(

@@ -79,7 +79,7 @@ def test_a_limit_is_raised_without_the_ranges_being_named() -> None:
 
 def test_what_went_with_ranges_is_not_lost_in_silence() -> None:
     """Who names ranges is told what else is to be said; all else stays."""
-    with pytest.raises(ValueError, match="their gateway, prefix_length, exclude, vlan"):
+    with pytest.raises(ValueError, match="or null for none: gateway, prefix_length, exclude, vlan"):
         patched(HELD, {"ranges": ["10.0.0.0/23"]})
 
     said = {"ranges": [{"range": "10.0.0.0/23", "vlan": 9}], "gateway": "10.0.0.1", "exclude": None}

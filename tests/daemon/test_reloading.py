@@ -45,7 +45,7 @@ P = {"name": "p", "ranges": ["10.0.0.0/24"]}
 
 @dataclass
 class Node:
-    """Has pools, keys and nobody to agree with; refuses pools called `no`."""
+    """Has pools, keys and nobody to agree with; refuses pools called `no`, and `late` when it has waited."""
 
     pools: dict[str, Pool] = field(default_factory=dict)
     formed: bool = True
@@ -67,7 +67,8 @@ class Node:
             case SetKeyring():
                 self.ring = request.ring
                 return await self.ask(GetKeyring())
-            case ChangePool(name="no"):
+            case ChangePool(name="late" | "no"):
+                await asyncio.sleep(request.wait_s + 0.05 if request.name == "late" else 0)
                 return Refusal(Reason.NOT_READY, "not done: waiting for b")
             case ChangePool(wanted=Pool() as wanted):
                 self.asked.append(request)
@@ -139,6 +140,20 @@ async def test_the_same_again_changes_nothing(place: Place) -> None:
     assert (PoolOutcome("p", "unchanged"), PoolOutcome("q", "created")) == first.pools
     assert (PoolOutcome("p", "unchanged"), PoolOutcome("q", "unchanged")) == second.pools
     assert (("log_level",), ()) == (first.applied, second.applied)
+
+
+async def test_pools_share_the_time_that_there_is(place: Place) -> None:
+    """Once it is over the others are not tried, and the same again goes on with them."""
+    place.said["pool"] = [
+        {"name": name, "ranges": [f"10.{at}.0.0/24"]} for at, name in enumerate(("late", "z"))
+    ]
+    del place.node.pools["p"]
+
+    done = await place.reloader.reload(0.01)
+
+    assert ["late", "z"] == [one.name for one in done.pools if one.outcome == "refused"]
+    assert "reload again" in done.pools[1].detail
+    assert ["late", "z"] == [one.name for one in place.reloader.running.pools]
 
 
 async def test_pools_that_are_not_said_stay(place: Place) -> None:

@@ -61,7 +61,7 @@ def patched(held: Pool, said: Mapping[str, Any]) -> Pool:
         ]
         if lost:
             raise ValueError(
-                f"ranges: who names them says anew, if only that there is none, their {', '.join(lost)}"
+                f"ranges: say anew what went with the old ones, or null for none: {', '.join(lost)}"
             )
     return parse_pool(_given({**table, **said}))
 

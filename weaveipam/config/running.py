@@ -88,7 +88,8 @@ def applied_to(running: Config, read: Config, keys: Sequence[str]) -> Config:
     """The configuration that runs once these options are taken over from another one."""
     said = {key: one for key, one in running.said.items() if key not in keys}
     said |= {key: one for key, one in read.said.items() if key in keys}
-    return replace(running, said=said, **{key: getattr(read, key) for key in keys})
+    fields = ["pools" if key == "pool" else key for key in keys]
+    return replace(running, said=said, **{name: getattr(read, name) for name in fields})
 
 
 def source_of(config: Config, key: str) -> Said:

@@ -118,7 +118,8 @@ class Reloader:
             in_force = await self.pools_in_force()
             todo = await asyncio.to_thread(plan, self.running, read, in_force)
             applied = todo.applied + await self._take_keys(todo)
-            self.running = applied_to(self.running, read, todo.applied)
+            taken = todo.applied if in_force is None else (*todo.applied, "pool")
+            self.running = applied_to(self.running, read, taken)
             self.restart = todo.restart
             if "join" in todo.applied:
                 await self._ask(SetJoin(read.join))
@@ -144,8 +145,13 @@ class Reloader:
         deadline = clock() + wait_s
         outcomes = [PoolOutcome(name, "unchanged") for name in todo.same]
         outcomes += [PoolOutcome(name, "unlisted") for name in todo.unlisted]
-        for step in todo.pools:
-            outcomes.append(await self._change_pool(step, max(0.0, deadline - clock())))
+        for index, step in enumerate(todo.pools):
+            left_s = max(0.0, deadline - clock())
+            if index and not left_s:
+                late = "not-ready: not tried, as there was no time left; reload again"
+                outcomes += [PoolOutcome(one.wanted.name, "refused", late) for one in todo.pools[index:]]
+                break
+            outcomes.append(await self._change_pool(step, left_s))
         return tuple(sorted(outcomes, key=lambda one: one.name))
 
     async def _change_pool(self, step: PoolStep, wait_s: float) -> PoolOutcome:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from ring.address import format_range, subtract
 from weaveipam.config.patching import patched, replaced
@@ -99,3 +101,37 @@ def test_what_cannot_be_is_said() -> None:
     """Every fault of the pool that would come of it is a line."""
     with pytest.raises(ValueError, match=r"limit: expected .*\ngateway: 10\.9\.0\.1"):
         patched(HELD, {"gateway": "10.9.0.1", "limit": 0})
+
+
+@st.composite
+def entries(draw: st.DrawFn, third: int) -> dict[str, Any]:
+    """A range in 10.0.THIRD.0/24 with anything that can be said of it."""
+    length = draw(st.sampled_from((24, 25, 30, 31, 32)))
+    start = draw(st.integers(0, 255)) >> (32 - length) << (32 - length)
+    first, last = (f"10.0.{third}.{at}" for at in (start, draw(st.integers(start, 255))))
+    keys: dict[str, st.SearchStrategy[Any]] = {
+        "prefix_length": st.just(24),
+        "set_aside": st.booleans(),
+        "exclude": st.just([first]),
+        "reserve": st.just([f"{first}-{last}"]),
+        "vlan": st.integers(1, 9),
+    }
+    entry = {"range": draw(st.sampled_from((f"{first}/{length}", f"{first}-{last}")))}
+    entry |= {key: draw(values) for key, values in keys.items() if draw(st.booleans())}
+    return entry | ({"gateway": draw(st.sampled_from((first, last)))} if "prefix_length" in entry else {})
+
+
+@given(st.tuples(*(entries(third) for third in range(3))), st.none() | st.integers(1, 300))
+def test_a_pool_of_which_nothing_is_said_stays(ranges: tuple[dict[str, Any], ...], limit: int | None) -> None:
+    """Whatever it is, it is printed and read as itself, and its limit can be taken off."""
+    table = {"name": "p", "ranges": list(ranges)}
+    try:
+        free = parse_pool(table)
+        held = free if limit is None else parse_pool({**table, "limit": limit})
+    except ValueError as error:
+        assume("every address" not in str(error))
+        raise
+
+    assert held == patched(held, {}) == replaced(held, pool_table(held))
+    without = patched(held, {"limit": None})
+    assert handed_out(free) == handed_out(without)

@@ -137,6 +137,8 @@ async def test_the_same_again_changes_nothing(place: Place) -> None:
 
     first, second = await asyncio.gather(place.reloader.reload(), place.reloader.reload())
 
+    assert isinstance(first, Reloaded)
+    assert isinstance(second, Reloaded)
     assert (PoolOutcome("p", "unchanged"), PoolOutcome("q", "created")) == first.pools
     assert (PoolOutcome("p", "unchanged"), PoolOutcome("q", "unchanged")) == second.pools
     assert (("log_level",), ()) == (first.applied, second.applied)
@@ -151,14 +153,27 @@ async def test_pools_share_the_time_that_there_is(place: Place) -> None:
 
     done = await place.reloader.reload(0.01)
 
+    assert isinstance(done, Reloaded)
     assert ["late", "z"] == [one.name for one in done.pools if one.outcome == "refused"]
     assert "reload again" in done.pools[1].detail
     assert ["late", "z"] == [one.name for one in place.reloader.running.pools]
 
 
+async def test_a_reload_waits_for_its_turn_and_no_longer(place: Place) -> None:
+    """Behind another one that waits for the members; then it is refused, and the other one goes on."""
+    place.said["pool"] = [{"name": "late", "ranges": ["10.1.0.0/24"]}]
+
+    first, second = await asyncio.gather(place.reloader.reload(0.3), place.reloader.reload(0.01))
+
+    assert isinstance(first, Reloaded)
+    assert isinstance(second, Refusal)
+    assert "another reload" in second.detail
+    assert isinstance(await place.reloader.reload(0), Reloaded)
+
+
 async def test_pools_that_are_not_said_stay(place: Place) -> None:
     """And are named."""
-    assert (PoolOutcome("p", "unlisted"),) == (await place.reloader.reload()).pools
+    assert Reloaded((), (), (PoolOutcome("p", "unlisted"),)) == await place.reloader.reload()
     assert {"p"} == set(place.node.pools)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from weaveipam.api.documents import problem
-from weaveipam.api.replies import as_json, parameters, problem_reply, seconds
+from weaveipam.api.replies import as_json, parameters, problem_reply, reply, seconds
 from weaveipam.config.printing import pool_table
 from weaveipam.config.running import option_values, source_of
 from weaveipam.daemon.reloading import Reloader
@@ -57,6 +57,8 @@ class _Door:
             errors = str(error).splitlines()
             refusal = Refusal(Reason.INVALID, "; ".join(errors))
             return problem_reply({**problem(refusal), "errors": errors})
+        if isinstance(done, Refusal):
+            return reply(done)
         return as_json(
             {
                 "applied": list(done.applied),

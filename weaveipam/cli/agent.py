@@ -66,7 +66,8 @@ def agent(*, config: Path | None, check_config: bool, **flags: object) -> None:
     Logs go to standard error. SIGTERM makes it finish what it has and exit; SIGHUP makes it read its
     configuration again, as weaveipam reload does.
     """
-    read = partial(_read, config, {**flags, "socket": said_socket()})
+    # A terminal that is gone by the next time is no change of the configuration.
+    read = partial(_read, config, {**flags, "socket": said_socket()}, on_terminal=sys.stderr.isatty())
     loaded = _load(read)
     if check_config:
         print("OK")
@@ -79,14 +80,14 @@ def agent(*, config: Path | None, check_config: bool, **flags: object) -> None:
         raise Failure(str(error)) from None
 
 
-def _read(file: Path | None, flags: dict[str, object]) -> Config:
+def _read(file: Path | None, flags: dict[str, object], *, on_terminal: bool) -> Config:
     """What is said now; ConfigError with a line for each thing that is wrong."""
     return load(
         flags,
         os.environ,
         file,
         host_name=socket.gethostname(),
-        on_terminal=sys.stderr.isatty(),
+        on_terminal=on_terminal,
         check=_problems_of_keys,
     )
 

@@ -44,6 +44,7 @@ from weaveipam.node import Node, Settings
 from weaveipam.protocol.effects import Durability, Level, Persist, Report, Restart
 from weaveipam.protocol.keyring import PLAIN, UNSEALED, KeyRing
 from weaveipam.protocol.records import Identity, Record
+from weaveipam.protocol.requests import Refusal
 
 STORE_NAME = "weaveipam.db"
 SPOOL_NAME = "spool"
@@ -175,8 +176,7 @@ async def _open_doors(
     stack.push_async_callback(cni.close)
     listening = listen_unix(config.socket)
     stack.callback(unlink_unix, config.socket, listening.inode)
-    door = application(metrics.ask, metrics.exposition, keeper, reloader)
-    api = await serve(door, [listening.socket])
+    api = await serve(application(metrics.ask, metrics.exposition, keeper, reloader), [listening.socket])
     stack.push_async_callback(api.cleanup)
     if config.http is not None:
         token = _token(config.data_dir / TOKEN_NAME)
@@ -197,7 +197,8 @@ async def _reload_when_told(reloader: Reloader, told: asyncio.Event) -> None:
         await told.wait()
         told.clear()
         try:
-            await reloader.reload()
+            if isinstance(await reloader.reload(), Refusal):
+                told.set()  # another one is not done yet
         except ConfigError:
             pass  # it is in the log
         except Exception as error:  # noqa: BLE001 - a fault of ours must not keep the next one from being heard

@@ -24,6 +24,7 @@ from weaveipam.protocol.requests import (
     GetStatus,
     Keyring,
     Pools,
+    Reason,
     Refusal,
     Request,
     SetJoin,
@@ -96,37 +97,49 @@ class Reloader:
             return None
         return tuple(use.pool for use in answer.pools)
 
-    async def reload(self, wait_s: float = WAIT_S) -> Reloaded:
+    async def reload(self, wait_s: float = WAIT_S) -> Reloaded | Refusal:
         """
         Take over what is said now.
 
         Args:
-            wait_s: How long all changes of pools together wait for the members; what is not agreed on by then
-                is refused.
+            wait_s: How long to wait for another reload to end; and then for the members to agree on all pools:
+                what is not agreed on by then is refused.
+
+        Returns:
+            What was done; a refusal if the other reload did not end.
 
         Raises:
             ConfigError: a line for each thing that is wrong; nothing is changed.
         """
-        async with self._turn:
-            try:
-                read = await asyncio.to_thread(self._read)
-            except ConfigError as error:
-                problems = str(error).splitlines()
-                fields = (("problems", len(problems)), ("detail", "; ".join(problems)))
-                self._report(Report(Level.ERROR, "reload-refused", fields))
-                raise
-            in_force = await self.pools_in_force()
-            todo = await asyncio.to_thread(plan, self.running, read, in_force)
-            applied = todo.applied + await self._take_keys(todo)
-            taken = todo.applied if in_force is None else (*todo.applied, "pool")
-            self.running = applied_to(self.running, read, taken)
-            self.restart = todo.restart
-            if "join" in todo.applied:
-                await self._ask(SetJoin(read.join))
-            self.on_change(self.running)
-            done = Reloaded(applied, todo.restart, await self._change_pools(todo, wait_s))
-            self._tell(done)
-            return done
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._turn.acquire()
+        except TimeoutError:
+            return Refusal(Reason.OVERLOADED, "another reload waits for the members; try again later")
+        try:
+            return await self._take_over(wait_s)
+        except ConfigError as error:
+            problems = str(error).splitlines()
+            fields = (("problems", len(problems)), ("detail", "; ".join(problems)))
+            self._report(Report(Level.ERROR, "reload-refused", fields))
+            raise
+        finally:
+            self._turn.release()
+
+    async def _take_over(self, wait_s: float) -> Reloaded:
+        read = await asyncio.to_thread(self._read)
+        in_force = await self.pools_in_force()
+        todo = await asyncio.to_thread(plan, self.running, read, in_force)
+        applied = todo.applied + await self._take_keys(todo)
+        taken = todo.applied if in_force is None else (*todo.applied, "pool")
+        self.running = applied_to(self.running, read, taken)
+        self.restart = todo.restart
+        if "join" in todo.applied:
+            await self._ask(SetJoin(read.join))
+        self.on_change(self.running)
+        done = Reloaded(applied, todo.restart, await self._change_pools(todo, wait_s))
+        self._tell(done)
+        return done
 
     async def _take_keys(self, todo: Plan) -> tuple[str, ...]:
         """`keyring`, if its file holds other keys than before."""
@@ -135,8 +148,6 @@ class Reloader:
         before = await self._ask(GetKeyring())
         after = await self._keeper.reload()
         if isinstance(after, Refusal):
-            fields = (("problems", 1), ("detail", after.detail))
-            self._report(Report(Level.ERROR, "reload-refused", fields))
             raise ConfigError(after.detail)
         return ("keyring",) if _ids(before) != _ids(after) else ()
 

@@ -102,8 +102,8 @@ class Reloader:
         Take over what is said now.
 
         Args:
-            wait_s: How long to wait for another reload to end; and then for the members to agree on all pools:
-                what is not agreed on by then is refused.
+            wait_s: How long to wait for another reload to end; and then for the members to agree on all
+                pools: what is not agreed on by then is refused.
 
         Returns:
             What was done; a refusal if the other reload did not end.

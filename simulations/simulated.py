@@ -26,8 +26,9 @@ from simulations.seasoned import season
 from simulations.stage import UNOPENED
 from simulations.trouble import Restorable, Trouble
 from simulations.world import World
+from weaveipam.protocol.findings import Conflicts
 from weaveipam.protocol.keyring import Key, KeyRing
-from weaveipam.protocol.requests import Conflicts, GetConflicts, ResolveConflict
+from weaveipam.protocol.requests import GetConflicts, ResolveConflict
 from weaveipam.protocol.values import Pool, RingId
 
 LEAVE_MAX_S = 60.0

@@ -21,10 +21,9 @@ from weaveipam.allocation.rollcall import RollCall
 from weaveipam.gossip.gossip import Gossip
 from weaveipam.gossip.guard import Guard
 from weaveipam.protocol.decisions import REMOVED_MAX
+from weaveipam.protocol.findings import Check, Conflicts, Problem
 from weaveipam.protocol.requests import (
     Answer,
-    Check,
-    Conflicts,
     GetAllocations,
     GetCheck,
     GetConflicts,
@@ -39,7 +38,6 @@ from weaveipam.protocol.requests import (
     Members,
     MemberView,
     Pools,
-    Problem,
     Question,
     Reason,
     Refusal,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
 from weaveipam.allocation.conflicts import NAMED_MAX, conflict_problems
-from weaveipam.protocol.requests import Conflicts, Contested, Foreign, Holder, UsedTwice
+from weaveipam.protocol.findings import Conflicts, Contested, Foreign, Holder, UsedTwice
 from weaveipam.protocol.values import ContestStage, RingId
 
 V4 = RingId("default", Family.V4)

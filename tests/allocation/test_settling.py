@@ -14,9 +14,10 @@ from weaveipam.allocation.pools import Part
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.allocation.settling import Settling
 from weaveipam.protocol.effects import Durability, Persist, Reply, Report
+from weaveipam.protocol.findings import Resolution
 from weaveipam.protocol.messages import Contest, FreeHint, Header, Ownership, Step, Tell
 from weaveipam.protocol.records import Frozen, Lent
-from weaveipam.protocol.requests import Reason, Refusal, Resolution, ResolveConflict
+from weaveipam.protocol.requests import Reason, Refusal, ResolveConflict
 from weaveipam.protocol.values import (
     Birth,
     ContestStage,

@@ -9,34 +9,36 @@ import pytest
 from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
 from weaveipam.api.documents import PROBLEMS, answer_document
+from weaveipam.protocol.findings import (
+    Check,
+    Conflicts,
+    Contested,
+    Foreign,
+    Holder,
+    LentOut,
+    Problem,
+    Resolution,
+    UsedTwice,
+)
 from weaveipam.protocol.requests import (
     Allocated,
     Allocations,
     Answer,
-    Check,
-    Conflicts,
-    Contested,
     Departure,
-    Foreign,
     Found,
     Gift,
-    Holder,
     Keyring,
     KeyView,
-    LentOut,
     Members,
     MemberView,
     Pools,
     PoolUse,
-    Problem,
     Reason,
     Refusal,
     Released,
-    Resolution,
     RingView,
     RollCallView,
     Status,
-    UsedTwice,
 )
 from weaveipam.protocol.values import (
     Allocation,

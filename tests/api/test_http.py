@@ -18,13 +18,12 @@ from ring.address import Family, Range, parse_address
 from ring.ring import Peer, Run, Token
 from weaveipam.api.http import BODY_BYTES_MAX, application, serve
 from weaveipam.daemon.keyring import Keeper
+from weaveipam.protocol.findings import Check, Conflicts, Resolution
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
     Allocations,
     Answer,
-    Check,
-    Conflicts,
     Departure,
     Found,
     GetAllocations,
@@ -49,7 +48,6 @@ from weaveipam.protocol.requests import (
     Released,
     RemovePeers,
     Request,
-    Resolution,
     ResolveConflict,
     RingView,
     RollCallView,

@@ -43,6 +43,7 @@ def test_every_option_is_told_as_a_file_says_it() -> None:
     told = option_values(
         config(P, join=("a:1", "[::1]:2"), init="consensus=2", sync_wait=3, keyring="/k", uvloop=False)
     )
+    labels = option_values(config(label=("zone=a", "kubernetes.io/hostname=other")))["label"]
 
     assert [option.key for option in OPTIONS] == list(told)
     assert (["a:1", "[::1]:2"], "consensus=2", 3.0, "/k", False) == tuple(
@@ -51,6 +52,7 @@ def test_every_option_is_told_as_a_file_says_it() -> None:
     assert ("0.0.0.0:6783", None, None, [P]) == tuple(
         told[key] for key in ("bind", "advertise", "http", "pool")
     )
+    assert ([], ["kubernetes.io/hostname=other", "zone=a"]) == (told["label"], labels)
     assert "observe" == option_values(config(join=("a:1",)))["init"]
 
 

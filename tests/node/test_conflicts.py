@@ -12,17 +12,15 @@ from ring.address import Family, Range
 from ring.ring import Peer, Run, Token
 from weaveipam.allocation.lending import forget_holder
 from weaveipam.protocol import codec
+from weaveipam.protocol.findings import Check, Conflicts, Resolution
 from weaveipam.protocol.messages import Adopted, Ownership
 from weaveipam.protocol.requests import (
     Allocate,
-    Check,
-    Conflicts,
     GetCheck,
     GetConflicts,
     Reason,
     Refusal,
     Release,
-    Resolution,
     ResolveConflict,
     Want,
 )

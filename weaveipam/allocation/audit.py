@@ -14,7 +14,7 @@ from ring.invariants import violations
 from ring.ring import Peer
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.pools import Part
-from weaveipam.protocol.requests import Problem
+from weaveipam.protocol.findings import Problem
 from weaveipam.protocol.values import RingId
 
 

@@ -13,16 +13,8 @@ from ring.address import Range, format_range
 from weaveipam.allocation.adoption import Adoption
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.settling import Settling
+from weaveipam.protocol.findings import Conflicts, Contested, Foreign, Holder, LentOut, Problem, UsedTwice
 from weaveipam.protocol.records import Frozen, Lent
-from weaveipam.protocol.requests import (
-    Conflicts,
-    Contested,
-    Foreign,
-    Holder,
-    LentOut,
-    Problem,
-    UsedTwice,
-)
 from weaveipam.protocol.values import ContestStage, RingId
 
 NAMED_MAX = 8

@@ -30,9 +30,10 @@ from weaveipam.allocation.lending import lend
 from weaveipam.allocation.rings import together
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Durability, Level, Persist, Reply, Report
+from weaveipam.protocol.findings import Resolution
 from weaveipam.protocol.messages import Contest, Header, Ownership, Publish, Step, Tell
 from weaveipam.protocol.records import Frozen, Lent, RecordKey
-from weaveipam.protocol.requests import Reason, Refusal, Resolution, ResolveConflict
+from weaveipam.protocol.requests import Reason, Refusal, ResolveConflict
 from weaveipam.protocol.values import ContestStage, Endpoint, Loan, RingId
 
 Learn: TypeAlias = Callable[[Ownership, float], list[Step]]

@@ -15,16 +15,13 @@ from typing import Any, Final, TypeAlias, assert_never
 from ring.address import Range, format_address, format_range
 from ring.ring import Peer, Run
 from weaveipam.config.printing import attributes_table, pool_table
+from weaveipam.protocol.findings import Check, Conflicts, Contested, Holder, Resolution
 from weaveipam.protocol.requests import (
     Allocated,
     Allocations,
     Answer,
-    Check,
-    Conflicts,
-    Contested,
     Departure,
     Found,
-    Holder,
     Keyring,
     Members,
     MemberView,
@@ -34,7 +31,6 @@ from weaveipam.protocol.requests import (
     Reason,
     Refusal,
     Released,
-    Resolution,
     RingView,
     RollCallView,
     Status,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from weaveipam.allocation.heard import Init
-from weaveipam.config.config import Config
+from weaveipam.config.config import HOST_LABEL, Config
 from weaveipam.config.options import OPTIONS, Said
 from weaveipam.config.printing import pool_table
 from weaveipam.protocol.values import Endpoint, Pool
@@ -52,6 +52,9 @@ def option_values(config: Config) -> dict[str, Any]:
     """Each option by its key, in the order of the reference, as a file would say it; None for nothing."""
     told = {
         "init": str(Init(config.seeds, config.consensus)),
+        "label": [
+            f"{key}={value}" for key, value in config.labels if (key, value) != (HOST_LABEL, config.name)
+        ],
         "pool": [pool_table(one) for one in config.pools],
         "sync_wait": config.sync_wait_s,
     }

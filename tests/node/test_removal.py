@@ -176,6 +176,7 @@ def test_most_electors_are_removed_only_with_the_survivors_named(three: Any) -> 
     view = removed(it, "a", "b", "c", wait_s=3)
     assert () == view.removed
     assert "name all who survive" in view.detail
+    assert (False, ()) == (view.busy, view.fenced), "who lives would end by it"
     assert {"b", "c"} == {one.name for one in removed(it, "a", "b", "c", survivors=("a",)).removed}
 
 

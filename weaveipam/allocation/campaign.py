@@ -228,8 +228,7 @@ class Campaign:
             return ""
         here = {one.name for one in self.needed}
         if self.wanted.survivors is None:
-            ask = "most electors are to be removed, so name all who survive with --survivors"
-            return f"{ask}; known are {_named(here)}"
+            return unaffirmed(here)
         if self.wanted.survivors != here:
             odd = self.wanted.survivors ^ here
             return f"the survivors named are not those who are known; look at {_named(odd)}"
@@ -365,6 +364,12 @@ def _owned(known: Known, owners: Collection[Peer]) -> tuple[Span, ...]:
         if ranges:
             spans.append(Span(ring, ranges))
     return tuple(spans)
+
+
+def unaffirmed(known: Collection[str]) -> str:
+    """That somebody must say who survives, with the names of those who seem to."""
+    ask = "most electors are to be removed, so name all who survive with --survivors"
+    return f"{ask}; known are {_named(known)}"
 
 
 def _named(names: Collection[str]) -> str:

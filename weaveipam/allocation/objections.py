@@ -27,6 +27,10 @@ class Objections:
         names = ", ".join(one.name for one in lives)
         self._sentences[member] = f"{member.name} makes sure that nobody answers any more as {names}"
 
+    def ask(self, member: Peer, sentence: str) -> None:
+        """A member does not call before an operator has said something."""
+        self._sentences[member] = sentence
+
     def over(self, member: Peer) -> None:
         """A member objects no more, if it did."""
         self._sentences.pop(member, None)

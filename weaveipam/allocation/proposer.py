@@ -12,7 +12,7 @@ from dataclasses import replace
 from random import Random
 
 from ring.ring import Peer
-from weaveipam.allocation.campaign import Campaign, Wanted
+from weaveipam.allocation.campaign import Campaign, Wanted, unaffirmed
 from weaveipam.allocation.changes import CHANGES_MAX, Changes, in_use
 from weaveipam.allocation.donors import Neighbour, Neighbours, as_life, shown
 from weaveipam.allocation.housekeeping import Housekeeping
@@ -87,6 +87,15 @@ class Proposer:
             survivors=survivors if survivors is not None else wanted.survivors,
         )
         if fresh == wanted and self.wanted is not None and not (fresh.survivors and self._unaffirmed()):
+            return []
+        fenced = self._seat.ledger.closed.union(fresh.victims)
+        if fresh.survivors is None and not RULES.affirmed(fenced, self._seat.ledger.electors):
+            # Nobody is fenced before somebody has said who survives: for those who live it is the end.
+            there = sorted(
+                {self._seat.me.name, *(one.peer.name for one in self._neighbours.alive())}
+                - {one.name for one in fenced}
+            )
+            self._objections.ask(self._seat.me, unaffirmed(there))
             return []
         self.wanted = fresh
         return self._propose(now)
@@ -374,6 +383,8 @@ class Proposer:
 
     def _look(self, now: float) -> list[Step]:
         """Call for what is to be done though nobody asks for it."""
+        if not self.busy:
+            self._objections.clear()
         wanted, gone = self.housekeeping.look(busy=self.busy), self._left_meanwhile(now)
         if gone:
             before = self.wanted or Wanted()

@@ -138,7 +138,7 @@ class Clients:
     def follow(self) -> None:
         """Every client goes where its key is, as far as that can be seen now."""
         for client in self.here.values():
-            if client.size and not self._shows(client.machine, client.key):
+            if (client.size or client.durable) and not self._shows(client.machine, client.key):
                 client.tags.add(HANDED)
             self._follow(client)
 
@@ -159,7 +159,8 @@ class Clients:
     def emptied(self, machine: Machine, *, for_good: bool = False) -> None:
         """The host has lost its power: pods that were there are gone; so are durable ones, if for good."""
         for client in [one for one in self.here.values() if one.machine is machine]:
-            if for_good or not client.durable:
+            handed = client.durable and HANDED in client.tags  # so it is not there any more
+            if not handed and (for_good or not client.durable):
                 client.leaving = True
                 del self.here[client.key]
 

@@ -66,7 +66,7 @@ def test_a_removal_waits_for_everybody_and_says_for_whom(trio: Cluster, relay: R
     ran = remove(a, "c", "--timeout", "6")
     assert (1, "") == (ran.returncode, ran.stdout)
     assert "waiting for b" in ran.stderr
-    assert "it goes on" in ran.stderr
+    assert "agreed to goes on" in ran.stderr
     assert "c" in owners(a) & owners(b)
 
     relay.heal("b")

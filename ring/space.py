@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ring.address import Range, subtract
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 class Space:
@@ -20,6 +24,7 @@ class Space:
 
     Args:
         cooldown_s: Seconds that a released address rests before it is free again; 0 for none.
+        stirred: Called when `rests_changed` has something to say, where it had nothing before.
 
     Invariant: free intervals are sorted, disjoint and do not touch; free and cooling addresses are disjoint.
 
@@ -32,8 +37,9 @@ class Space:
     2
     """
 
-    def __init__(self, cooldown_s: float) -> None:
+    def __init__(self, cooldown_s: float, stirred: Callable[[], object] = _nothing) -> None:
         self._cooldown_s = cooldown_s
+        self._stirred = stirred
         self._starts: list[int] = []
         self._stops: list[int] = []
         self._cooling: dict[int, tuple[float, Range]] = {}
@@ -49,6 +55,11 @@ class Space:
     def thaw_at(self) -> float:
         """Seconds on the monotonic clock: when the next addresses have rested; infinity for none."""
         return next(iter(self._cooling.values()))[0] if self._cooling else math.inf
+
+    def _note(self, at: int) -> None:
+        if not self._changed:
+            self._stirred()
+        self._changed[at] = None
 
     def free_ranges(self) -> tuple[Range, ...]:
         """The free intervals, sorted."""
@@ -141,9 +152,9 @@ class Space:
             if at == until and (one.stop == what.start or one.start == what.stop):
                 start, stop = min(start, one.start), max(stop, one.stop)
                 del self._cooling[one.start]
-                self._changed[one.start] = None
+                self._note(one.start)
         self._cooling[start] = (until, Range(start, stop))
-        self._changed[start] = None
+        self._note(start)
         self._cooling = dict(sorted(self._cooling.items(), key=lambda entry: entry[1][0]))
         self.cooling_count += what.size
 
@@ -154,7 +165,7 @@ class Space:
             return
         assert what.start not in self._cooling, "released twice"
         self._cooling[what.start] = (now + self._cooldown_s, what)
-        self._changed[what.start] = None
+        self._note(what.start)
         self.cooling_count += what.size
 
     def thaw(self, now: float) -> tuple[Range, ...]:
@@ -166,7 +177,7 @@ class Space:
             thawed.append(what)
         for what in thawed:
             del self._cooling[what.start]
-            self._changed[what.start] = None
+            self._note(what.start)
             self.cooling_count -= what.size
             self.add(what)
         return tuple(thawed)
@@ -247,7 +258,7 @@ class Space:
         alone = self._cooling.get(what.start)
         if alone is not None and alone[1] == what:
             del self._cooling[what.start]
-            self._changed[what.start] = None
+            self._note(what.start)
             self.cooling_count -= what.size
             return (what,)
         kept: dict[int, tuple[float, Range]] = {}
@@ -258,10 +269,10 @@ class Space:
                 kept[one.start] = (at, one)
                 continue
             warm.append(both)
-            self._changed[one.start] = None
+            self._note(one.start)
             for rest in subtract([one], [both]):
                 kept[rest.start] = (at, rest)
-                self._changed[rest.start] = None
+                self._note(rest.start)
         self._cooling = kept
         self.cooling_count -= sum(one.size for one in warm)
         return tuple(sorted(warm))

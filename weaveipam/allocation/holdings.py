@@ -135,11 +135,13 @@ class Holdings:
     @property
     def thaw_at(self) -> float:
         """Seconds on the monotonic clock: when `thaw` has something to do."""
-        return min([stock.space.thaw_at for stock in self.pools.stocks.values()], default=math.inf)
+        stocks = self.pools.stocks
+        return min([stocks[part].space.thaw_at for part in self.pools.restless], default=math.inf)
 
     def thaw(self, now: float) -> list[Step]:
         """Free what has rested."""
-        due = [stock for stock in self.pools.stocks.values() if stock.space.thaw_at <= now]
+        restless = [self.pools.stocks[part] for part in self.pools.restless]
+        due = [stock for stock in restless if stock.space.thaw_at <= now]
         for stock in due:
             stock.space.thaw(now)
         noted = self.note_rests() if due else None

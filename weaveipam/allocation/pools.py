@@ -7,7 +7,7 @@ Does not know keys or peers; `leases` and `rings` do.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ring.address import Family, Range, meeting, subtract, union
@@ -34,12 +34,14 @@ class Part(NamedTuple):
 class Stock:
     """How much of one part this node has."""
 
-    def __init__(self, assignable: tuple[Range, ...], cooldown_s: float) -> None:
+    def __init__(
+        self, assignable: tuple[Range, ...], cooldown_s: float, stirred: Callable[[], object] | None = None
+    ) -> None:
         self.assignable = assignable
         """The part's addresses but for excluded ones; sorted, disjoint."""
         self.size = sum(one.size for one in assignable)
         """Addresses in the whole cluster."""
-        self.space = Space(cooldown_s)
+        self.space = Space(cooldown_s) if stirred is None else Space(cooldown_s, stirred)
         self.owned = 0
         """Assignable addresses that this node owns."""
         self.used = 0
@@ -83,6 +85,8 @@ class Pools:
         """What can be handed out, by its first address, and of which part it is."""
         self.stocks: dict[Part, Stock] = {}
         """By part, in order of pool names and families."""
+        self.restless: dict[Part, None] = {}
+        """Parts of which something rests, or rested when `Rests.note` was asked last."""
         self._kept: dict[tuple[RingId, int], str] = {}
         """For whom pools keep an address."""
         for name in sorted(self._pools):
@@ -279,5 +283,5 @@ class Pools:
                 self._stock(part._replace(kept=True), kept, rests_s)
 
     def _stock(self, part: Part, assignable: tuple[Range, ...], cooldown_s: float) -> None:
-        self.stocks[part] = Stock(assignable, cooldown_s)
+        self.stocks[part] = Stock(assignable, cooldown_s, lambda: self.restless.setdefault(part))
         self._areas.setdefault(part.ring, []).extend((one, part) for one in assignable)

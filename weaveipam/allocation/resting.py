@@ -78,9 +78,12 @@ class Rests:
         """What makes the disk remember what rests now, and no more; None if it does."""
         changed: dict[tuple[RingId, int], Range | None] = dict.fromkeys(self._changed)
         self._changed.clear()
-        for part, stock in pools.stocks.items():
-            for at, what in stock.space.rests_changed():
+        for part in list(pools.restless):
+            space = pools.stocks[part].space
+            for at, what in space.rests_changed():
                 changed[part.ring, at] = what
+            if not space.cooling_count:
+                del pools.restless[part]
         if not changed:
             return None
         put: list[Record] = []

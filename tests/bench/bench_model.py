@@ -56,9 +56,8 @@ class Daemon:
 
     def __init__(self, pools: list[Pool], live: int) -> None:
         birth = Birth(bytes(16), (ME,), tuple(sorted(pools, key=lambda one: one.name)))
-        records: list[bytes] = [
-            codec.encode_record(one) for one in (Identity(ME), Born(birth), *leases(live))
-        ]
+        records = [codec.encode_record(Identity(ME)), codec.encode_record(Born(birth))]
+        records += [codec.encode_record(lease) for lease in leases(live)]
         began = perf_counter()
         decoded: list[Record] = [codec.decode_record(one) for one in records]
         self.node = Node.restore(ME, settings(), Random(1), decoded, 0.0)

@@ -220,6 +220,8 @@ class Machine:
         self._trace.note(self.name, "restart", f"{life} {len(records)}")
         self.lives_count += 1
         self._make_node(life, records, effect.keyring)
+        for request_id in [one for one, waiting in self._waiting.items() if waiting.handed]:
+            self._timeline.after(0.0, self._waiting.pop(request_id).then, None)
         self.on_ownership(self)
 
     def kill(self, how: str = "killed") -> None:

@@ -541,6 +541,23 @@ async def test_a_node_is_made_anew(performer: Performer) -> None:
     assert performer.answers[number] == [ANSWER]
 
 
+async def test_who_waits_for_a_life_that_ends_is_told(performer: Performer) -> None:
+    """Whoever waits for an answer that the next life knows nothing of learns that there will be none."""
+    end = (persist("end", Durability.HOST), Restart(UNSEALED))
+    performer.script.on_packet = lambda text: end if text == "end" else (send(text),)
+    performer.script.on_request = lambda number: () if number == 1 else (Reply(number, ANSWER),)
+    waits = await performer.ask()
+    performer.start()
+    await performer.until("request 1")
+    performer.deliver("end")
+    await performer.until("life")
+    number = await performer.ask()
+    await performer.until("request 2")
+    await performer.finish()
+
+    assert performer.answers == {waits: [None], number: [ANSWER]}
+
+
 @pytest.mark.parametrize("durability", list(Durability))
 async def test_a_disk_that_refuses_ends_everything(batcher: Performer, durability: Durability) -> None:
     """When a commit is refused nothing of its batch is said, and nobody is answered any more."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, assert_never
@@ -303,11 +303,12 @@ class Driver:
         self._arm_timer()
 
     async def _restart(self, last: Effect) -> None:
-        """Go on with the node of the next life."""
+        """Go on with the node of the next life, which knows nothing of who still waits for the last."""
         assert isinstance(last, Restart)
         assert self._rebuild is not None, "this node was not to ask for another one"
         loop = asyncio.get_running_loop()
         self._node = await loop.run_in_executor(self._executor, self._rebuild, last)
+        self._give_up("the daemon's life ended", [one for one in self._waiting.values() if one.handed])
 
     def _feed(self, now: float) -> list[Effect]:
         """
@@ -385,10 +386,14 @@ class Driver:
             self._timer.cancel()
         # A commit may be under way if `run` was cancelled; nobody may close the store below it.
         self._executor.shutdown(wait=True, cancel_futures=True)
-        for waiting in self._waiting.values():
+        self._give_up(why, self._waiting.values())
+        self._waiting.clear()
+
+    def _give_up(self, why: str, clients: Iterable[_Waiting]) -> None:
+        """Refuse clients who will get no other answer; what they asked for may yet be done."""
+        for waiting in clients:
             if not waiting.future.done():
                 waiting.future.set_result(Refusal(Reason.NOT_READY, f"{why} before it could answer"))
-        self._waiting.clear()
 
 
 def _ends(effects: Sequence[Effect]) -> bool:

@@ -14,10 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from ring.address import Range, subtract
 
 
-def _nothing() -> None:
-    """Nobody wants to know."""
-
-
 class Space:
     """
     The free and the cooling addresses of one owner in one pool and family; others are taken or not its own.
@@ -25,6 +21,8 @@ class Space:
     Args:
         cooldown_s: Seconds that a released address rests before it is free again; 0 for none.
         stirred: Called when `rests_changed` has something to say, where it had nothing before.
+        lowest_first: Whether the lowest address goes first always, to keys and to other owners, and to those
+            no more than they need; else as `allocate` and `donate` say.
 
     Invariant: free intervals are sorted, disjoint and do not touch; free and cooling addresses are disjoint.
 
@@ -37,9 +35,12 @@ class Space:
     2
     """
 
-    def __init__(self, cooldown_s: float, stirred: Callable[[], object] = _nothing) -> None:
+    def __init__(
+        self, cooldown_s: float, stirred: Callable[[], object] | None = None, *, lowest_first: bool = False
+    ) -> None:
         self._cooldown_s = cooldown_s
         self._stirred = stirred
+        self.lowest_first = lowest_first
         self._starts: list[int] = []
         self._stops: list[int] = []
         self._cooling: dict[int, tuple[float, Range]] = {}
@@ -57,7 +58,7 @@ class Space:
         return next(iter(self._cooling.values()))[0] if self._cooling else math.inf
 
     def _note(self, at: int) -> None:
-        if not self._changed:
+        if not self._changed and self._stirred is not None:
             self._stirred()
         self._changed[at] = None
 
@@ -125,6 +126,11 @@ class Space:
 
     def allocate_block(self, size: int, within: Sequence[Range] = ()) -> Range | None:
         """The next free block of `size` addresses, a power of two, aligned to it; else as `allocate`."""
+        if self.lowest_first:
+            lowest = self.lowest(size, within)
+            if lowest is not None:
+                self._cut(lowest)
+            return lowest
         for one in self._from_cursor(within):
             start = -(-one.start // size) * size
             if start + size <= one.stop:
@@ -132,6 +138,14 @@ class Space:
                 self._cut(block)
                 self._cursor = block.stop
                 return block
+        return None
+
+    def lowest(self, size: int = 1, within: Sequence[Range] = ()) -> Range | None:
+        """What `allocate_block` would take if the lowest address went first; it stays free."""
+        for one in self._pieces(sorted(within)):
+            start = -(-one.start // size) * size
+            if start + size <= one.stop:
+                return Range(start, start + size)
         return None
 
     def allocate_early(self, size: int, within: Sequence[Range] = ()) -> tuple[float, Range] | None:
@@ -194,14 +208,18 @@ class Space:
             within: Only from these ranges; empty for any.
             cooling: Whether, with nothing free, cooling addresses will do.
         """
+        given = self.allocate_block(size, within) if self.lowest_first else self._halve(size, within)
+        early = self.allocate_early(size, within) if given is None and cooling else None
+        return given if early is None else early[1]
+
+    def _halve(self, size: int, within: Sequence[Range]) -> Range | None:
         best: Range | None = None
         for one in self._pieces(within):
             block = largest_block(one)
             if best is None or (block.size, self._ahead(block)) > (best.size, self._ahead(best)):
                 best = block
         if best is None or best.size < size:
-            early = self.allocate_early(size, within) if cooling else None
-            return None if early is None else early[1]
+            return None
         half = max(size, best.size // 2)
         given = Range(best.stop - half, best.stop)
         if half < best.size and self._cursor in given:

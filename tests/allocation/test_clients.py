@@ -12,6 +12,7 @@ from ring.address import Family, Range
 from ring.ring import Peer
 from weaveipam.allocation.assembly import Assembler
 from weaveipam.allocation.clients import Clients
+from weaveipam.allocation.descents import Descents
 from weaveipam.allocation.donors import Goal, Searches
 from weaveipam.allocation.giving import Giver
 from weaveipam.allocation.holdings import Holdings
@@ -94,9 +95,11 @@ class World:
         leaver = Leaver(ME, SETTINGS, members, rng, self.holdings, self.giver, self.standing)
         self.refills = Refills(SETTINGS, rng, self.holdings, self.giver, leaver, self.standing)
         self.pending = Pending()
+        owners = Owners(ME, SETTINGS, members, self.holdings)
         self.seeker = Seeker(
             Searches(SETTINGS, rng),
-            Owners(ME, SETTINGS, members, self.holdings),
+            owners,
+            Descents(SETTINGS, rng, members, owners, self.holdings),
             Assembler(ME, SETTINGS, members, rng, self.giver, self.holdings, self.pending.awaits),
             self.refills,
             self.pending,

@@ -18,6 +18,7 @@ from weaveipam.allocation.adoption import Adoption
 from weaveipam.allocation.assembly import Assembler
 from weaveipam.allocation.bequests import is_whole, is_withheld, parts_of, take_in
 from weaveipam.allocation.clients import Clients
+from weaveipam.allocation.descents import Descents
 from weaveipam.allocation.donors import Goal, Neighbours, Searches
 from weaveipam.allocation.giving import Giver, persisted
 from weaveipam.allocation.holdings import Holdings
@@ -71,9 +72,11 @@ class Allocator:
         self.adoption = Adoption(me, settings, neighbours, rng, self.holdings)
         self.settling = Settling(me, settings, neighbours, self.holdings, self.learn)
         self.leaver = Leaver(me, settings, neighbours, rng, self.holdings, self.giver, self.standing)
+        owners = Owners(me, settings, neighbours, self.holdings)
         self._seeker = Seeker(
             Searches(settings, rng),
-            Owners(me, settings, neighbours, self.holdings),
+            owners,
+            Descents(settings, rng, neighbours, owners, self.holdings),
             Assembler(me, settings, neighbours, rng, self.giver, self.holdings, self.pending.awaits),
             Refills(settings, rng, self.holdings, self.giver, self.leaver, self.standing),
             self.pending,

@@ -1,7 +1,7 @@
 """
-What the owners of pieces are asked, until they have answered, or have given no answer for too long.
+What owners are asked for, until they have answered, or have given no answer for too long.
 
-Does not know which pieces are wanted, nor what for.
+Does not know which addresses are wanted, nor what for.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TypeAlias
 from ring.ring import Peer
 from weaveipam.allocation.donors import Goal, Neighbours, as_life
 from weaveipam.allocation.settings import AllocationSettings
-from weaveipam.protocol.messages import PieceRequest, PieceSurvey, Tell
+from weaveipam.protocol.messages import PieceRequest, PieceSurvey, SpaceRequest, Tell
 
-Asked: TypeAlias = PieceSurvey | PieceRequest
+Asked: TypeAlias = PieceSurvey | PieceRequest | SpaceRequest
 
 STRAYS_MAX = 256
 """Given up requests for pieces that are remembered, so that a late grant is known for what it is."""

@@ -109,10 +109,19 @@ class Clients:
         steps: list[Step] = []
         for waiting in self._pending:
             if waiting.deadline <= now:
-                awaited = None if waiting.goal is None else self._seeker.get(waiting.goal)
-                ready = self._standing.serving and self._standing.admitted
-                steps += self._refuse(waiting, Reason.NOT_READY, why_late(waiting, awaited, ready=ready))
+                steps += self._end_wait(waiting, now)
         return steps
+
+    def _end_wait(self, waiting: Waiting, now: float) -> list[Step]:
+        awaited = None if waiting.goal is None else self._seeker.get(waiting.goal)
+        steps: list[Step] = []
+        if self._standing.serving and waiting.goal is not None:
+            waiting.late = True
+            steps += self._attempt(waiting, now)
+            if waiting not in self._pending:
+                return steps
+        ready = self._standing.serving and self._standing.admitted
+        return [*steps, *self._refuse(waiting, Reason.NOT_READY, why_late(waiting, awaited, ready=ready))]
 
     def refuse_waiting(self, detail: str) -> list[Step]:
         """Nobody waits any longer."""
@@ -163,7 +172,10 @@ class Clients:
 
     def _take(self, line: Line, waiting: Waiting) -> Taken | None:
         for part in line.parts:
-            cooling = line.exact or self._last_resort(Goal(part, line.within, line.size), waiting)
+            goal = Goal(part, line.within, line.size)
+            cooling = line.exact or self._last_resort(goal, waiting)
+            if not (cooling or waiting.late or self._seeker.is_next(goal, waiting)):
+                return None
             what = self._leasing.take(part, line.size, line.within, cooling=cooling)
             if what is not None:
                 return what

@@ -38,6 +38,22 @@ class Owners:
             members = [one for one in members if weights[one.peer] > self._settings.watermark_min]
         return members
 
+    def below(self, goal: Goal, bound: float) -> list[Neighbour]:
+        """Who owns some of what is sought below an address, in order of their lowest ones."""
+        stock = self._holdings.pools.stocks[goal.part]
+        ring = self._holdings.rings[goal.part.ring]
+        owners: dict[Peer, None] = {}
+        for one in sorted(goal.within) or stock.assignable:
+            if one.start >= bound:
+                break
+            for run in ring.within(one):
+                if run.start >= bound:
+                    break
+                if run.owner != self._me:
+                    owners[run.owner] = None
+        alive = {one.peer: one for one in self._neighbours.alive()} if owners else {}
+        return [alive[one] for one in owners if one in alive]
+
     def weights(self, goal: Goal, owners: Iterable[Neighbour]) -> dict[Peer, int]:
         """About how much each of some members has free of the part sought, as they last said."""
         return weights_of(self._neighbours, goal.part, owners)

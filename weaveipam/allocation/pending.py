@@ -26,6 +26,10 @@ class Waiting:
     """What it waits for; None while this node does not serve yet."""
     failed: dict[Goal, Search] = field(default_factory=dict)
     """Searches that ended with nothing while it waited."""
+    lowest: dict[Goal, int] = field(default_factory=dict)
+    """By goal an address below which nobody who answered while it waited had any to give."""
+    late: bool = False
+    """Whether it is to have what is here, as there is no time to ask for anything else."""
 
 
 class Pending:

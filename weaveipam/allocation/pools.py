@@ -14,7 +14,7 @@ from ring.address import Family, Range, meeting, subtract, union
 from ring.ring import Run
 from ring.space import Space
 from weaveipam.protocol.messages import FreeHint
-from weaveipam.protocol.values import Assigned, Pool, PoolRange, RingId
+from weaveipam.protocol.values import Assigned, Order, Pool, PoolRange, RingId
 
 HINTS_BYTES = 512
 """Of all hints together: with more of them a ping of long names would not fit into a datagram."""
@@ -35,13 +35,20 @@ class Stock:
     """How much of one part this node has."""
 
     def __init__(
-        self, assignable: tuple[Range, ...], cooldown_s: float, stirred: Callable[[], object] | None = None
+        self,
+        assignable: tuple[Range, ...],
+        cooldown_s: float,
+        stirred: Callable[[], object] | None = None,
+        *,
+        sequential: bool = False,
     ) -> None:
         self.assignable = assignable
         """The part's addresses but for excluded ones; sorted, disjoint."""
         self.size = sum(one.size for one in assignable)
         """Addresses in the whole cluster."""
-        self.space = Space(cooldown_s) if stirred is None else Space(cooldown_s, stirred)
+        self.space = Space(cooldown_s, stirred, lowest_first=sequential)
+        self.sequential = sequential
+        """Whether the lowest free address goes first, whoever owns it."""
         self.owned = 0
         """Assignable addresses that this node owns."""
         self.used = 0
@@ -283,5 +290,8 @@ class Pools:
                 self._stock(part._replace(kept=True), kept, rests_s)
 
     def _stock(self, part: Part, assignable: tuple[Range, ...], cooldown_s: float) -> None:
-        self.stocks[part] = Stock(assignable, cooldown_s, lambda: self.restless.setdefault(part))
+        sequential = self._pools[part.pool].order is Order.SEQUENTIAL and not part.kept
+        self.stocks[part] = Stock(
+            assignable, cooldown_s, lambda: self.restless.setdefault(part), sequential=sequential
+        )
         self._areas.setdefault(part.ring, []).extend((one, part) for one in assignable)

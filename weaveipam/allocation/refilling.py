@@ -57,6 +57,8 @@ class Refills:
 
     def _has_little(self, part: Part) -> bool:
         stock = self._holdings.pools.stocks[part]
+        if stock.sequential:  # what comes ahead of need would be above what others have free
+            return False
         watermark = self._settings.watermark(stock.owned, stock.size)
         return stock.space.free_count < min(watermark, self._giver.content.get(part, watermark))
 

@@ -2,6 +2,7 @@
 Finding space at other peers, for requests that wait for it and ahead of need.
 
 One search for each goal goes round the owners; where none has a whole block, it is put together from pieces.
+Of a pool that is handed out in sequence the lowest is sought first, and anything only where there is none.
 Whoever waits for what was found, or for nothing any more, is tried again at once.
 
 Does not know what clients want, nor how they are answered.
@@ -14,9 +15,10 @@ from typing import TypeAlias
 
 from ring.ring import Peer
 from weaveipam.allocation.assembly import Assembler
+from weaveipam.allocation.descents import Descents
 from weaveipam.allocation.donors import Goal, Search, Searches
 from weaveipam.allocation.owners import Owners
-from weaveipam.allocation.pending import Pending
+from weaveipam.allocation.pending import Pending, Waiting
 from weaveipam.allocation.pools import Part, Pools
 from weaveipam.allocation.refilling import Refills
 from weaveipam.protocol.messages import Grant, Header, Need, PieceFindings, SpaceRefusal, Step
@@ -31,6 +33,7 @@ class Seeker:
         self,
         searches: Searches,
         owners: Owners,
+        descents: Descents,
         assembler: Assembler,
         refills: Refills,
         pending: Pending,
@@ -39,6 +42,7 @@ class Seeker:
         """`retry` tries the requests again that wait for a goal, or all for None."""
         self._searches = searches
         self._owners = owners
+        self._descents = descents
         self._assembler = assembler
         self._refills = refills
         self._pending = pending
@@ -47,12 +51,14 @@ class Seeker:
         """What a grant of resting addresses has just come for: nobody has any others, so these will do."""
 
     def __len__(self) -> int:
-        return len(self._searches)
+        return len(self._searches) + len(self._descents)
 
     @property
     def wake_at(self) -> float:
         """Seconds on the monotonic clock: when `wake`, `assemble` or `refill` has something to do."""
-        return min(self._searches.wake_at, self._assembler.wake_at, self._refills.wake_at)
+        return min(
+            self._searches.wake_at, self._descents.wake_at, self._assembler.wake_at, self._refills.wake_at
+        )
 
     def get(self, goal: Goal) -> Search | None:
         """The search for a goal, failed or under way."""
@@ -62,6 +68,10 @@ class Seeker:
         """Whether resting addresses will do, as nobody seems to have any others."""
         search = self._searches.get(goal)
         return goal == self._granted or (search is not None and search.need is Need.COOLING)
+
+    def is_next(self, goal: Goal, waiting: Waiting) -> bool:
+        """Whether the first free address here, if there is one, may be given to who waits for a goal."""
+        return self._descents.is_next(goal, waiting.lowest.get(goal, 0))
 
     def reachable(self) -> frozenset[Peer]:
         """Who could be asked, this node included."""
@@ -73,6 +83,7 @@ class Seeker:
         for search in self._searches:
             if search.goal.part not in pools.stocks:
                 self._searches.end(search.goal)
+        self._descents.follow_pools()
         self._refills.follow_pools()
         return steps
 
@@ -81,6 +92,9 @@ class Seeker:
     def seek(self, goal: Goal, now: float) -> list[Step]:
         """Somebody waits for a goal."""
         known = self._searches.get(goal)
+        if self._descents.wanted(goal, known):
+            self._searches.end(goal)
+            return self._descend(goal, now)
         if known is not None and known.need is not Need.REFILL:
             return []
         return self._go_on(self._searches.start(goal, Need.FREE), now)
@@ -115,6 +129,9 @@ class Seeker:
         """A donor says no; the next is asked."""
         search = self._searches.of(told.request)
         if search is None:
+            goal = self._descents.refused(told.request, header.sender)
+            if goal is not None:
+                return self._descend(goal, now)
             return [*self._assembler.refused(header, told, now), *self.assembled(now)]
         self._searches.refused(search, told.reason)
         return self._go_on(search, now)
@@ -129,6 +146,9 @@ class Seeker:
         if search is not None:
             self._granted = search.goal if told.rests else None
             self._end(search.goal)
+        lower = self._descents.granted(told, header.sender)
+        if lower is not None:
+            return lower, []
         kept = self._assembler.granted(header, told, now)  # before anybody else gets the piece
         return (None if search is None else search.goal), kept
 
@@ -146,6 +166,9 @@ class Seeker:
                 if search.asked is not None:
                     self._searches.late(search, self._owners.again(search))
                 steps += self._go_on(search, now)
+        steps += self._descents.repeat(now)
+        for goal in self._descents.due(now):
+            steps += self._descend(goal, now)
         return steps
 
     def assemble(self, now: float) -> list[Step]:
@@ -158,6 +181,7 @@ class Seeker:
         for search, found in self._assembler.ended():
             if found:
                 self._end(search.goal)
+                self._note_lowest(search.goal)
             else:
                 steps += self._come_to_nothing(search, now)
             steps += self._retry(None, now)  # also who waits for a part of what is free again
@@ -183,6 +207,25 @@ class Seeker:
         if search.failed:
             steps += self._give_up(search, now)
         return steps
+
+    def _descend(self, goal: Goal, now: float) -> list[Step]:
+        """Ask for something lower than what is here; when nobody is left to ask, what is here will do."""
+        if self._pending.awaits(goal):
+            asked = self._descents.step(goal, now)
+            if asked is not None:
+                return [*asked]
+        self._descents.end(goal)
+        if self._note_lowest(goal):
+            return self._retry(goal, now)
+        return self._go_on(self._searches.start(goal, Need.FREE), now)
+
+    def _note_lowest(self, goal: Goal) -> bool:
+        """Let those who wait for a goal know that nobody has anything lower than this node, if it has any."""
+        lowest = self._descents.here(goal)
+        for waiting in self._pending:
+            if waiting.goal == goal and lowest is not None:
+                waiting.lowest[goal] = lowest.start
+        return lowest is not None
 
     def _give_up(self, search: Search, now: float) -> list[Step]:
         if search.goal.size > 1 and search.need is not Need.REFILL:

@@ -1,10 +1,14 @@
 """
 Asking for lower addresses than the lowest free one here, where a pool is handed out in sequence.
 
-Who seems to be there and owns addresses below it is asked for the lowest of them that is free, one owner
-after the other in the order of their addresses.  What it gives is the lowest one here from then on, so an
-owner is asked once for each address that is handed out; one that gives no answer is passed over after some
-tries, while others are asked.  What is on its way between two owners meanwhile is passed over as well.
+Who seems to be there and owns addresses below it is asked for the lowest of them that is free.  What it gives
+is the lowest one here from then on, so an owner is asked once for each address that is handed out.  Those
+with longer runs go first, one after the other in the order of their addresses: there is what is free, mostly.
+Owners of nothing but single addresses below what was found then mostly use them; they are all asked at once,
+and if several have some after all they are here for the next time.
+
+One that gives no answer is passed over after some tries, while others are asked.  What is on its way between
+two owners meanwhile is passed over as well.
 
 Does not know who waits, nor what is done where nobody has anything.
 """
@@ -101,21 +105,25 @@ class Descents:
             self.end(goal)
 
     def step(self, goal: Goal, now: float) -> list[Tell] | None:
-        """The next question; none if an answer is awaited, and None when there is nobody left to ask."""
+        """The next questions; none if an answer is awaited, and None when there is nobody left to ask."""
         one = self._descents.setdefault(goal, Descent())
         if now < one.next_at:
             return []
         lowest = self.here(goal)
         bound = math.inf if lowest is None else lowest.start
-        for owner in self._owners.below(goal, bound):
-            if owner.peer not in one.awaited and one.clear.get(owner.peer, -1) < bound:
-                asked = self._asking.ask(goal, owner.peer, self._request(goal, lowest), now)
-                if asked:
-                    one.awaited[owner.peer] = bound
-                    one.next_at = now + self._settings.donor_timeout_s
-                    return asked
-        one.next_at = math.inf
-        return [] if one.awaited else None
+        below = self._owners.below(goal, bound)
+        due = [
+            (size, owner.peer)
+            for owner, size in below
+            if owner.peer not in one.awaited and one.clear.get(owner.peer, -1) < bound
+        ]
+        first = [peer for size, peer in due if size > goal.size or lowest is None][:1]
+        asked: list[Tell] = []
+        for peer in first or [peer for _, peer in due]:
+            asked += self._asking.ask(goal, peer, self._request(goal, lowest), now)
+            one.awaited[peer] = bound
+        one.next_at = now + self._settings.donor_timeout_s if first else math.inf
+        return asked if one.awaited else None
 
     def refused(self, request: int, sender: Peer) -> Goal | None:
         """An owner has nothing lower; what for it was asked, None if it was asked nothing."""

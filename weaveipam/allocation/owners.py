@@ -38,11 +38,11 @@ class Owners:
             members = [one for one in members if weights[one.peer] > self._settings.watermark_min]
         return members
 
-    def below(self, goal: Goal, bound: float) -> list[Neighbour]:
-        """Who owns some of what is sought below an address, in order of their lowest ones."""
+    def below(self, goal: Goal, bound: float) -> list[tuple[Neighbour, int]]:
+        """Who owns some of what is sought below an address, by the lowest; and the size of the largest run."""
         stock = self._holdings.pools.stocks[goal.part]
         ring = self._holdings.rings[goal.part.ring]
-        owners: dict[Peer, None] = {}
+        owners: dict[Peer, int] = {}
         for one in sorted(goal.within) or stock.assignable:
             if one.start >= bound:
                 break
@@ -50,9 +50,10 @@ class Owners:
                 if run.start >= bound:
                     break
                 if run.owner != self._me:
-                    owners[run.owner] = None
+                    size = int(min(run.stop, bound)) - run.start
+                    owners[run.owner] = max(size, owners.get(run.owner, 0))
         alive = {one.peer: one for one in self._neighbours.alive()} if owners else {}
-        return [alive[one] for one in owners if one in alive]
+        return [(alive[one], size) for one, size in owners.items() if one in alive]
 
     def weights(self, goal: Goal, owners: Iterable[Neighbour]) -> dict[Peer, int]:
         """About how much each of some members has free of the part sought, as they last said."""

@@ -1,14 +1,13 @@
 """
 Asking for lower addresses than the lowest free one here, where a pool is handed out in sequence.
 
-Who seems to be there and owns addresses below it is asked for the lowest of them that is free.  What it gives
-is the lowest one here from then on, so an owner is asked once for each address that is handed out.  Those
-with longer runs go first, one after the other in the order of their addresses: there is what is free, mostly.
-Owners of nothing but single addresses below what was found then mostly use them; they are all asked at once,
-and if several have some after all they are here for the next time.
+Who seems to be there and owns addresses below it is asked for the lowest of them that is free; what it gives
+is the lowest one here from then on.  One or two such owners are asked one after the other, in the order of
+their addresses.  More are first asked all at once which address they would give, and then the one with the
+lowest is asked to: so it takes two round trips however many they are, and only one gives something up.
 
-One that gives no answer is passed over after some tries, while others are asked.  What is on its way between
-two owners meanwhile is passed over as well.
+One that gives no answer is passed over after some tries.  What is on its way between two owners meanwhile is
+passed over as well.
 
 Does not know who waits, nor what is done where nobody has anything.
 """
@@ -26,7 +25,10 @@ from weaveipam.allocation.donors import Goal, Neighbours, Search
 from weaveipam.allocation.holdings import Holdings
 from weaveipam.allocation.owners import Owners
 from weaveipam.allocation.settings import AllocationSettings
-from weaveipam.protocol.messages import Grant, Need, SpaceRequest, Tell
+from weaveipam.protocol.messages import Grant, Need, PieceFindings, SpaceRequest, Tell
+
+DIRECT_MAX = 2
+"""Owners that are asked one after the other: to ask first what they would give would be no faster."""
 
 
 @dataclass(slots=True)
@@ -37,8 +39,6 @@ class Descent:
     """Who has not answered yet, and below which address it was asked for some."""
     clear: dict[Peer, float] = field(default_factory=dict)
     """Below which address an owner had none, when it was asked."""
-    next_at: float = -math.inf
-    """Seconds on the monotonic clock: when another one is asked, though somebody has not answered."""
 
 
 class Descents:
@@ -71,7 +71,7 @@ class Descents:
         """Seconds on the monotonic clock: when `repeat` or `due` has something to say."""
         if not self._descents:
             return math.inf
-        return min(self._asking.wake_at, *(one.next_at for one in self._descents.values()))
+        return self._asking.wake_at if all(one.awaited for one in self._descents.values()) else -math.inf
 
     def here(self, goal: Goal) -> Range | None:
         """The lowest that is free here of what is sought in sequence."""
@@ -107,27 +107,28 @@ class Descents:
     def step(self, goal: Goal, now: float) -> list[Tell] | None:
         """The next questions; none if an answer is awaited, and None when there is nobody left to ask."""
         one = self._descents.setdefault(goal, Descent())
-        if now < one.next_at:
+        if one.awaited:
             return []
         lowest = self.here(goal)
         bound = math.inf if lowest is None else lowest.start
-        below = self._owners.below(goal, bound)
-        due = [
-            (size, owner.peer)
-            for owner, size in below
-            if owner.peer not in one.awaited and one.clear.get(owner.peer, -1) < bound
-        ]
-        first = [peer for size, peer in due if size > goal.size or lowest is None][:1]
+        due = [peer for peer in self._owners.below(goal, bound) if one.clear.get(peer, -1) < bound]
+        unknown = [peer for peer in due if peer not in one.clear]
+        look = len(unknown) > DIRECT_MAX
+        chosen = unknown if look else sorted(due, key=lambda peer: one.clear.get(peer, -1))[:1]
         asked: list[Tell] = []
-        for peer in first or [peer for _, peer in due]:
-            asked += self._asking.ask(goal, peer, self._request(goal, lowest), now)
+        for peer in chosen:
+            request = self._request(goal, lowest, Need.LOOK if look else Need.FREE)
+            asked += self._asking.ask(goal, peer, request, now)
             one.awaited[peer] = bound
-        one.next_at = now + self._settings.donor_timeout_s if first else math.inf
-        return asked if one.awaited else None
+        return asked or None
 
     def refused(self, request: int, sender: Peer) -> Goal | None:
         """An owner has nothing lower; what for it was asked, None if it was asked nothing."""
         return self._answered(request, sender, math.inf)
+
+    def found(self, told: PieceFindings, sender: Peer) -> Goal | None:
+        """An owner says what it would give; what for it was asked, None if it was asked nothing."""
+        return self._answered(told.request, sender, min([one.start for one in told.free], default=math.inf))
 
     def granted(self, told: Grant, sender: Peer) -> Goal | None:
         """An owner has given something, which is here by now; what for, None if it was asked nothing."""
@@ -139,12 +140,11 @@ class Descents:
         for question in over:
             one = self._descents[question.goal]
             one.clear[question.peer] = one.awaited.pop(question.peer)
-            one.next_at = -math.inf
         return again
 
-    def due(self, now: float) -> list[Goal]:
-        """What another owner is to be asked for."""
-        return [goal for goal, one in self._descents.items() if one.next_at <= now]
+    def due(self) -> list[Goal]:
+        """Those in which nobody's answer is awaited."""
+        return [goal for goal, one in self._descents.items() if not one.awaited]
 
     def end(self, goal: Goal) -> None:
         """Forget what was asked for; a late answer finds nothing to do."""
@@ -157,10 +157,9 @@ class Descents:
             return None
         one = self._descents[question.goal]
         one.clear[sender] = min(given, one.awaited.pop(sender))
-        one.next_at = -math.inf
         return question.goal
 
-    def _request(self, goal: Goal, lowest: Range | None) -> SpaceRequest:
+    def _request(self, goal: Goal, lowest: Range | None, need: Need) -> SpaceRequest:
         """For the lowest of what is sought below the lowest that is free here."""
         part, within = goal.part, goal.within
         if lowest is not None:
@@ -169,4 +168,4 @@ class Descents:
             within = tuple(
                 Range(one.start, min(one.stop, lowest.start)) for one in region if one.start < lowest.start
             )
-        return SpaceRequest(self._rng.getrandbits(63), part.pool, part.ring, within, goal.size, Need.FREE)
+        return SpaceRequest(self._rng.getrandbits(63), part.pool, part.ring, within, goal.size, need)

@@ -108,6 +108,8 @@ class Giver:
             # Late packets ask for a life that is over, or a daemon that is dead: what it were given, nobody
             # would have.  One that only seems so will ask again, once it has contradicted.
             return [Tell(header.endpoint, SpaceRefusal(asked.request, Refused.NOT_READY))]
+        if asked.need is Need.LOOK:
+            return [Tell(header.endpoint, self._look(part, asked))]
         resting = self._resting(part) if asked.need is Need.COOLING else []
         what = self._donate(part, asked)
         if what is None:
@@ -141,6 +143,14 @@ class Giver:
         if stock is None:
             return []
         return [rest for one in stock.assignable for rest in stock.space.cooling_within(one)]
+
+    def _look(self, part: Part, asked: SpaceRequest) -> PieceFindings | SpaceRefusal:
+        """What would be given of a pool whose lowest address goes first."""
+        stock = self._holdings.pools.stocks.get(part)
+        lowest = None if stock is None else stock.space.lowest(asked.size, asked.within)
+        if lowest is None:
+            return SpaceRefusal(asked.request, Refused.NONE_FREE)
+        return PieceFindings(asked.request, (lowest,))
 
     def _donate(self, part: Part, asked: SpaceRequest) -> Range | None:
         stock = self._holdings.pools.stocks.get(part)

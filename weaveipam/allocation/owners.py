@@ -38,11 +38,11 @@ class Owners:
             members = [one for one in members if weights[one.peer] > self._settings.watermark_min]
         return members
 
-    def below(self, goal: Goal, bound: float) -> list[tuple[Neighbour, int]]:
-        """Who owns some of what is sought below an address, by the lowest; and the size of the largest run."""
+    def below(self, goal: Goal, bound: float) -> list[Peer]:
+        """Who is there and owns some of what is sought below an address, in order of their lowest ones."""
         stock = self._holdings.pools.stocks[goal.part]
         ring = self._holdings.rings[goal.part.ring]
-        owners: dict[Peer, int] = {}
+        owners: dict[Peer, None] = {}
         for one in sorted(goal.within) or stock.assignable:
             if one.start >= bound:
                 break
@@ -50,10 +50,9 @@ class Owners:
                 if run.start >= bound:
                     break
                 if run.owner != self._me:
-                    size = int(min(run.stop, bound)) - run.start
-                    owners[run.owner] = max(size, owners.get(run.owner, 0))
-        alive = {one.peer: one for one in self._neighbours.alive()} if owners else {}
-        return [(alive[one], size) for one, size in owners.items() if one in alive]
+                    owners[run.owner] = None
+        alive = {one.peer for one in self._neighbours.alive()} if owners else ()
+        return [one for one in owners if one in alive]
 
     def weights(self, goal: Goal, owners: Iterable[Neighbour]) -> dict[Peer, int]:
         """About how much each of some members has free of the part sought, as they last said."""

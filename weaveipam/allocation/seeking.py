@@ -137,7 +137,10 @@ class Seeker:
         return self._go_on(search, now)
 
     def found_piece(self, header: Header, told: PieceFindings, now: float) -> list[Step]:
-        """An owner says which of its pieces are free."""
+        """An owner says which of its pieces are free, or which is the lowest."""
+        goal = self._descents.found(told, header.sender)
+        if goal is not None:
+            return self._descend(goal, now)
         return [*self._assembler.found(header, told, now), *self.assembled(now)]
 
     def granted(self, header: Header, told: Grant, now: float) -> tuple[Goal | None, list[Step]]:
@@ -167,7 +170,7 @@ class Seeker:
                     self._searches.late(search, self._owners.again(search))
                 steps += self._go_on(search, now)
         steps += self._descents.repeat(now)
-        for goal in self._descents.due(now):
+        for goal in self._descents.due():
             steps += self._descend(goal, now)
         return steps
 

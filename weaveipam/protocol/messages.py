@@ -262,7 +262,7 @@ class Marked:
 
 
 class Need(IntEnum):
-    """How far a donor should go; it gives more the higher the need is."""
+    """How far a donor should go; but for `LOOK` it gives more the higher the need is."""
 
     REFILL = 0
     """The asker runs low: only from plenty."""
@@ -270,11 +270,17 @@ class Need(IntEnum):
     """A client waits: any free address."""
     COOLING = 2
     """A client waits and nobody has any free: cooling ones too."""
+    LOOK = 3
+    """Nothing is to be given: the answer is `PieceFindings` with what would be, as for `FREE`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpaceRequest:
-    """Give me space; answered by `Grant` or `SpaceRefusal` with the same request number."""
+    """
+    Give me space; answered by `Grant` or `SpaceRefusal` with the same request number.
+
+    Of a pool whose lowest address goes first it is the lowest block, and no more than was asked for.
+    """
 
     request: int
     pool: str
@@ -416,9 +422,9 @@ class PieceFindings:
     """These I could give now; it is no promise."""
 
     request: int
-    """Of the `PieceSurvey`."""
+    """Of the `PieceSurvey`, or of the `SpaceRequest` that only looks."""
     free: tuple[Range, ...]
-    """Those of its pieces that are free in whole."""
+    """Those of its pieces that are free in whole; or the one block that would be given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
@@ -17,15 +17,17 @@ from weaveipam.protocol.messages import (
     FreeHint,
     Grant,
     Header,
+    Need,
     PieceFindings,
     PieceRequest,
     PieceSurvey,
     Refused,
     SpaceRefusal,
+    SpaceRequest,
     Step,
     Tell,
 )
-from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool, PoolRange, RingId
+from weaveipam.protocol.values import Birth, Endpoint, MemberState, Order, Pool, PoolRange, RingId
 
 ME, YOU = Peer("me", 1), Peer("you", 1)
 V4 = RingId("default", Family.V4)
@@ -129,6 +131,20 @@ def test_what_a_decision_may_take_away_is_no_piece(giver: Giver, holdings: Holdi
 
     assert told(giver.survey(HEADER, survey, serving=True)) == [PieceFindings(6, (Range(0, 8),))]
     assert told(giver.give_piece(HEADER, REQUEST, 1.0, serving=True)) == [SpaceRefusal(7, Refused.NONE_FREE)]
+
+
+def test_the_lowest_is_given_where_it_goes_first(giver: Giver, holdings: Holdings) -> None:
+    """No more than is asked for; who only wants to know which it would be is told, and given nothing."""
+    holdings.set_pools((replace(POOLS[0], order=Order.SEQUENTIAL),), (), 1.0)
+    asked = SpaceRequest(5, "blue", V4, (Range(3, 60),), 2, Need.LOOK)
+    assert told(giver.give(HEADER, asked, 1.0, serving=True)) == [PieceFindings(5, (Range(4, 6),))]
+    assert sum(stock.owned for stock in holdings.pools.stocks.values()) == 32
+
+    (grant,) = told(giver.give(HEADER, replace(asked, need=Need.FREE), 1.0, serving=True))
+    assert isinstance(grant, Grant)
+    assert [(run.start, run.stop, run.owner) for run in grant.runs] == [(4, 6, YOU)]
+    beyond = replace(asked, request=6, within=(Range(40, 60),))
+    assert told(giver.give(HEADER, beyond, 1.0, serving=True)) == [SpaceRefusal(6, Refused.NONE_FREE)]
 
 
 def test_a_pool_that_is_gone_has_no_pieces(giver: Giver, holdings: Holdings) -> None:

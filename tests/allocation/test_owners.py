@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pytest
@@ -96,6 +97,16 @@ def test_a_later_life_was_not_asked(owners: Owners) -> None:
     assert owners.again(search) == Member(RICH)
     search.asked = Peer("rich", 0)
     assert owners.again(search) is None
+
+
+def test_who_owns_what_is_below(owners: Owners) -> None:
+    """Others with addresses below one, in order of theirs; of no interest is what is not sought."""
+    assert owners.below(ANY, math.inf) == [POOR, RICH]
+    assert owners.below(ANY, 33) == [POOR, RICH]
+    assert owners.below(ANY, 32) == [POOR]
+    assert owners.below(ANY, 16) == []
+    assert owners.below(Goal(BLUE, (Range(40, 48), Range(31, 34)), 1), 40) == [POOR, RICH]
+    assert owners.below(Goal(BLUE, (Range(32, 40),), 1), math.inf) == [RICH]
 
 
 def test_this_node_is_within_reach(owners: Owners) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ring.address import Family, Range, parse_address, parse_cidr
 from weaveipam.protocol import codec
-from weaveipam.protocol.messages import Grant, GrantAck, SpaceRefusal, SpaceRequest
+from weaveipam.protocol.messages import Grant, GrantAck, PieceFindings, SpaceRefusal, SpaceRequest
 from weaveipam.protocol.requests import Allocate, Allocated, Reason, Refusal, Release, Want
 from weaveipam.protocol.values import Order, Pool, PoolRange
 
@@ -24,12 +24,12 @@ SECOND, THIRD = 84, 168
 """Where b's and c's third of a /24 begins."""
 
 
-def formed(cluster: MakeCluster, *pools: Pool, **more: Any) -> Any:
-    """Daemons a, b and c with pools that are handed out in sequence; each has a third, a the lowest."""
+def formed(cluster: MakeCluster, *pools: Pool, names: str = "abc", **more: Any) -> Any:
+    """Daemons with pools that are handed out in sequence; each has its share, a the lowest."""
     made = cluster(**more)
     pools = tuple(replace(one, order=Order.SEQUENTIAL, cooldown_s=COOLDOWN_S) for one in pools)
-    for name in "abc":
-        made.add(name, seeds="a,b,c", join="a,b,c", pools=pools)
+    for name in names:
+        made.add(name, seeds=",".join(names), join=",".join(names), pools=pools)
     made.run(5)
     return made
 
@@ -53,7 +53,7 @@ def released(made: Any, at: str, key: str) -> None:
 
 def said(made: Any, since: int) -> Counter[str]:
     """How many messages of each kind that move space were sent, but for repeats."""
-    kinds = (SpaceRequest, SpaceRefusal, Grant, GrantAck)
+    kinds = (SpaceRequest, PieceFindings, SpaceRefusal, Grant, GrantAck)
     messages = [
         message
         for _, send in made.sent[since:]
@@ -194,3 +194,20 @@ def test_what_it_costs(three: Any) -> None:
     assert costs[2] == {"SpaceRequest": 1} | granted
     assert costs[3] == costs[2]
     assert costs[4] == asked
+
+
+def test_what_it_costs_with_many(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """Each owner below says what it would give, and one gives it: two round trips, and one grant at most."""
+    made = formed(cluster, make_pool("p", "10.0.0.0/24"), names="abcdef")
+    for count, name in enumerate("bcdefa"):
+        assert given(made, name, f"k{count}") == count
+    since = len(made.sent)
+    begun = made.now
+    number = made.ask("f", Allocate("last", wait_s=10))
+    while number not in made.answers:
+        made.run(0.001)
+    assert made.now - begun < 0.008
+    made.run(0.2)
+
+    answered = {"PieceFindings": 5, "Grant": 1, "GrantAck": 1}
+    assert dict(said(made, since)) == {"SpaceRequest": 6} | answered

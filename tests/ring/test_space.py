@@ -24,9 +24,11 @@ withins = st.lists(ranges, max_size=2).map(tuple)
 class SpaceMachine(RuleBasedStateMachine):
     """Every address is away, free, taken, or cooling since some time."""
 
+    lowest_first = False
+
     def __init__(self) -> None:
         super().__init__()
-        self.space = Space(COOLDOWN_S)
+        self.space = Space(COOLDOWN_S, lowest_first=self.lowest_first)
         self.state: dict[int, str | float] = dict.fromkeys(range(SIZE), "away")
         self.now = 0.0
         self.noted: dict[int, Range] = {}
@@ -72,8 +74,11 @@ class SpaceMachine(RuleBasedStateMachine):
     @rule(size=sizes, within=withins, cooling=st.booleans(), put_back=st.booleans())
     def allocate(self, size: int, within: tuple[Range, ...], cooling: bool, put_back: bool) -> None:
         """A block is found if and only if there is one; cooling ones only if nothing is free."""
-        block, until = self.space.allocate_block(size, within), None
         free = self.fitting(size, within, "free")
+        lowest = self.space.lowest(size, within)
+        block, until = self.space.allocate_block(size, within), None
+        assert (Range(free[0], free[0] + size) if free else None) == lowest
+        assert block == lowest or not self.lowest_first
         early = self.space.allocate_early(size, within) if block is None and cooling else None
         if early is not None:
             until, block = early
@@ -93,10 +98,15 @@ class SpaceMachine(RuleBasedStateMachine):
     @rule(size=sizes, within=withins)
     def donate(self, size: int, within: tuple[Range, ...]) -> None:
         """What is given is aligned, free, inside, and half of the largest block or what was asked for."""
+        lowest = self.space.lowest(size, within)
         block = self.space.donate(size, within)
         free = self.fitting(size, within, "free")
         if block is None:
             assert free == []
+            return
+        if self.lowest_first:
+            assert block == lowest
+            self.take(block, "away")
             return
         assert block.size >= size
         assert block.start % block.size == 0
@@ -151,7 +161,14 @@ class SpaceMachine(RuleBasedStateMachine):
         assert free == [at for one in self.space.free_ranges() for at in range(one.start, one.stop)]
 
 
+class LowestFirstMachine(SpaceMachine):
+    """The same where the lowest address goes first, to whomever, and no more than is asked for."""
+
+    lowest_first = True
+
+
 TestSpaceMachine = SpaceMachine.TestCase
+TestLowestFirstMachine = LowestFirstMachine.TestCase
 
 
 def test_next_fit_goes_round() -> None:
@@ -163,6 +180,19 @@ def test_next_fit_goes_round() -> None:
 
     assert first == 10
     assert [11, 12, 10, None] == [space.allocate() for _ in range(4)]
+
+
+def test_the_lowest_first_starts_again_at_the_bottom() -> None:
+    """An address that was given back is the next one given, to a key or another owner; looking takes none."""
+    space = Space(0, lowest_first=True)
+    space.add(Range(10, 20))
+    assert [10, 11, 12] == [space.allocate() for _ in range(3)]
+    space.release(Range(11, 12), 0.0)
+
+    assert Range(11, 12) == space.lowest()
+    assert Range(11, 12) == space.donate(1)
+    assert Range(14, 16) == space.allocate_block(2, [Range(18, 20), Range(13, 17)])
+    assert 13 == space.allocate()
 
 
 def test_a_cooling_address_is_the_last_resort() -> None:

@@ -276,11 +276,7 @@ class Need(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpaceRequest:
-    """
-    Give me space; answered by `Grant` or `SpaceRefusal` with the same request number.
-
-    Of a pool whose lowest address goes first it is the lowest block, and no more than was asked for.
-    """
+    """Give me space; answered by `Grant` or `SpaceRefusal` with the same request number."""
 
     request: int
     pool: str

@@ -115,7 +115,7 @@ class Clients:
     def _end_wait(self, waiting: Waiting, now: float) -> list[Step]:
         awaited = None if waiting.goal is None else self._seeker.get(waiting.goal)
         steps: list[Step] = []
-        if self._standing.serving and waiting.goal is not None:
+        if self._standing.serving:
             waiting.late = True
             steps += self._attempt(waiting, now)
             if waiting not in self._pending:

@@ -6,8 +6,8 @@ is the lowest one here from then on.  One or two such owners are asked one after
 their addresses.  More are first asked all at once which address they would give, and then the one with the
 lowest is asked to: so it takes two round trips however many they are, and only one gives something up.
 
-One that gives no answer is passed over after some tries.  What is on its way between two owners meanwhile is
-passed over as well.
+One that is not ready, or gives no answer after some tries, is passed over.  So is what is on its way between
+two owners meanwhile.
 
 Does not know who waits, nor what is done where nobody has anything.
 """
@@ -118,8 +118,9 @@ class Descents:
         asked: list[Tell] = []
         for peer in chosen:
             request = self._request(goal, lowest, Need.LOOK if look else Need.FREE)
-            asked += self._asking.ask(goal, peer, request, now)
-            one.awaited[peer] = bound
+            told = self._asking.ask(goal, peer, request, now)
+            (one.awaited if told else one.clear)[peer] = bound
+            asked += told
         return asked or None
 
     def refused(self, request: int, sender: Peer) -> Goal | None:

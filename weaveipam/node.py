@@ -92,6 +92,7 @@ from weaveipam.protocol.messages import (
 from weaveipam.protocol.records import Born, Left, Record, RecordKey
 from weaveipam.protocol.requests import (
     Allocate,
+    ChangeNetwork,
     ChangePool,
     Collect,
     GetKeyring,
@@ -287,9 +288,9 @@ class Node:
                 steps = self._reconfigure(request_id, request, now)
             case RemovePeers():
                 steps = self._remove(request_id, request, now)
-            case ChangePool() if self._birth is None:
+            case ChangePool() | ChangeNetwork() if self._birth is None:
                 steps = [Reply(request_id, Refusal(Reason.NOT_READY, self._formation.why()))]
-            case ChangePool():
+            case ChangePool() | ChangeNetwork():
                 steps = self._rollcall.proposer.change(request_id, request, now)
                 steps += self._follow_decisions(now)
             case _:

@@ -30,6 +30,7 @@ from weaveipam.protocol.requests import (
     GetDeparture,
     GetKeyring,
     GetMembers,
+    GetNetworks,
     GetPools,
     GetRing,
     GetRollCall,
@@ -37,6 +38,7 @@ from weaveipam.protocol.requests import (
     Lookup,
     Members,
     MemberView,
+    Networks,
     Pools,
     Question,
     Reason,
@@ -77,7 +79,7 @@ class Questions:
         self.name_taken = ""
         """Why no cluster lets this node in, in one sentence; empty if it is not so."""
 
-    def answer(self, asked: Question, now: float) -> Answer:  # noqa: C901 - a case for each question
+    def answer(self, asked: Question, now: float) -> Answer:  # noqa: C901, PLR0912 - a case for each question
         """What is so now."""
         match asked:
             case GetKeyring():
@@ -92,6 +94,11 @@ class Questions:
                 return self._allocator.leaver.departure()
             case GetPools():
                 return Pools(views.pool_uses(self._holdings, self._reachable()))
+            case GetNetworks():
+                charter = self._rollcall.seat.ledger.charter
+                return Networks(
+                    views.networks(charter.all_networks, views.pool_uses(self._holdings, self._reachable()))
+                )
             case GetConflicts():
                 return self._conflicts()
             case GetCheck():

@@ -93,7 +93,7 @@ def _calls(world: World, shell: Shell, one: Member, scene: Scene) -> Iterator[Ch
         yield f"{me} calls for {what}", partial(shell.begins, one, wanted)
     for extent in world.extents:
         after = None if extent is None else pool(extent)
-        change = wanted_for(ChangePool(POOL, next(iter(ledger.pools), None), after), ledger.pools)
+        change = wanted_for(ChangePool(POOL, next(iter(ledger.pools), None), after), ledger.charter)
         if isinstance(change, Wanted):
             wanted = replace(change, survivors=frozenset(peer.name for peer in scene.there))
             yield f"{me} calls for {pools(wanted.put)}", partial(shell.begins, one, wanted)

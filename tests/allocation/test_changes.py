@@ -8,8 +8,16 @@ from ring.address import Family, Range
 from ring.ring import Peer
 from weaveipam.allocation.campaign import Wanted
 from weaveipam.allocation.changes import USES_SHOWN, Changes, in_use
+from weaveipam.protocol.decisions import Charter
 from weaveipam.protocol.effects import Reply
-from weaveipam.protocol.requests import ChangePool, PoolChanged, Reason, Refusal
+from weaveipam.protocol.requests import (
+    ChangeNetwork,
+    ChangePool,
+    NetworkChanged,
+    PoolChanged,
+    Reason,
+    Refusal,
+)
 from weaveipam.protocol.rollcalls import Use
 from weaveipam.protocol.values import Pool, PoolRange, RingId
 
@@ -18,6 +26,11 @@ P, Q = (
     for name, at in (("p", 0), ("q", 50))
 )
 NEW_Q = ChangePool("q", None, Q, wait_s=5)
+
+
+def charter(*pools: Pool, networks: tuple[str, ...] = ()) -> Charter:
+    """What there is."""
+    return Charter(0, (), pools, (), networks)
 
 
 def why() -> str:
@@ -30,9 +43,9 @@ def test_a_change_that_is_made_is_answered() -> None:
     changes = Changes()
     changes.add(1, NEW_Q, 0.0)
     changes.add(2, NEW_Q, 0.0)
-    assert [] == changes.answered([P], why, 1.0, besides=None)
+    assert [] == changes.answered(charter(P), why, 1.0, besides=None)
     assert [Reply(1, PoolChanged(Q)), Reply(2, PoolChanged(Q))] == changes.answered(
-        [P, Q], why, 1.0, besides=None
+        charter(P, Q), why, 1.0, besides=None
     )
     assert 0 == len(changes)
 
@@ -42,7 +55,7 @@ def test_a_change_that_cannot_be_any_more_is_refused() -> None:
     changes = Changes()
     changes.add(1, NEW_Q, 0.0)
     other = Pool("q", "default", (PoolRange(Family.V4, Range(70, 79), 24),))
-    (reply,) = changes.answered([P, other], why, 1.0, besides=None)
+    (reply,) = changes.answered(charter(P, other), why, 1.0, besides=None)
     assert isinstance(reply.answer, Refusal)
     assert Reason.CONFLICT is reply.answer.reason
 
@@ -52,23 +65,34 @@ def test_a_late_change_is_withdrawn_with_what_it_waits_for() -> None:
     changes = Changes()
     changes.add(1, NEW_Q, 0.0)
     assert (5.0, math.inf) == (changes.late_at(None), changes.late_at(1))
-    assert [] == changes.answered([P], why, 6.0, besides=1)
-    (reply,) = changes.answered([P], why, 6.0, besides=None)
+    assert [] == changes.answered(charter(P), why, 6.0, besides=1)
+    (reply,) = changes.answered(charter(P), why, 6.0, besides=None)
     assert isinstance(reply.answer, Refusal)
     assert "waiting for c" in reply.answer.detail
-    assert Wanted() == changes.wanted([P])
+    assert Wanted() == changes.wanted(charter(P))
 
 
 def test_the_first_is_decided_first() -> None:
     """And what nobody waits for is not wanted."""
     changes = Changes()
-    assert Wanted() == changes.wanted([P])
+    assert Wanted() == changes.wanted(charter(P))
     changes.add(1, NEW_Q, 0.0)
     changes.add(2, ChangePool("p", P, None), 0.0)
-    assert (Q,) == changes.wanted([P]).put
+    assert (Q,) == changes.wanted(charter(P)).put
     changes.cancel(1)
-    assert ("p",) == changes.wanted([P]).drop
+    assert ("p",) == changes.wanted(charter(P)).drop
     assert 2 == changes.first
+
+
+def test_a_network_waits_as_a_pool_does() -> None:
+    """It is answered when it is there; nobody has to stop using anything for it."""
+    changes = Changes()
+    changes.add(1, ChangeNetwork("red", exists=True, wait_s=5), 0.0)
+    assert not changes.drains
+    assert ("red",) == changes.wanted(charter()).open
+    assert [] == changes.answered(charter(), why, 1.0, besides=None)
+    done = changes.answered(charter(networks=("red",)), why, 1.0, besides=None)
+    assert [Reply(1, NetworkChanged("red", exists=True))] == done
 
 
 def test_a_refusal_ends_the_first() -> None:

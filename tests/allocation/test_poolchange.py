@@ -8,9 +8,9 @@ import pytest
 
 from ring.address import Family, Range
 from weaveipam.allocation.campaign import Wanted
-from weaveipam.allocation.poolchange import clashes, wanted_for
-from weaveipam.protocol.decisions import Span
-from weaveipam.protocol.requests import ChangePool, Reason, Refusal
+from weaveipam.allocation.poolchange import NETWORKS_MAX, clashes, wanted_for
+from weaveipam.protocol.decisions import Charter, Span
+from weaveipam.protocol.requests import Change, ChangeNetwork, ChangePool, Reason, Refusal
 from weaveipam.protocol.values import Pool, PoolRange, RingId
 
 RING = RingId("default", Family.V4)
@@ -26,16 +26,21 @@ def pool(name: str, *ranges: tuple[int, int], network: str = "default", hole: Ra
 P = pool("p", (0, 100))
 
 
-def wanted(change: ChangePool, *pools: Pool) -> Wanted:
+def charter(*pools: Pool, networks: tuple[str, ...] = ()) -> Charter:
+    """What there is."""
+    return Charter(0, (), pools, (), networks)
+
+
+def wanted(change: Change, *pools: Pool, networks: tuple[str, ...] = ()) -> Wanted:
     """What is to be decided; anything else fails the test."""
-    found = wanted_for(change, pools)
+    found = wanted_for(change, charter(*pools, networks=networks))
     assert isinstance(found, Wanted)
     return found
 
 
-def refusal(change: ChangePool, *pools: Pool) -> Refusal:
+def refusal(change: Change, *pools: Pool, networks: tuple[str, ...] = ()) -> Refusal:
     """Why a change cannot be; anything else fails the test."""
-    found = wanted_for(change, pools)
+    found = wanted_for(change, charter(*pools, networks=networks))
     assert isinstance(found, Refusal)
     return found
 
@@ -75,8 +80,8 @@ def test_what_is_set_aside_must_not_be_in_use() -> None:
 
 def test_what_is_so_already_needs_no_decision() -> None:
     """Whatever the asker thought that the pool was."""
-    assert wanted_for(ChangePool("p", None, P), [P]) is None
-    assert wanted_for(ChangePool("q", None, None), [P]) is None
+    assert wanted_for(ChangePool("p", None, P), charter(P)) is None
+    assert wanted_for(ChangePool("q", None, None), charter(P)) is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_who_knew_something_else_is_told(base: Pool | None, there: Pool | None) 
 def test_a_pool_stays_in_its_network() -> None:
     """Its addresses would be others."""
     moved = pool("p", (0, 100), network="blue")
-    assert Reason.INVALID is refusal(ChangePool("p", P, moved), P).reason
+    assert Reason.INVALID is refusal(ChangePool("p", P, moved), P, networks=("blue",)).reason
 
 
 def test_what_pools_cannot_be() -> None:
@@ -102,3 +107,35 @@ def test_what_pools_cannot_be() -> None:
     (sentence,) = clashes([P, over])
     assert sentence.startswith("pools p (")
     assert [] == clashes([P, pool("o", (0, 100), network="blue")])
+
+
+def test_a_pool_is_made_in_a_network_that_exists() -> None:
+    """Else whoever asks is told how to create that; the default one is always there."""
+    red = pool("r", (0, 100), network="red")
+    refused = refusal(ChangePool("r", None, red), P)
+    assert Reason.NOT_FOUND is refused.reason
+    assert "weaveipam network create red" in refused.detail
+    assert (red,) == wanted(ChangePool("r", None, red), P, networks=("red",)).put
+
+
+def test_networks_come_and_go() -> None:
+    """One that is there is not made again, nor is one deleted that is not there."""
+    assert Wanted(open=("red",)) == wanted(ChangeNetwork("red", exists=True))
+    assert Wanted(close=("red",)) == wanted(ChangeNetwork("red", exists=False), P, networks=("red",))
+    assert wanted_for(ChangeNetwork("red", exists=True), charter(networks=("red",))) is None
+    assert wanted_for(ChangeNetwork("red", exists=False), charter()) is None
+    assert wanted_for(ChangeNetwork("default", exists=True), charter()) is None
+
+
+def test_a_network_with_pools_is_not_deleted() -> None:
+    """The refusal names them; nor is the default one, which always exists."""
+    red = pool("r", (0, 100), network="red")
+    refused = refusal(ChangeNetwork("red", exists=False), red, networks=("red",))
+    assert (Reason.IN_USE, "network red has pools: r; delete them first") == (refused.reason, refused.detail)
+    assert Reason.INVALID is refusal(ChangeNetwork("default", exists=False)).reason
+
+
+def test_there_are_only_so_many_networks() -> None:
+    """One more is refused."""
+    names = tuple(f"n{number}" for number in range(NETWORKS_MAX))
+    assert Reason.CONFLICT is refusal(ChangeNetwork("red", exists=True), networks=names).reason

@@ -145,10 +145,13 @@ SPACE_REQUEST = FAMILY.flatmap(
 BALLOT = st.builds(decisions.Ballot, U64, U64, PEER)
 STATEMENTS = FAMILY.flatmap(lambda f: st.builds(decisions.Statements, ring(f), runs(f)))
 SPAN = FAMILY.flatmap(lambda f: st.builds(decisions.Span, ring(f), some(span(f))))
-DECREE = st.builds(decisions.Decree, some(PEER), some(STATEMENTS), some(PEER), some(POOL), some(TEXT))
+DECREE = st.builds(
+    decisions.Decree,
+    *(some(PEER), some(STATEMENTS), some(PEER), some(POOL), some(TEXT), some(TEXT), some(TEXT)),
+)
 VOTE = st.builds(decisions.Vote, BALLOT, DECREE)
 REMOVAL = st.builds(decisions.Removal, U64, PEER)
-CHARTER = st.builds(decisions.Charter, U64, some(PEER), some(POOL), some(REMOVAL))
+CHARTER = st.builds(decisions.Charter, U64, some(PEER), some(POOL), some(REMOVAL), some(TEXT))
 USE = FAMILY.flatmap(lambda f: st.builds(rollcalls.Use, TEXT, ring(f), span(f)))
 
 LOAN = FAMILY.flatmap(lambda f: st.builds(Loan, ring(f), span(f), TEXT))

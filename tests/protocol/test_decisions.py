@@ -59,3 +59,11 @@ def test_only_the_latest_removals_are_named() -> None:
 
     assert REMOVED_MAX == len(charter.removed)
     assert Removal(2, Peer("x", 1)) == charter.removed[0]
+
+
+def test_networks_are_opened_and_closed() -> None:
+    """Those of the first pools are there from the beginning, and the default one always is."""
+    charter = first_charter(Birth(bytes(16), (A,), (Pool("p", "default", ()), Pool("r", "red", ()))))
+    assert (("red",), ("default", "red")) == (charter.networks, charter.all_networks)
+    after = charter.after(Decree((), (), (A,), open=("blue",), close=("red",)))
+    assert ("blue",) == after.networks

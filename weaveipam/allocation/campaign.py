@@ -47,19 +47,24 @@ class Wanted:
     """Who is to be no elector any more."""
     put: tuple[Pool, ...] = ()
     drop: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+    close: tuple[str, ...] = ()
     founds: tuple[Span, ...] = ()
     """Addresses that belong to a pool for the first time."""
     vacates: tuple[Span, ...] = ()
     """Addresses that are to belong to none."""
 
     @property
-    def put_or_drop(self) -> bool:
-        """Whether pools are to change."""
-        return bool(self.put or self.drop)
+    def changes(self) -> bool:
+        """Whether pools or networks are to change."""
+        return bool(self.put or self.drop or self.open or self.close)
 
     def is_made_by(self, decree: Decree | None) -> bool:
-        """Whether pools are to change, and a decree changes them so."""
-        return decree is not None and self.put_or_drop and (self.put, self.drop) == (decree.put, decree.drop)
+        """Whether pools or networks are to change, and a decree changes them so."""
+        if decree is None or not self.changes:
+            return False
+        made = (decree.put, decree.drop, decree.open, decree.close)
+        return (self.put, self.drop, self.open, self.close) == made
 
 
 def concerning(known: Known, fenced: Collection[Peer], spans: Iterable[Span]) -> tuple[Statements, ...]:
@@ -326,6 +331,8 @@ class Campaign:
             electors=self._electors(),
             put=self.wanted.put,
             drop=self.wanted.drop,
+            open=self.wanted.open,
+            close=self.wanted.close,
         )
 
     def _whole(self, rings: Known) -> dict[RingId, Ring]:

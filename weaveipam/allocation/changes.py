@@ -1,5 +1,5 @@
 """
-Clients that wait for changes of pools: first come, first decided.
+Clients that wait for changes of pools and networks: first come, first decided.
 
 Does not know how anything is decided.
 """
@@ -7,17 +7,25 @@ Does not know how anything is decided.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ring.address import format_range
 from ring.ring import Peer
 from weaveipam.allocation.campaign import Wanted
 from weaveipam.allocation.poolchange import wanted_for
+from weaveipam.protocol.decisions import Charter
 from weaveipam.protocol.effects import Reply
-from weaveipam.protocol.requests import ChangePool, PoolChanged, Reason, Refusal
+from weaveipam.protocol.requests import (
+    Change,
+    ChangeNetwork,
+    ChangePool,
+    NetworkChanged,
+    PoolChanged,
+    Reason,
+    Refusal,
+)
 from weaveipam.protocol.rollcalls import Use
-from weaveipam.protocol.values import Pool
 
 CHANGES_MAX = 64
 """Changes that may wait; the next is refused."""
@@ -28,7 +36,7 @@ USES_SHOWN = 5
 @dataclass(frozen=True, slots=True)
 class _Asked:
     request_id: int
-    change: ChangePool
+    change: Change
     deadline: float
 
 
@@ -49,13 +57,14 @@ class Changes:
     @property
     def drains(self) -> bool:
         """Whether the first one waits for addresses that are in use."""
-        return bool(self._asked) and self._asked[0].change.drain
+        first = self._asked[0].change if self._asked else None
+        return isinstance(first, ChangePool) and first.drain
 
     def late_at(self, besides: int | None) -> float:
         """The earliest deadline, in seconds on the monotonic clock, but for that of one request."""
         return min((one.deadline for one in self._asked if one.request_id != besides), default=math.inf)
 
-    def add(self, request_id: int, change: ChangePool, now: float) -> None:
+    def add(self, request_id: int, change: Change, now: float) -> None:
         """Let a client wait."""
         self._asked.append(_Asked(request_id, change, now + max(0.0, change.wait_s)))
 
@@ -63,29 +72,28 @@ class Changes:
         """The client has gone; what is wanted nobody waits for is not wanted."""
         self._asked = [one for one in self._asked if one.request_id != request_id]
 
-    def wanted(self, pools: Sequence[Pool]) -> Wanted:
+    def wanted(self, charter: Charter) -> Wanted:
         """What to decide for the first one; nothing in particular if there is none."""
-        wanted = wanted_for(self._asked[0].change, pools) if self._asked else None
+        wanted = wanted_for(self._asked[0].change, charter) if self._asked else None
         return wanted if isinstance(wanted, Wanted) else Wanted()
 
     def answered(
-        self, pools: Sequence[Pool], late: Callable[[], str], now: float, *, besides: int | None
+        self, charter: Charter, late: Callable[[], str], now: float, *, besides: int | None
     ) -> list[Reply]:
         """
         Reply to all whose change is made, or cannot be, or was waited for long enough.
 
         Args:
-            pools: Those in force.
+            charter: The one in force.
             late: Why a change is not made yet.
             now: Seconds on the monotonic clock.
             besides: The request that it is too late to withdraw.
         """
         replies, kept = [], []
         for one in self._asked:
-            wanted = wanted_for(one.change, pools)
+            wanted = wanted_for(one.change, charter)
             if wanted is None:
-                held = next((pool for pool in pools if pool.name == one.change.name), None)
-                replies.append(Reply(one.request_id, PoolChanged(held)))
+                replies.append(Reply(one.request_id, _made(one.change, charter)))
             elif isinstance(wanted, Refusal):
                 replies.append(Reply(one.request_id, wanted))
             elif one.deadline <= now and one.request_id != besides:
@@ -100,6 +108,12 @@ class Changes:
         """The first one cannot be."""
         asked = self._asked.pop(0) if self._asked else None
         return [] if asked is None else [Reply(asked.request_id, why)]
+
+
+def _made(change: Change, charter: Charter) -> PoolChanged | NetworkChanged:
+    if isinstance(change, ChangeNetwork):
+        return NetworkChanged(change.name, change.exists)
+    return PoolChanged(next((pool for pool in charter.pools if pool.name == change.name), None))
 
 
 def in_use(uses: Mapping[Peer, Iterable[Use]]) -> str:

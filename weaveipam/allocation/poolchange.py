@@ -1,19 +1,23 @@
 """
-What it takes to have other pools than there are, and what keeps them from being those of one cluster.
+What it takes to have other pools and networks than there are, and what keeps them from being one cluster's.
 
 Pure.  Does not know who must agree, nor what is in use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from itertools import pairwise
 
 from ring.address import format_range
 from weaveipam.allocation.campaign import Wanted
 from weaveipam.allocation.extent import founded, given_up
-from weaveipam.protocol.requests import ChangePool, Reason, Refusal
-from weaveipam.protocol.values import Pool, RingId
+from weaveipam.protocol.decisions import Charter
+from weaveipam.protocol.requests import Change, ChangeNetwork, ChangePool, Reason, Refusal
+from weaveipam.protocol.values import DEFAULT_NETWORK, Pool, RingId
+
+NETWORKS_MAX = 1_000
+"""Network instances of a cluster: each is named in every charter."""
 
 
 def clashes(pools: Collection[Pool]) -> list[str]:
@@ -36,19 +40,24 @@ def clashes(pools: Collection[Pool]) -> list[str]:
     return [*found, *both.values()]
 
 
-def wanted_for(change: ChangePool, pools: Sequence[Pool]) -> Wanted | Refusal | None:
+def wanted_for(change: Change, charter: Charter) -> Wanted | Refusal | None:
     """
     What is to be decided for a change; a refusal if it cannot be; None if it is so already.
 
     Args:
         change: What somebody asks for.
-        pools: Those there are.
+        charter: What there is.
     """
+    if isinstance(change, ChangeNetwork):
+        return _network_for(change, charter)
+    pools = charter.pools
     held = next((pool for pool in pools if pool.name == change.name), None)
     if held == change.wanted:
         return None
     if held != change.base:
         return Refusal(Reason.CONFLICT, _meanwhile(change, held))
+    if change.wanted is not None and change.wanted.network not in charter.all_networks:
+        return Refusal(Reason.NOT_FOUND, _no_network(change.wanted.network, charter))
     others = [pool for pool in pools if pool.name != change.name]
     after = others if change.wanted is None else [*others, change.wanted]
     problems = clashes(after)
@@ -62,6 +71,28 @@ def wanted_for(change: ChangePool, pools: Sequence[Pool]) -> Wanted | Refusal | 
         founds=founded(pools, after),
         vacates=given_up(pools, after),
     )
+
+
+def _network_for(change: ChangeNetwork, charter: Charter) -> Wanted | Refusal | None:
+    if change.exists == (change.name in charter.all_networks):
+        return None
+    if change.exists:
+        if len(charter.networks) >= NETWORKS_MAX:
+            detail = f"there are {NETWORKS_MAX} networks already; delete one that is not used any more"
+            return Refusal(Reason.CONFLICT, detail)
+        return Wanted(open=(change.name,))
+    if change.name == DEFAULT_NETWORK:
+        return Refusal(Reason.INVALID, f"network {DEFAULT_NETWORK} always exists; delete its pools instead")
+    inside = [pool.name for pool in charter.pools if pool.network == change.name]
+    if inside:
+        detail = f"network {change.name} has pools: {', '.join(inside)}; delete them first"
+        return Refusal(Reason.IN_USE, detail)
+    return Wanted(close=(change.name,))
+
+
+def _no_network(name: str, charter: Charter) -> str:
+    there = ", ".join(charter.all_networks)
+    return f"there is no network {name}; there are: {there}; create it with weaveipam network create {name}"
 
 
 def _meanwhile(change: ChangePool, held: Pool | None) -> str:

@@ -24,7 +24,7 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.decisions import Ballot
 from weaveipam.protocol.effects import Reply
 from weaveipam.protocol.messages import Header, Ping, Step, Tell
-from weaveipam.protocol.requests import ChangePool, Reason, Refusal
+from weaveipam.protocol.requests import Change, Reason, Refusal
 from weaveipam.protocol.rollcalls import Accepted, Decided, Declined, Objection, Promise
 
 REPEAT_DOUBLINGS_MAX = 3
@@ -100,14 +100,13 @@ class Proposer:
         self.wanted = fresh
         return self._propose(now)
 
-    def change(self, request_id: int, change: ChangePool, now: float) -> list[Step]:
-        """Have a pool changed, after what is under way already; the reply comes when it is decided."""
-        ledger = self._seat.ledger
-        wanted = wanted_for(change, ledger.pools)
+    def change(self, request_id: int, change: Change, now: float) -> list[Step]:
+        """Have something changed, after what is under way already; the reply comes when it is decided."""
+        wanted = wanted_for(change, self._seat.ledger.charter)
         if isinstance(wanted, Refusal):
             return [Reply(request_id, wanted)]
         if len(self.changes) >= CHANGES_MAX:
-            detail = f"{CHANGES_MAX} changes of pools wait already; try again shortly"
+            detail = f"{CHANGES_MAX} changes wait already; try again shortly"
             return [Reply(request_id, Refusal(Reason.OVERLOADED, detail))]
         self.changes.add(request_id, change, now)
         self._unasked = False
@@ -126,9 +125,9 @@ class Proposer:
         return self.campaign is not None or self.wanted is not None or self._again_at < math.inf
 
     def _answer_changes(self, now: float) -> list[Step]:
-        """Reply to those whose pool is as they wanted it, or cannot be any more, or who waited too long."""
-        pools = self._seat.ledger.pools
-        return [*self.changes.answered(pools, self._late, now, besides=self._under_way)]
+        """Reply to those for whom it is as they wanted it, or cannot be any more, or who waited too long."""
+        charter = self._seat.ledger.charter
+        return [*self.changes.answered(charter, self._late, now, besides=self._under_way)]
 
     @property
     def _under_way(self) -> int | None:
@@ -176,7 +175,7 @@ class Proposer:
         """Begin a ballot, above all that this member has heard of."""
         ledger = self._seat.ledger
         ballot_round = max(self._round, _round_of(ledger.promised)) + 1
-        wanted = self.wanted or self.changes.wanted(ledger.pools)
+        wanted = self.wanted or self.changes.wanted(ledger.charter)
         campaign = Campaign.begin(ledger, self._seat.known, wanted, ballot_round, self._more)
         survivors = [self._neighbours.get(name) for name in sorted(wanted.survivors or ())]
         self.campaign = campaign.with_survivors(one.peer for one in survivors if one is not None)
@@ -377,7 +376,7 @@ class Proposer:
     def _give_late_ones_up(self, now: float) -> list[Step]:
         first, campaign = self.changes.first, self.campaign
         steps = self._answer_changes(now)
-        if self.changes.first != first and campaign is not None and campaign.wanted.put_or_drop:
+        if self.changes.first != first and campaign is not None and campaign.wanted.changes:
             steps += self._withdraw(now)
         return steps
 

@@ -6,7 +6,7 @@ Changes nothing.  Does not know who is a member beyond who seems alive.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from ring.address import format_address
 from ring.ring import Peer
@@ -18,6 +18,7 @@ from weaveipam.protocol.requests import (
     GetAllocations,
     GetRing,
     Lookup,
+    NetworkView,
     PoolUse,
     Reason,
     Refusal,
@@ -30,6 +31,22 @@ def pool_uses(holdings: Holdings, reachable: Collection[Peer]) -> tuple[PoolUse,
     """Every pool and how full it is, by name; linear in the runs of the rings."""
     away = _unreachable(holdings, reachable)
     return tuple(_pool_use(holdings, pool, away) for pool in holdings.pools)
+
+
+def networks(names: Iterable[str], uses: Collection[PoolUse]) -> tuple[NetworkView, ...]:
+    """The network instances of some names, and what their pools come to."""
+    return tuple(_network(name, [use for use in uses if use.pool.network == name]) for name in names)
+
+
+def _network(name: str, uses: Collection[PoolUse]) -> NetworkView:
+    return NetworkView(
+        name,
+        pools=tuple(use.pool.name for use in uses),
+        rings=tuple(sorted({RingId(name, one.family) for use in uses for one in use.pool.ranges})),
+        size=sum(use.size for use in uses),
+        owned=sum(use.owned for use in uses),
+        used=sum(use.used for use in uses),
+    )
 
 
 def ring_view(holdings: Holdings, asked: GetRing) -> RingView | Refusal:

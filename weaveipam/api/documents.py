@@ -25,6 +25,9 @@ from weaveipam.protocol.requests import (
     Keyring,
     Members,
     MemberView,
+    NetworkChanged,
+    Networks,
+    NetworkView,
     PoolChanged,
     Pools,
     PoolUse,
@@ -81,6 +84,10 @@ def answer_document(answer: Answer) -> Document:  # noqa: C901, PLR0912 - a case
             return [{"id": one.id, "used": one.used, "members": list(one.members)} for one in keys]
         case PoolChanged(pool):
             return {"pool": None if pool is None else _pool_of(pool)}
+        case NetworkChanged(name, exists):
+            return {"name": name, "exists": exists}
+        case Networks(networks):
+            return [_network(one) for one in networks]
         case RollCallView():
             return _roll_call(answer)
         case Conflicts():
@@ -259,6 +266,17 @@ def _pool(use: PoolUse) -> dict[str, Any]:
         "set_apart": use.reserved,
         "free": use.free,
         "unreachable": use.unreachable,
+    }
+
+
+def _network(one: NetworkView) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "pools": list(one.pools),
+        "families": [int(ring.family) for ring in one.rings],
+        "size": one.size,
+        "owned": one.owned,
+        "used": one.used,
     }
 
 

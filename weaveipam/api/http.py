@@ -21,6 +21,7 @@ from ring.address import Family
 from weaveipam.api import schema
 from weaveipam.api.config import routes as config_routes
 from weaveipam.api.documents import answer_document, problem
+from weaveipam.api.networks import routes as network_routes
 from weaveipam.api.pools import routes as pool_routes
 from weaveipam.api.replies import as_json, parameters, problem_reply, reply
 from weaveipam.api.schema import InvalidError
@@ -112,7 +113,7 @@ def application(
             web.get("/metrics", door.metrics),
         ]
     )
-    api.add_routes(pool_routes(ask))
+    api.add_routes([*pool_routes(ask), *network_routes(ask)])
     if reloader is not None:
         api.add_routes(config_routes(reloader))
     if keeper is not None:

@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "leave": ("weaveipam.cli.leave:leave", "Leave the cluster for good, and end the daemon."),
     "lookup": ("weaveipam.cli.show:lookup", "Who has a key or an address."),
     "members": ("weaveipam.cli.show:members", "The daemons of the cluster, as this one sees them."),
+    "network": ("weaveipam.cli.network:network", "Create, delete and list network instances."),
     "peer": ("weaveipam.cli.peer:peer", "Remove daemons that are gone for good."),
     "pool": ("weaveipam.cli.pool:pool", "Create, change and delete pools."),
     "pools": ("weaveipam.cli.show:pools", "The pools, and how full they are."),

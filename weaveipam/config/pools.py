@@ -101,12 +101,18 @@ def _name(table: Table, key: str, default: str | None) -> str:
     value = table.get(key)
     if value is None and default is not None:
         return default
+    problem = name_problem(value)
+    if problem:
+        table.wrong(key, problem)
+        return ""
+    return str(value)
+
+
+def name_problem(value: object) -> str:
+    """What keeps a value from being the name of a pool or a network, in a sentence; empty if nothing does."""
     if isinstance(value, str) and len(value) <= NAME_CHARACTERS_MAX and _NAME.fullmatch(value):
-        return value
-    table.wrong(
-        key, f"expected 1 to {NAME_CHARACTERS_MAX} letters, digits and ._- between them, not {value!r}"
-    )
-    return ""
+        return ""
+    return f"expected 1 to {NAME_CHARACTERS_MAX} letters, digits and ._- between them, not {value!r}"
 
 
 def _order(table: Table) -> Order:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ring.address import Range
 from ring.ring import Peer, Run
-from weaveipam.protocol.values import Birth, Pool, RingId
+from weaveipam.protocol.values import DEFAULT_NETWORK, Birth, Pool, RingId
 
 ELECTORS_MAX = 7
 """A majority of so many outlives three deaths, and a newcomer need ask no more than so many."""
@@ -66,6 +66,10 @@ class Decree:
     """Pools that there are from now on, instead of those with their names; sorted by name."""
     drop: tuple[str, ...] = ()
     """Names of pools that there are no longer; sorted."""
+    open: tuple[str, ...] = ()
+    """Network instances that there are from now on; sorted."""
+    close: tuple[str, ...] = ()
+    """Those that there are no longer; no pool is in them.  Sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,13 @@ class Charter:
     """Sorted by name."""
     removed: tuple[Removal, ...] = ()
     """The latest `REMOVED_MAX`, in the order of decisions."""
+    networks: tuple[str, ...] = ()
+    """The network instances besides `DEFAULT_NETWORK`, which there always is; sorted."""
+
+    @property
+    def all_networks(self) -> tuple[str, ...]:
+        """The network instances there are; sorted."""
+        return tuple(sorted((DEFAULT_NETWORK, *self.networks)))
 
     def after(self, decree: Decree) -> Charter:
         """What the next decision makes of it."""
@@ -104,9 +115,11 @@ class Charter:
         number = self.number + 1
         removed = (*self.removed, *(Removal(number, peer) for peer in decree.victims))
         by_name = sorted(pools, key=lambda pool: pool.name)
-        return Charter(number, decree.electors, tuple(by_name), removed[-REMOVED_MAX:])
+        networks = tuple(sorted({*self.networks, *decree.open}.difference(decree.close)))
+        return Charter(number, decree.electors, tuple(by_name), removed[-REMOVED_MAX:], networks)
 
 
 def first_charter(birth: Birth) -> Charter:
     """Of a cluster in which nothing was decided yet but its birth."""
-    return Charter(0, birth.seeds[:ELECTORS_MAX], birth.pools)
+    networks = {pool.network for pool in birth.pools} - {DEFAULT_NETWORK}
+    return Charter(0, birth.seeds[:ELECTORS_MAX], birth.pools, networks=tuple(sorted(networks)))

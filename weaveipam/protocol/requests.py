@@ -201,6 +201,30 @@ class ChangePool:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeNetwork:
+    """
+    Create or delete a network instance; answered by `NetworkChanged`, once all members have agreed.
+
+    Asking for what is so already is no error.
+    """
+
+    name: str
+    exists: bool
+    """Whether it shall be there.  It is only deleted when no pool is in it."""
+    wait_s: float = 8.0
+    """As of `ChangePool`."""
+
+
+Change: TypeAlias = ChangePool | ChangeNetwork
+"""What all members decide on when an operator asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetNetworks:
+    """The network instances, and what is in them."""
+
+
+@dataclass(frozen=True, slots=True)
 class GetConflicts:
     """What is contested, foreign, lent or in use twice, as far as this daemon is concerned."""
 
@@ -242,6 +266,7 @@ Question: TypeAlias = (
     | GetMembers
     | GetRing
     | GetPools
+    | GetNetworks
     | GetAllocations
     | GetKeyring
     | GetRollCall
@@ -258,7 +283,7 @@ Request: TypeAlias = (
     | SetKeyring
     | SetJoin
     | RemovePeers
-    | ChangePool
+    | Change
     | ResolveConflict
     | Leave
     | Stay
@@ -474,6 +499,39 @@ class PoolChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkChanged:
+    """Answers `ChangeNetwork`."""
+
+    name: str
+    exists: bool
+    """Whether it is there now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkView:
+    """One network instance; what it counts are addresses."""
+
+    name: str
+    pools: tuple[str, ...]
+    """Sorted."""
+    rings: tuple[RingId, ...]
+    """Sorted; one for each address family of its pools."""
+    size: int
+    """That can be handed out, in the whole cluster."""
+    owned: int
+    """Of those, owned by this daemon."""
+    used: int
+    """Of those, in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Answers `GetNetworks`; sorted by name."""
+
+    networks: tuple[NetworkView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Gift:
     """What a member gets, or would get, of a daemon that leaves."""
 
@@ -510,6 +568,7 @@ class Departure:
 Answer: TypeAlias = (
     Refusal
     | PoolChanged
+    | NetworkChanged
     | RollCallView
     | Allocated
     | Released
@@ -518,6 +577,7 @@ Answer: TypeAlias = (
     | Members
     | RingView
     | Pools
+    | Networks
     | Allocations
     | Keyring
     | Conflicts

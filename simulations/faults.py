@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 
 from simulations.machine import Machine
 from simulations.network import Quality
-from simulations.poolwork import RINGS, drawn_change
+from simulations.poolwork import NETWORK_ENDS, RINGS, STOCK, drawn_change
 from simulations.releases import RELEASES, Release
 from simulations.trouble import Restorable, Trouble
 from simulations.views import is_ready, pools_of
 from simulations.world import World
 from weaveipam.protocol.keyring import Key, KeyRing
 from weaveipam.protocol.records import Noted
-from weaveipam.protocol.requests import GetKeyring, Keyring
+from weaveipam.protocol.requests import ChangeNetwork, GetKeyring, Keyring
+from weaveipam.protocol.values import DEFAULT_NETWORK
 
 LEFT_MIN = 2
 """Machines that are never lost."""
@@ -449,6 +450,9 @@ def _pools(trouble: Trouble, rng: Random) -> str:
             wanted = drawn_change(pools_of(machine), rng, name=name)
             name = wanted.name
             trouble.change_pool(machine, wanted)
+        if rng.random() < NETWORK_ENDS:
+            network = rng.choice([one for one in STOCK if one != DEFAULT_NETWORK])
+            trouble.change_network(rng.choice(askable), ChangeNetwork(network, exists=False))
 
     trouble.every(mean_s, rng, change)
     return f"one every {mean_s:g} s"

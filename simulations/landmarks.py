@@ -68,6 +68,8 @@ LANDMARKS: Mapping[str, str] = {
     "pool-conflict": "a change of a pool was refused, as there was another one",
     "pool-in-use": "a change of a pool was refused, as addresses were in use",
     "pool-not-ready": "a change of a pool was withdrawn, as not all agreed in time",
+    "network-changed": "a network was created or deleted",
+    "network-in-use": "a network was not deleted, as there were pools in it",
     "two-owners": "addresses were frozen, as two owned them with one token",
     "ownership-lost": "addresses were found to be somebody else's",
     "address-in-use-twice": "two keys were found to hold one address",

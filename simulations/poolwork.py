@@ -29,6 +29,8 @@ DRAIN = 0.4
 """Chance to wait for those who use what is to be given up."""
 WAITS_S = (0.5, 3.0, 10.0)
 """How long a change may take."""
+NETWORK_ENDS = 0.1
+"""Chance that with a change somebody tries to delete a network, which may have pools."""
 NEAR_FULL = 3
 """Pools that were made from which on another one is made only now and then."""
 

@@ -15,20 +15,23 @@ from ring.ring import Peer
 from simulations.clients import Client, Clients
 from simulations.disk import Snapshot
 from simulations.facts import Condemned, Emptied
-from simulations.machine import Machine
+from simulations.machine import Answered, Machine
 from simulations.observer import Observer
 from simulations.removal import Removal
 from simulations.world import World
 from weaveipam.protocol.requests import (
     Answer,
+    ChangeNetwork,
     ChangePool,
     GetStatus,
     Leave,
+    NetworkChanged,
     PoolChanged,
     Refusal,
     Status,
     Stay,
 )
+from weaveipam.protocol.values import DEFAULT_NETWORK
 
 LEAVE_S = 0.5
 """Seconds until a daemon that cannot leave yet is told again."""
@@ -161,7 +164,40 @@ class Trouble:
         return removal
 
     def change_pool(self, machine: Machine, wanted: ChangePool) -> None:
-        """Have a pool changed, by a command given to one daemon."""
+        """Have a pool changed, by a command given to one daemon; its network is created first."""
+        network = DEFAULT_NETWORK if wanted.wanted is None else wanted.wanted.network
+        if network == DEFAULT_NETWORK:
+            self._change_pool(machine, wanted)
+            return
+
+        def created(answer: Answer | None) -> None:
+            if answer is not None and machine.running:
+                self._change_pool(machine, wanted)
+
+        self.change_network(machine, ChangeNetwork(network, exists=True, wait_s=wanted.wait_s), created)
+
+    def change_network(
+        self, machine: Machine, wanted: ChangeNetwork, then: Callable[[Answer | None], None] | None = None
+    ) -> None:
+        """Have a network created or deleted, by a command given to one daemon."""
+        self.changing += 1
+
+        def heard(answered: Answered | None) -> None:
+            self.changing -= 1
+            answer = None if answered is None else answered.answer
+            match answer:
+                case NetworkChanged():
+                    self.count("network-changed")
+                case Refusal(reason=reason):
+                    self.count(f"network-{reason}")
+                case _:
+                    pass
+            if then is not None:
+                then(answer)
+
+        machine.ask(self.world.next_request(), wanted, heard)
+
+    def _change_pool(self, machine: Machine, wanted: ChangePool) -> None:
         self.observer.mark("phase", f"{machine.name} is to change pool {wanted.name}", [machine.name])
         self.changing += 1
 

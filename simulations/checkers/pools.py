@@ -18,8 +18,8 @@ from simulations.facts import Began, Changed, Changing, Fact, Given, Observed, R
 from simulations.pools import domains_of
 from weaveipam.protocol.values import Pool, RingId
 
-REFUSALS = frozenset({"conflict", "in-use", "not-ready"})
-"""Why an operator who asks for what can be may be refused."""
+REFUSALS = frozenset({"conflict", "in-use", "not-found", "not-ready"})
+"""Why an operator who asks for what can be may be refused; a network may be deleted meanwhile."""
 
 
 @dataclass(eq=False, slots=True)

@@ -31,6 +31,9 @@ from weaveipam.protocol.requests import (
     KeyView,
     Members,
     MemberView,
+    NetworkChanged,
+    Networks,
+    NetworkView,
     Pools,
     PoolUse,
     Reason,
@@ -224,6 +227,20 @@ ANSWERS: list[tuple[Answer, object]] = [
             "version": "0.1.0",
             "sealed": True,
         },
+    ),
+    (NetworkChanged("red", exists=True), {"name": "red", "exists": True}),
+    (
+        Networks((NetworkView("red", ("p", "q"), (RingId("red", Family.V6),), 256, 128, 3),)),
+        [
+            {
+                "name": "red",
+                "pools": ["p", "q"],
+                "families": [6],
+                "size": 256,
+                "owned": 128,
+                "used": 3,
+            }
+        ],
     ),
     (
         RollCallView(

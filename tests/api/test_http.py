@@ -24,6 +24,7 @@ from weaveipam.protocol.requests import (
     Allocated,
     Allocations,
     Answer,
+    ChangeNetwork,
     Departure,
     Found,
     GetAllocations,
@@ -32,6 +33,7 @@ from weaveipam.protocol.requests import (
     GetDeparture,
     GetKeyring,
     GetMembers,
+    GetNetworks,
     GetPools,
     GetRing,
     GetRollCall,
@@ -40,6 +42,8 @@ from weaveipam.protocol.requests import (
     Leave,
     Lookup,
     Members,
+    NetworkChanged,
+    Networks,
     Pools,
     PoolUse,
     Reason,
@@ -102,6 +106,10 @@ class Daemon:
                 return Pools(tuple(PoolUse(pool, 256, 256, 0, 0, 0) for pool in (DUAL, BLUE)))
             case GetMembers():
                 return Members(())
+            case GetNetworks():
+                return Networks(())
+            case ChangeNetwork(name, exists):
+                return NetworkChanged(name, exists)
             case GetAllocations():
                 return Allocations(())
             case GetKeyring():
@@ -173,6 +181,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
         ("/v1/status", GetStatus()),
         ("/v1/members", GetMembers()),
         ("/v1/pools", GetPools()),
+        ("/v1/networks", GetNetworks()),
         ("/v1/allocations", GetAllocations()),
         ("/v1/allocations?pool=p", GetAllocations("p")),
         ("/v1/keyring", GetKeyring()),
@@ -244,6 +253,28 @@ async def test_a_removal_reaches_the_daemon(
         assert (await response.json())["decisions"] == 1
 
     assert [request_] == door.daemon.asked
+
+
+async def test_networks_are_created_and_deleted(door: Door) -> None:
+    """POST creates the one in the body, DELETE ends the one in the path, and both wait as long as is said."""
+    async with door.client.post(_url("/v1/networks"), json={"name": "red"}) as response:
+        assert {"name": "red", "exists": True} == await response.json()
+    async with door.client.delete(_url("/v1/networks/red?wait=3")) as response:
+        assert {"name": "red", "exists": False} == await response.json()
+
+    created, deleted = ChangeNetwork("red", exists=True), ChangeNetwork("red", exists=False, wait_s=3.0)
+    assert [created, deleted] == door.daemon.asked
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"[]", "expected an object"), (b"{}", "name:"), (b'{"name": "a/b"}', "a/b"), (b'{"nam": "x"}', "nam")],
+)
+async def test_a_network_needs_a_name(door: Door, body: bytes, said: str) -> None:
+    """Anything else is refused, and nobody is asked."""
+    status, kind, detail = await door.problem("POST", "/v1/networks", body)
+
+    assert (400, "invalid", True, []) == (status, kind, said in detail, door.daemon.asked)
 
 
 async def test_an_address_can_be_released(door: Door) -> None:

@@ -147,7 +147,9 @@ def test_no_pool_is_made_in_a_network_that_is_not_there(three: Any, make_pool: C
     assert (Reason.NOT_FOUND, True) == (refusal.reason, "weaveipam network create red" in refusal.detail)
 
 
-def test_networks_of_the_first_pools_exist(cluster: Callable[..., Any], make_pool: Callable[..., Any]) -> None:
+def test_networks_of_the_first_pools_exist(
+    cluster: Callable[..., Any], make_pool: Callable[..., Any]
+) -> None:
     """A cluster that is born with pools of a network is born with the network; before that none is made."""
     it = cluster()
     it.add("a", join="b")

@@ -33,7 +33,7 @@ REACHED: dict[str, tuple[str, ...]] = {
     "remove": ("lost",),
     "crash": ("restart-with-resting",),
     "stop": ("restart-with-resting",),
-    "pools": ("pool-changed", "pool-conflict"),
+    "pools": ("pool-changed", "pool-conflict", "network-changed"),
 }
 """What a fault alone makes happen in one of a few short runs, and nothing does without any."""
 MARKED = {

@@ -8,6 +8,7 @@ from random import Random
 from simulations.poolwork import NAMES, RINGS, drawn_change
 from simulations.run import pools_of
 from weaveipam.allocation.poolchange import clashes, wanted_for
+from weaveipam.protocol.decisions import Charter
 from weaveipam.protocol.requests import Refusal
 from weaveipam.protocol.values import Pool, RingId
 
@@ -22,7 +23,7 @@ def lived(seed: int) -> tuple[Counter[str], tuple[Pool, ...]]:
         change = drawn_change(pools, rng)
         base, wanted = change.base, change.wanted
         assert wanted is None or clashes([wanted]) == []
-        outcome = wanted_for(change, pools)
+        outcome = wanted_for(change, Charter(0, (), tuple(pools), (), ("red",)))
         if isinstance(outcome, Refusal):
             done["refused"] += 1
             continue

@@ -122,6 +122,8 @@ POOL_DOCUMENT = {
     "set_apart": 2,
     "free": 84,
     "unreachable": 11,
+    "kind": None,
+    "parent": None,
 }
 STATUS = Status(
     peer=PEER,

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ring.address import Range, subtract, union
 from ring.ring import EMPTY, Ring
+from weaveipam.allocation.nest import Nest, moved, nest
 from weaveipam.protocol.decisions import Span
 from weaveipam.protocol.values import Pool, RingId
 
@@ -20,11 +21,18 @@ def founded(before: Collection[Pool], after: Collection[Pool]) -> tuple[Span, ..
 
 
 def given_up(before: Collection[Pool], after: Collection[Pool]) -> tuple[Span, ...]:
-    """The addresses that belong to no pool any more, or are to be handed out no more; as `founded`."""
+    """
+    The addresses that belong to no pool any more, or are to be handed out no more; as `founded`.
+
+    Those too that pass between a pool of a kind and one that lies in it: who uses them has them of the first.
+    """
     gone = _beyond(before, after)
-    held = {pool.name: pool for pool in before}
+    for pool, one, what in moved(before, after):
+        ring = RingId(pool.network, one.family)
+        gone[ring] = union((*gone.get(ring, ()), what))
+    held, was = {pool.name: pool for pool in before}, nest(before)
     for pool in after:
-        for ring, ranges in _set_aside(held.get(pool.name), pool).items():
+        for ring, ranges in _set_aside(held.get(pool.name), pool, was).items():
             gone[ring] = union((*gone.get(ring, ()), *ranges))
     return _spans(gone)
 
@@ -57,15 +65,18 @@ def _beyond(pools: Iterable[Pool], others: Iterable[Pool]) -> dict[RingId, tuple
     return {ring: subtract(ranges, theirs.get(ring, ())) for ring, ranges in its.items()}
 
 
-def _set_aside(before: Pool | None, after: Pool) -> dict[RingId, list[Range]]:
-    """The addresses that a pool has kept, but hands out no more."""
+def _set_aside(before: Pool | None, after: Pool, was: Nest) -> dict[RingId, list[Range]]:
+    """The addresses that a pool has kept, and are its own, but it hands out no more."""
     if before is None or before == after:
         return {}
-    was, kept = _ranges([before], excluded=True), _ranges([before])
+    excluded = _ranges([before], excluded=True)
+    kept: dict[RingId, list[Range]] = {}
+    for one in before.ranges:
+        kept.setdefault(RingId(before.network, one.family), []).extend(was.left(before, one))
     return {
         ring: [
             both
-            for one in subtract(ranges, was.get(ring, ()))
+            for one in subtract(ranges, excluded.get(ring, ()))
             for other in kept.get(ring, ())
             if (both := one.meet(other))
         ]

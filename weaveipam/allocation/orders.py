@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ring.address import Family, Range, format_range
 from weaveipam.allocation.choosing import candidates
+from weaveipam.allocation.kinds import fitting
 from weaveipam.allocation.pools import Part, Pools
 from weaveipam.protocol.requests import Allocate, Reason, Refusal, Want
 from weaveipam.protocol.values import Allocation, RingId
@@ -61,6 +62,8 @@ def resolve(
     lines: list[Line] = []
     for want in request.wants or (None,):
         names = candidates(request, want or Want(), pools, node_labels)
+        if not isinstance(names, Refusal):
+            names = fitting(want or Want(), request.network, names, pools)
         if isinstance(names, Refusal):
             return names
         for line in _lines(request, want, names, pools):

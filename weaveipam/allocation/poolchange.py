@@ -12,7 +12,10 @@ from itertools import pairwise
 from ring.address import format_range
 from weaveipam.allocation.campaign import Wanted
 from weaveipam.allocation.extent import founded, given_up
+from weaveipam.allocation.nest import prefix_of, prefixes
+from weaveipam.protocol import nesting
 from weaveipam.protocol.decisions import Charter
+from weaveipam.protocol.nesting import Prefix
 from weaveipam.protocol.requests import Change, ChangeNetwork, ChangePool, Reason, Refusal
 from weaveipam.protocol.values import DEFAULT_NETWORK, Pool, RingId
 
@@ -25,19 +28,39 @@ def clashes(pools: Collection[Pool]) -> list[str]:
     names = sorted(pool.name for pool in pools)
     found = [f"there are two pools named {one}" for one, other in pairwise(names) if one == other]
     found += [f"pool {pool.name} has no ranges" for pool in pools if not pool.ranges]
+    found += _misplaced(pools)
     held = sorted(
-        (RingId(pool.network, one.family), one.range, pool.name) for pool in pools for one in pool.ranges
+        (RingId(pool.network, one.family), one.range, pool.name, pool.kind)
+        for pool in pools
+        for one in pool.ranges
     )
     both: dict[tuple[str, str], str] = {}
-    for index, (ring, one, name) in enumerate(held):
-        for other_ring, other, other_name in held[index + 1 :]:
+    for index, (ring, one, name, kind) in enumerate(held):
+        for other_ring, other, other_name, other_kind in held[index + 1 :]:
             if other_ring != ring or other.start >= one.stop:
                 break
+            if kind and other_kind:
+                continue
             texts = [format_range(ring.family, each) for each in (one, other)]
             both[name, other_name] = (
                 f"pools {name} ({texts[0]}) and {other_name} ({texts[1]}) overlap in network {ring.network}"
             )
     return [*found, *both.values()]
+
+
+def _misplaced(pools: Collection[Pool]) -> list[str]:
+    """What is wrong with pools of a kind by themselves, or else with how they lie in one another."""
+    found: list[str] = []
+    placed: dict[str, list[Prefix]] = {}
+    for pool in pools:
+        if pool.kind and pool.ranges:
+            try:
+                placed.setdefault(pool.network, []).append(prefix_of(pool))
+            except ValueError as error:
+                found.append(f"pool {pool.name}: {error}")
+    return found or [
+        f"network {network}: {one}" for network in sorted(placed) for one in nesting.clashes(placed[network])
+    ]
 
 
 def wanted_for(change: Change, charter: Charter) -> Wanted | Refusal | None:
@@ -61,10 +84,18 @@ def wanted_for(change: Change, charter: Charter) -> Wanted | Refusal | None:
     others = [pool for pool in pools if pool.name != change.name]
     after = others if change.wanted is None else [*others, change.wanted]
     problems = clashes(after)
+    if change.wanted is None and held is not None and held.kind:
+        there = prefixes(others, held.network)
+        above = nesting.removal_refusal(there, prefix_of(held))
+        if above is not None:
+            return Refusal(Reason.IN_USE, above.detail)
     if problems:
         return Refusal(Reason.CONFLICT, "; ".join(problems))
     if held is not None and change.wanted is not None and held.network != change.wanted.network:
         return Refusal(Reason.INVALID, f"a pool stays in its network; {held.name} is in {held.network}")
+    if held is not None and change.wanted is not None and held.kind != change.wanted.kind:
+        detail = f"a pool keeps its kind; {held.name} is of {f'kind {held.kind}' if held.kind else 'no kind'}"
+        return Refusal(Reason.INVALID, detail)
     return Wanted(
         put=() if change.wanted is None else (change.wanted,),
         drop=(change.name,) if change.wanted is None else (),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ring.address import Family, Range, meeting, subtract, union
 from ring.ring import Run
 from ring.space import Space
+from weaveipam.allocation.nest import nest
 from weaveipam.protocol.messages import FreeHint
 from weaveipam.protocol.values import Assigned, Order, Pool, PoolRange, RingId
 
@@ -87,7 +88,11 @@ class Pools:
     def __init__(self, pools: Iterable[Pool], cooldown_s: float) -> None:
         self._pools = {pool.name: pool for pool in pools}
         self._names: dict[str, tuple[str, ...]] = {}
-        self._ranges: dict[RingId, list[tuple[int, PoolRange, Part]]] = {}
+        self._nest = nest(self._pools.values())
+        self._kinds = {pool.network for pool in self if pool.kind}
+        """The networks in which there are pools of a kind."""
+        self._ranges: dict[RingId, list[tuple[Range, PoolRange, Part]]] = {}
+        """What pools have of their ranges, without what lies in pools below them."""
         self._areas: dict[RingId, list[tuple[Range, Part]]] = {}
         """What can be handed out, by its first address, and of which part it is."""
         self.stocks: dict[Part, Stock] = {}
@@ -99,7 +104,7 @@ class Pools:
         for name in sorted(self._pools):
             self._divide(self._pools[name], cooldown_s)
         for ranges in self._ranges.values():
-            ranges.sort(key=lambda entry: entry[0])
+            ranges.sort(key=lambda entry: entry[0].start)
         for areas in self._areas.values():
             areas.sort()
         self._whole = {ring: union(self.domain(ring)) for ring in self._ranges}
@@ -120,13 +125,21 @@ class Pools:
         """The pools of a network, sorted."""
         return self._names.get(network, ())
 
+    def parent(self, name: str) -> str:
+        """The name of the pool that a pool lies in; empty if it lies in none."""
+        return self._nest.parents.get(name, "")
+
+    def has_kinds(self, network: str) -> bool:
+        """Whether there are pools of a kind in a network."""
+        return network in self._kinds
+
     def rings(self) -> tuple[RingId, ...]:
         """The rings that the pools need, sorted."""
         return tuple(sorted(self._ranges))
 
     def domain(self, ring: RingId) -> tuple[Range, ...]:
-        """The addresses that a ring must cover; sorted."""
-        return tuple(entry.range for _, entry, _ in self._ranges.get(ring, []))
+        """The addresses that a ring must cover; sorted, disjoint."""
+        return tuple(what for what, _, _ in self._ranges.get(ring, []))
 
     def whole(self, ring: RingId) -> tuple[Range, ...]:
         """As `domain`, in as few ranges as can be."""
@@ -193,8 +206,8 @@ class Pools:
     def range_at(self, ring: RingId, address: int) -> tuple[str, PoolRange] | None:
         """Which pool an address belongs to, and which of its ranges; None for no pool's."""
         ranges = self._ranges.get(ring, [])
-        index = bisect_right(ranges, address, key=lambda entry: entry[0]) - 1
-        if index < 0 or address not in ranges[index][1].range:
+        index = bisect_right(ranges, address, key=lambda entry: entry[0].start) - 1
+        if index < 0 or address not in ranges[index][0]:
             return None
         return ranges[index][2].pool, ranges[index][1]
 
@@ -277,10 +290,15 @@ class Pools:
                 continue
             part = Part(pool.name, RingId(pool.network, family))
             entries = self._ranges.setdefault(part.ring, [])
-            entries += [(one.range.start, one, part) for one in ranges]
+            own = [(what, one) for one in ranges for what in self._nest.left(pool, one)]
+            entries += [(what, one, part) for what, one in own]
             holes = [hole for one in ranges for hole in one.excluded]
-            assignable = subtract((one.range for one in ranges), holes)
-            named = {one.address: one.name for one in pool.preallocations if one.family is family}
+            assignable = subtract((what for what, _ in own), holes)
+            named = {
+                one.address: one.name
+                for one in pool.preallocations
+                if one.family is family and any(one.address in what for what, _ in own)
+            }
             self._kept.update(((part.ring, address), name) for address, name in named.items())
             apart = [Range(address, address + 1) for address in named]
             apart += [what for one in ranges for what in one.reserved]

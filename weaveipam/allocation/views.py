@@ -119,6 +119,7 @@ def _pool_use(holdings: Holdings, pool: Pool, away: dict[Part, int]) -> PoolUse:
         unreachable=sum(away[part] for part in stocks),
         withheld=owned - used - cooling - sum(stock.space.free_count for stock in stocks.values()),
         reserved=sum(stock.space.free_count for part, stock in stocks.items() if part.kept),
+        parent=holdings.pools.parent(pool.name),
     )
 
 

@@ -251,6 +251,7 @@ def _pool_of(pool: Pool) -> dict[str, Any]:
         "gateways": [format_address(family, gateway) for family, gateway in gateways],
         "reserved": [format_range(one.family, each) for one in ranges for each in one.reserved],
         "disabled": pool.disabled,
+        "kind": pool.kind or None,
         "definition": pool_table(pool),
     }
 
@@ -265,6 +266,7 @@ def _pool(use: PoolUse) -> dict[str, Any]:
         "withheld": use.withheld,
         "set_apart": use.reserved,
         "free": use.free,
+        "parent": use.parent or None,
         "unreachable": use.unreachable,
     }
 

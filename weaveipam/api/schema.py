@@ -53,6 +53,7 @@ _ALLOCATE = (
     "pools",
     "selector",
     "fallback",
+    "kind",
     "family",
     "address",
     "addresses",
@@ -248,6 +249,7 @@ def _chosen(fields: Mapping[str, object]) -> Want:
         pools=tuple(_text("pools", one, NAME_CHARACTERS_MAX) for one in pools),
         selector="" if selector is None else _text("selector", selector, SELECTOR_CHARACTERS_MAX),
         fallback=_boolean("fallback", fields.get("fallback")),
+        kind="" if fields.get("kind") is None else _text("kind", fields["kind"], NAME_CHARACTERS_MAX),
     )
 
 

@@ -41,6 +41,7 @@ _durable = click.option("--durable", is_flag=True, help="Survive the loss of pow
 )
 @click.option("--selector", metavar="EXPR", help="Only from pools with such labels, as in 'zone=a,!gpu'.")
 @click.option("--fallback", is_flag=True, help="With nothing left in the pools named, from others as well.")
+@click.option("--kind", metavar="KIND", help="What it is for, in nested pools: network, pool or loopback.")
 @click.option("--index", type=click.IntRange(0), metavar="I", help="The address of this number in its pool.")
 @click.option("--name", metavar="NAME", help="Whose address a pool keeps; unlike keys it may be used again.")
 @click.option(

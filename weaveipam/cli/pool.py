@@ -24,6 +24,7 @@ COLUMNS = (
     Column("gateways"),
     Column("excluded", wide=True),
     Column("disabled"),
+    Column("kind", wide=True),
 )
 
 _wait = click.option(
@@ -55,6 +56,7 @@ def pool() -> None:
     "weaveipam pool create edge --range 192.0.2.10-192.0.2.90 --prefix-length 24 --gateway 192.0.2.1",
     "weaveipam pool create web --range 10.41.0.0/24 --route 10.0.0.0/8=10.41.0.1 --pod-selector app=web",
     "weaveipam pool create red --file red.toml",
+    "weaveipam pool create racks --range 10.50.0.0/16 --kind aggregate",
 )
 @pool.command()
 @click.argument("name", metavar="NAME")

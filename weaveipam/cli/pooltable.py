@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 CLEARABLE = (
     *("gateway", "prefix_length", "set_aside", "exclude", "reserve", "dns", "routes", "vlan", "labels"),
     *("order", "node_selector", "namespace_selector", "pod_selector", "cooldown", "limit", "node_limit"),
-    "preallocate",
+    *("preallocate", "kind"),
 )
 """Keys that a pool can be without."""
 
@@ -40,6 +40,9 @@ _OPTIONS = (
     click.option("--search", metavar="D", multiple=True, help="A search domain told with it."),
     click.option("--route", metavar="DST[=GW]", multiple=True, help="A route, told with each address."),
     click.option("--vlan", type=int, metavar="V", help="Told with each address."),
+    click.option(
+        "--kind", metavar="K", help="aggregate, network, pool or loopback: it lies in others, or they in it."
+    ),
     click.option("--label", metavar="K=V", multiple=True, help="What requests can select the pool by."),
     click.option("--order", metavar="spread|sequential", help="Which free address comes next."),
     click.option("--manual/--no-manual", default=None, help="Use it only where it is named or selected."),
@@ -60,7 +63,7 @@ _OPTIONS = (
 
 _AS_SAID = (
     *("ranges", "gateway", "prefix_length", "set_aside", "exclude", "reserve", "vlan", "order", "manual"),
-    *("node_selector", "namespace_selector", "pod_selector", "cooldown", "limit", "node_limit"),
+    *("node_selector", "namespace_selector", "pod_selector", "cooldown", "limit", "node_limit", "kind"),
 )
 """Keys whose option says just what the table has."""
 

@@ -25,6 +25,8 @@ POOL_COLUMNS = (
     Column("used"),
     Column("cooling"),
     Column("withheld", wide=True),
+    Column("kind", wide=True),
+    Column("parent", wide=True),
     Column("free"),
     Column("unreachable"),
     Column("gateways", wide=True),

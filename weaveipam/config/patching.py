@@ -22,12 +22,12 @@ def replaced(held: Pool, said: Mapping[str, Any]) -> Pool:
     """
     The pool that a table describes, in the place of another one.
 
-    It stays in its network, and disabled or not, unless the table says otherwise.
+    It stays in its network, of its kind, and disabled or not, unless the table says otherwise.
 
     Raises:
         ValueError: as of `parse_pool`.
     """
-    kept = {"network": held.network, "disabled": held.disabled}
+    kept = {"network": held.network, "disabled": held.disabled, "kind": held.kind}
     return parse_pool({**kept, **_given(said), "name": held.name})
 
 

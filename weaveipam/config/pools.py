@@ -14,6 +14,7 @@ from ring.address import Family, Range, format_address, parse_address, subtract
 from weaveipam.allocation.poolchange import clashes
 from weaveipam.config.ranges import LINK_KEYS, limited, read_ranges
 from weaveipam.config.tables import Table
+from weaveipam.protocol.nesting import Kind
 from weaveipam.protocol.selectors import labels_problems, parse_selector
 from weaveipam.protocol.values import DEFAULT_NETWORK, Order, Pool, PoolRange, Preallocation
 
@@ -37,7 +38,10 @@ _KEYS = (
     "limit",
     "node_limit",
     "preallocate",
+    "kind",
 )
+WHOLE_KINDS = (Kind.AGGREGATE, Kind.POOL, Kind.LOOPBACK)
+"""Kinds of which no address is set aside unless that is said: they are no subnets."""
 
 
 def parse_pools(where: str, tables: Sequence[Mapping[str, Any]], problems: list[str]) -> tuple[Pool, ...]:
@@ -75,7 +79,8 @@ def parse_pool(values: Mapping[str, Any]) -> Pool:
     problems: list[str] = []
     table = Table(values, _KEYS, problems)
     limit = table.number("limit", 1, _ADDRESSES_MAX)
-    ranges = limited(read_ranges(table), limit)
+    kind = _kind(table)
+    ranges = limited(read_ranges(table, aside=False if kind in WHOLE_KINDS else None), limit)
     pool = Pool(
         name=_name(table, "name", None),
         network=_name(table, "network", DEFAULT_NETWORK),
@@ -88,6 +93,7 @@ def parse_pool(values: Mapping[str, Any]) -> Pool:
         limit=limit,
         node_limit=table.number("node_limit", 1, _ADDRESSES_MAX),
         preallocations=_preallocations(table, ranges),
+        kind=kind,
         **{key: _selector(table, key) for key in _SELECTORS},
     )
     if not problems and not any(subtract((one.range,), one.excluded) for one in ranges):
@@ -122,6 +128,13 @@ def _order(table: Table) -> Order:
             return order
     table.wrong("order", f"expected {' or '.join(one.name.lower() for one in Order)}, not {text!r}")
     return Order.SPREAD
+
+
+def _kind(table: Table) -> str:
+    kind = table.text("kind")
+    if kind and kind not in list(Kind):
+        table.wrong("kind", f"expected {', '.join(Kind)} or nothing, not {kind!r}")
+    return kind
 
 
 def _labels(table: Table) -> tuple[tuple[str, str], ...]:

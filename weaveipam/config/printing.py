@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ring.address import Range, format_address, format_range, subtract
+from weaveipam.config.pools import WHOLE_KINDS
 from weaveipam.config.ranges import pool_range
 from weaveipam.protocol.values import DEFAULT_NETWORK, Attributes, Order, Pool, PoolRange
 
@@ -20,6 +21,7 @@ def pool_table(pool: Pool) -> dict[str, Any]:
         named.setdefault(one.name, []).append(format_address(one.family, one.address))
     table = {
         "network": "" if pool.network == DEFAULT_NETWORK else pool.network,
+        "kind": pool.kind,
         "disabled": pool.disabled,
         "labels": dict(pool.labels),
         "order": "" if pool.order is Order.SPREAD else pool.order.name.lower(),
@@ -34,14 +36,14 @@ def pool_table(pool: Pool) -> dict[str, Any]:
     cooldown = {} if pool.cooldown_s is None else {"cooldown": pool.cooldown_s}
     return {
         "name": pool.name,
-        "ranges": [_range(one) for one in pool.ranges],
+        "ranges": [_range(one, whole=pool.kind in WHOLE_KINDS) for one in pool.ranges],
         **{key: value for key, value in table.items() if value},
         **cooldown,
     }
 
 
-def _range(one: PoolRange) -> str | dict[str, Any]:
-    """A range alone where it says all."""
+def _range(one: PoolRange, *, whole: bool) -> str | dict[str, Any]:
+    """A range alone where it says all; nothing of it is set aside by default if it is `whole`."""
     text = format_range(one.family, one.range)
     table: dict[str, Any] = {}
     if one.prefix_length != pool_range(text).prefix_length:
@@ -52,7 +54,7 @@ def _range(one: PoolRange) -> str | dict[str, Any]:
     aside = pool_range(text, one.prefix_length, aside=True).excluded
     if aside:
         sets_aside = not subtract(aside, excluded)
-        if sets_aside is not ("/" in text):
+        if sets_aside is not ("/" in text and not whole):
             table["set_aside"] = sets_aside
         aside = aside if sets_aside else ()
     gateway = () if one.gateway is None else (Range(one.gateway, one.gateway + 1),)

@@ -96,15 +96,16 @@ def pool_range(text: str, length: int | None = None, *, aside: bool | None = Non
     return _draft(text, length, aside).finished()
 
 
-def read_ranges(table: Table) -> tuple[PoolRange, ...]:
+def read_ranges(table: Table, *, aside: bool | None = None) -> tuple[PoolRange, ...]:
     """
     The ranges of a pool: `ranges`, and what else of `LINK_KEYS` it says; sorted, and disjoint.
 
     A range given as a CIDR sets aside the network and broadcast address of its link (IPv4) or the
     subnet-router anycast address (IPv6, RFC 4291 section 2.6.1); one given as first-last or as one address
-    sets nothing aside, unless it is told to.
+    sets nothing aside, unless it is told to, or `aside` is for what does not say.
     """
-    aside, length = table.switch("set_aside"), table.number("prefix_length", 0, Family.V6.bits)
+    said, length = table.switch("set_aside"), table.number("prefix_length", 0, Family.V6.bits)
+    aside = aside if said is None else said
     told = _attributes(table, NO_ATTRIBUTES)
     drafts: list[_Draft] = []
     for entry in _entries(table):

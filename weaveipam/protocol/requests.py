@@ -46,6 +46,12 @@ class Want:
     """
     fallback: bool = False
     """Whether, with nothing left in the pools named, those will do that select who asks."""
+    kind: str = ""
+    """
+    What it is for: a `protocol.nesting.Kind`, which says of what kinds the pools are that it comes from.
+
+    Empty: whatever it is for, an address comes from no aggregate, and a block from no network or loopback.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +365,8 @@ class PoolUse:
     """Of those owned, handed out by nobody: contested, or lent to a key at another daemon."""
     reserved: int = 0
     """Of those owned, free only for who asks for just one of them: reserved, or pre-allocated."""
+    parent: str = ""
+    """The name of the pool that it lies in; empty: none."""
 
     @property
     def free(self) -> int:

@@ -108,7 +108,8 @@ class Pool:
     """
     A named set of address ranges in one network instance.
 
-    Its name is unique in the cluster.  Its ranges are disjoint from those of every other pool of its network.
+    Its name is unique in the cluster.  Its ranges are disjoint from those of every other pool of its network,
+    but for pools of a kind: those may lie in one another, and what a child has its parent has not.
     """
 
     name: str
@@ -140,6 +141,12 @@ class Pool:
     """How many of its addresses one daemon hands out at most."""
     preallocations: tuple[Preallocation, ...] = ()
     """Sorted; one for each name and family, and for each address."""
+    kind: str = ""
+    """
+    What it is for, if it may lie in other pools: a `protocol.nesting.Kind`; empty: it lies in none.
+
+    A pool of a kind has one range, which is a CIDR.
+    """
 
 
 @dataclass(frozen=True, slots=True)

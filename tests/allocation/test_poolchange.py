@@ -139,3 +139,58 @@ def test_there_are_only_so_many_networks() -> None:
     """One more is refused."""
     names = tuple(f"n{number}" for number in range(NETWORKS_MAX))
     assert Reason.CONFLICT is refusal(ChangeNetwork("red", exists=True), networks=names).reason
+
+
+def nested(name: str, start: int, stop: int, kind: str, **more: object) -> Pool:
+    """A pool of a kind."""
+    return replace(pool(name, (start, stop)), kind=kind, **more)  # type: ignore[arg-type]  # whatever it has
+
+
+TOP, NET = nested("top", 256, 512, "aggregate"), nested("net", 256, 320, "network")
+
+
+def test_a_child_takes_over_what_its_parent_gives_up() -> None:
+    """Its addresses are not new, but nothing of them may be in use; the same when it goes."""
+    found = wanted(ChangePool("net", None, NET), P, TOP)
+    assert Wanted(put=(NET,), vacates=(Span(RING, (Range(256, 320),)),)) == found
+    found = wanted(ChangePool("net", NET, None), P, TOP, NET)
+    assert Wanted(drop=("net",), vacates=(Span(RING, (Range(256, 320),)),)) == found
+
+
+def test_a_parent_is_made_above_its_children() -> None:
+    """Only what they have not is new, and nothing is given up."""
+    wide = nested("wide", 0, 1024, "aggregate")
+    found = wanted(ChangePool("wide", None, wide), TOP, NET)
+    assert Wanted(put=(wide,), founds=(Span(RING, (Range(0, 256), Range(512, 1024))),)) == found
+
+
+def test_a_parent_sets_aside_only_what_is_its_own() -> None:
+    """An exclusion that is new, and lies in a child, gives nothing up."""
+    aside = replace(TOP, ranges=pool("top", (256, 512), hole=Range(310, 330)).ranges)
+    assert (Span(RING, (Range(320, 330),)),) == wanted(ChangePool("top", TOP, aside), TOP, NET).vacates
+
+
+def test_a_parent_goes_after_its_children() -> None:
+    """Whoever deletes it before is told which there are."""
+    refused = refusal(ChangePool("top", TOP, None), TOP, NET)
+    assert Reason.IN_USE is refused.reason
+    assert "'net' (network) is in 0.0.1.0/24 'top'" in refused.detail
+    elsewhere = nested("net", 256, 320, "aggregate", network="blue")
+    assert ("top",) == wanted(ChangePool("top", TOP, None), TOP, elsewhere).drop
+
+
+def test_a_pool_keeps_its_kind() -> None:
+    """Its users have its addresses as what they are."""
+    refused = refusal(ChangePool("net", NET, replace(NET, kind="pool")), TOP, NET)
+    assert (Reason.INVALID, True) == (refused.reason, "net is of kind network" in refused.detail)
+
+
+def test_pools_of_a_kind_lie_in_one_another_by_its_rules() -> None:
+    """Others do not, nor in those; each rule that is broken is named with its network."""
+    assert [] == clashes([P, TOP, NET])
+    (sentence,) = clashes([TOP, replace(NET, kind="")])
+    assert "pools net (0.0.1.0/26) and top (0.0.1.0/24) overlap" in sentence
+    (sentence,) = clashes([TOP, NET, nested("lo", 256, 272, "loopback")])
+    assert sentence.startswith("network default: 0.0.1.0/28 'lo': a loopback prefix needs an aggregate")
+    (sentence,) = clashes([NET])
+    assert "a network prefix needs an aggregate above it" in sentence

@@ -11,7 +11,7 @@ from weaveipam.gossip.seal import OVERHEAD_BYTES
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import DATAGRAM_BYTES_MAX
 from weaveipam.protocol.messages import Ping
-from weaveipam.protocol.values import Pool, PoolRange, RingId
+from weaveipam.protocol.values import Pool, PoolRange, Preallocation, RingId
 
 V4 = RingId("default", Family.V4)
 V6 = RingId("default", Family.V6)
@@ -135,3 +135,23 @@ def test_many_hints_take_turns() -> None:
     assert set(names) == {hint.pool for hints in told for hint in hints}
     assert min(map(len, told)) > 1
     assert all(codec.encoded_size(Ping(2**64 - 1, long, 2**64 - 1, hints)) <= room for hints in told)
+
+
+def test_what_lies_in_a_child_is_the_childs() -> None:
+    """Stocks, look-ups, and what is kept for names follow the innermost pool; the ring covers all once."""
+    held = PoolRange(Family.V4, Range(0, 64), 26)
+    names = (Preallocation("one", Family.V4, 20), Preallocation("two", Family.V4, 50))
+    top = Pool("top", "default", (held,), kind="pool", preallocations=names)
+    inner = Pool("inner", "default", (replace(held, range=Range(16, 32)),), kind="pool")
+    pools = Pools((inner, top), 0)
+    pools.gain(V4, Range(8, 64))
+
+    owned = {part: stock.owned for part, stock in pools.stocks.items()}
+    assert {Part("inner", V4): 16, Part("top", V4): 39, Part("top", V4, kept=True): 1} == owned
+    found = [pools.range_at(V4, address) for address in (15, 16, 31, 32)]
+    assert ["top", "inner", "inner", "top"] == [one[0] for one in found if one is not None]
+    assert (None, "two") == tuple(pools.kept_for(V4, Range(at, at + 1)) for at in (20, 50))
+    assert (Range(0, 16), Range(16, 32), Range(32, 64)) == pools.domain(V4)
+    assert (Range(0, 64),) == pools.whole(V4)
+    assert ("top", "") == (pools.parent("inner"), pools.parent("top"))
+    assert (True, False) == (pools.has_kinds("default"), pools.has_kinds("red"))

@@ -53,6 +53,7 @@ REQUESTS: list[tuple[dict[str, object], Allocate]] = [
         Allocate("k", wants=(Want(Family.V4, ("p",)), Want(Family.V6, ("p",)))),
     ),
     ({"key": "k", "prefix_length": 28}, Allocate("k", wants=(Want(prefix_length=28),))),
+    ({"key": "k", "kind": "loopback"}, Allocate("k", wants=(Want(kind="loopback"),))),
     (
         {"key": "k", "address": "10.0.0.16"},
         Allocate("k", wants=(Want(Family.V4, within=(Range(V4, V4 + 1),)),)),

@@ -313,3 +313,41 @@ def test_a_cidr_keeps_all_but_its_reserved_addresses(cidr: tuple[Family, int, in
     small = family is Family.V4 and length > 30
     cut = (0, 0) if small else (1, 1 if family is Family.V4 else 0)
     assert (Range(whole.start + cut[0], whole.stop - cut[1]),) == left
+
+
+@pytest.mark.parametrize(
+    ("kind", "aside"),
+    [("aggregate", []), ("pool", []), ("loopback", []), ("network", ["10.0.0.0", "10.0.0.255"])],
+)
+def test_only_networks_set_their_edges_aside(kind: str, aside: list[str]) -> None:
+    """The other kinds are no subnets, unless that is said; and a table of such a pool makes it again."""
+    found = pool(["10.0.0.0/24"], kind=kind)
+
+    assert (kind, aside) == (found.kind, excluded(found))
+    assert ["10.0.0.0", "10.0.0.255"] == excluded(pool(["10.0.0.0/24"], kind=kind, set_aside=True))
+    assert found == parse_pool(json.loads(json.dumps(pool_table(found))))
+
+
+def test_a_kind_is_one_that_there_is() -> None:
+    """The sentence names those."""
+    with pytest.raises(ValueError, match="kind: expected aggregate, network, pool, loopback or nothing"):
+        pool(["10.0.0.0/24"], kind="odd")
+
+
+def test_nested_pools_are_checked_against_each_other() -> None:
+    """What lies where it may not is told with where it could."""
+    tables = [
+        {"name": "top", "ranges": ["10.0.0.0/16"], "kind": "aggregate"},
+        {"name": "net", "ranges": ["10.0.1.0/24"], "kind": "network"},
+        {"name": "sub", "ranges": ["10.0.1.0/28"], "kind": "network"},
+        {"name": "two", "ranges": ["10.1.0.0/24", "10.2.0.0/24"], "kind": "pool"},
+    ]
+    problems: list[str] = []
+    parse_pools("pool", tables[:2], problems)
+    assert [] == problems
+    parse_pools("pool", tables[:3], problems)
+    (sentence,) = problems
+    assert "10.0.1.0/28 'sub': a network prefix needs an aggregate directly above it" in sentence
+    problems.clear()
+    parse_pools("pool", tables[3:], problems)
+    assert ["pool: pool two: a pool of a kind is one CIDR, and not 2 ranges; make several pools"] == problems

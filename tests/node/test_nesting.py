@@ -206,6 +206,37 @@ def test_a_parent_with_children_is_not_deleted(nested: Nested) -> None:
     assert ["p"] == [one.pool.name for one in nested.it.answer("c", GetPools()).pools]
 
 
+def test_an_aggregate_is_made_around_what_there_is(nested: Nested) -> None:
+    """Whoever has addresses keeps them; what is around is handed out as its own."""
+    held = nested.take("k", Want(pools=("top",), prefix_length=30))
+    nested.create("wide", "10.8.0.0/22", Kind.AGGREGATE, "c")
+    nested.check()
+    assert held == nested.take("k", Want(pools=("top",), prefix_length=30))
+    assert ("wide", 768) == (nested.use("top").parent, nested.use("wide").size)
+    block = nested.take("w", Want(pools=("wide",), prefix_length=24))
+    assert parse_range("10.8.0.0/24")[1].meet(block.addresses[0].range) is None
+
+
+def test_a_parent_grows_and_shrinks_around_its_children(nested: Nested) -> None:
+    """It may not leave them behind, and what it takes on or gives up leaves them as they are."""
+    nested.create("net", "10.8.0.0/26", Kind.NETWORK)
+    held = nested.take("web", Want(pools=("net",)))
+    top = nested.use("top").pool
+    less, off = (
+        nested.pool("top", "10.8.0.0/25", "aggregate"),
+        nested.pool("top", "10.8.0.128/25", "aggregate"),
+    )
+    refusal = nested.refused(ChangePool("top", top, off))
+    assert "needs an aggregate above it" in refusal.detail
+    assert PoolChanged(less) == nested.it.answer("c", ChangePool("top", top, less))
+    nested.it.run(2)
+    nested.check()
+    assert PoolChanged(top) == nested.it.answer("b", ChangePool("top", less, top))
+    nested.it.run(2)
+    nested.check()
+    assert held == nested.take("web", Want(pools=("net",)))
+
+
 def test_rules_of_kinds_are_kept(nested: Nested) -> None:
     """What may not stand in what is refused, with what would work; pools of no kind are in none."""
     nested.create("net", "10.8.0.0/26", Kind.NETWORK)

@@ -20,6 +20,9 @@ _key = click.option(
     "--key", metavar="KEY", required=True, help="Who the address is for: 1 to 512 bytes of UTF-8."
 )
 _network = click.option("--network", metavar="NAME", help="The network instance. Default: default.")
+_kind = click.option(
+    "--kind", metavar="KIND", help="What it is for, in nested pools: aggregate, network, pool or loopback."
+)
 _durable = click.option("--durable", is_flag=True, help="Survive the loss of power, too.")
 
 
@@ -41,7 +44,7 @@ _durable = click.option("--durable", is_flag=True, help="Survive the loss of pow
 )
 @click.option("--selector", metavar="EXPR", help="Only from pools with such labels, as in 'zone=a,!gpu'.")
 @click.option("--fallback", is_flag=True, help="With nothing left in the pools named, from others as well.")
-@click.option("--kind", metavar="KIND", help="What it is for, in nested pools: network, pool or loopback.")
+@_kind
 @click.option("--index", type=click.IntRange(0), metavar="I", help="The address of this number in its pool.")
 @click.option("--name", metavar="NAME", help="Whose address a pool keeps; unlike keys it may be used again.")
 @click.option(
@@ -66,10 +69,11 @@ def allocate(*, pools: tuple[str, ...], family: str | None, **said: Any) -> None
 @click.argument("address", metavar="ADDRESS")
 @_key
 @_network
+@_kind
 @_durable
-def claim(*, address: str, key: str, network: str | None, durable: bool) -> None:
+def claim(*, address: str, key: str, network: str | None, kind: str | None, durable: bool) -> None:
     """Allocate exactly this address."""
-    _allocate({"key": key, "network": network, "address": address, "durable": durable})
+    _allocate({"key": key, "network": network, "address": address, "kind": kind, "durable": durable})
 
 
 @common(

@@ -160,3 +160,29 @@ def test_what_cannot_be_meant_is_refused(place: Path, words: tuple[str, ...], st
     assert status == ended[0]
     assert said in ended[2]
     assert before == run(place, "pools")[1]
+
+
+def test_pools_in_a_pool(place: Path) -> None:
+    """A child is carved out of its parent, which is shown as such, and goes before it does."""
+    top = ("--range", "10.60.0.0/24", "--kind", "aggregate")
+    assert 0 == run(place, "pool", "create", "top", *top)[0]
+    status, _, said = run(place, "pool", "create", "net", "--range", "10.60.0.0/26")
+    assert (1, True) == (status, "overlap in network default" in said)
+    assert 0 == run(place, "pool", "create", "net", "--range", "10.60.0.0/26", "--kind", "network")[0]
+    shown = run(place, "pool", "show", "net")[1]
+    assert ("network", "top", 62) == (shown["kind"], shown["parent"], shown["size"])
+    assert 192 == run(place, "pool", "show", "top")[1]["size"]
+
+    status, _, said = run(place, "allocate", "--key", "x", "--pool", "top")
+    assert (1, True) == (status, "an address comes from a pool of" in said)
+    assert 1 == run(place, "claim", "--key", "lo", "10.60.0.99")[0]
+    assert 0 == run(place, "claim", "--key", "lo", "--kind", "loopback", "10.60.0.99")[0]
+    block = run(place, "allocate", "--key", "vpc", "--kind", "network", "--prefix-length", "27")[1]
+    assert "top" == block["addresses"][0]["pool"]
+    kept = run(place, "pool", "change", "net", "--range", "10.60.0.0/27")[1]["pool"]
+    assert ("network", 224) == (kept["kind"], run(place, "pool", "show", "top")[1]["size"])
+
+    assert 1 == run(place, "pool", "delete", "top")[0]
+    for key in ("lo", "vpc"):
+        run(place, "release", "--key", key)
+    assert [0, 0] == [run(place, "pool", "delete", name)[0] for name in ("net", "top")]

@@ -17,6 +17,7 @@ from random import Random
 from ring.address import Family
 from simulations.machine import Machine
 from simulations.world import World
+from weaveipam.protocol.nesting import Kind
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
@@ -30,7 +31,7 @@ from weaveipam.protocol.requests import (
     Released,
     Want,
 )
-from weaveipam.protocol.values import DEFAULT_NETWORK
+from weaveipam.protocol.values import DEFAULT_NETWORK, Pool
 
 BLOCK_BITS_MAX = 6
 """Two to the power of it is the size of the largest blocks that some want; the smallest are of two."""
@@ -116,13 +117,14 @@ class Clients:
         network = pools[pool].network if pool in pools else DEFAULT_NETWORK
         client = Client(machine, key, durable, pool, network)
         self.here[key] = client
-        wants: tuple[Want, ...] = (Want(pools=(client.pool,)),)
+        wants: tuple[Want, ...] = (Want(pools=(client.pool,), kind=_kind(pools.get(pool))),)
         if rng.random() < habits.block:
             family = self._family(client.pool)
             length = family.bits - rng.randint(1, BLOCK_BITS_MAX)
             wants = (Want(family=family, pools=(client.pool,), prefix_length=length),)
         elif rng.random() < habits.pair:
-            wants = tuple(Want(pools=(name,)) for name, one in pools.items() if one.network == network)
+            mine = [one for one in pools.values() if one.network == network]
+            wants = tuple(Want(pools=(one.name,), kind=_kind(one)) for one in mine)
         self._ask(client, Allocate(key, network, wants, durable, wait_s=habits.wait_s), habits)
         return client
 
@@ -312,3 +314,8 @@ class Clients:
                 client.tags.discard(HANDED)
                 return True
         return client.life is None
+
+
+def _kind(pool: Pool | None) -> str:
+    """Of the address that a client wants: an aggregate has none for who does not say what it is for."""
+    return Kind.LOOPBACK.value if pool is not None and pool.kind == Kind.AGGREGATE else ""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from ring.address import Range, subtract, union
 from simulations.facts import View
+from weaveipam.allocation.nest import nest
 from weaveipam.protocol.values import Pool, RingId
 
 
@@ -44,6 +45,8 @@ def is_mixed(pool: Pool) -> bool:
 
 
 def size_of(pools: Iterable[Pool]) -> int:
-    """How many addresses of all those pools can be allocated: what is set aside is left out."""
-    ranges = [one for pool in pools for one in pool.ranges]
-    return sum(free.size for one in ranges for free in subtract((one.range,), one.excluded))
+    """How many addresses all those pools can give, without what is set aside; a child's are not the parent's."""
+    pools = tuple(pools)
+    lying = nest(pools)
+    ranges = ((pool, one) for pool in pools for one in pool.ranges)
+    return sum(free.size for pool, one in ranges for free in subtract(lying.left(pool, one), one.excluded))

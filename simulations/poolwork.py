@@ -13,6 +13,7 @@ from random import Random
 
 from ring.address import Range, parse_range, subtract
 from simulations.pools import rings_of
+from weaveipam.protocol.nesting import Kind
 from weaveipam.protocol.requests import ChangePool
 from weaveipam.protocol.values import Pool, PoolRange
 
@@ -21,8 +22,18 @@ NAMES = ("amber", "coral", "ivory", "olive")
 STOCK = {
     "default": ("10.50.0.0/28", "10.50.0.16/29", "10.50.0.24-10.50.0.39", "fd00:50::/124"),
     "red": ("10.50.0.0/28", "10.50.0.16/28"),
+    "nest": (
+        "10.50.0.0/26",
+        "10.50.0.0/27",
+        "10.50.0.32/27",
+        "10.50.0.0/28",
+        "10.50.0.32/28",
+        "10.50.0.8/29",
+    ),
 }
 """The ranges that they are made of, by network; what is in one network does not concern the other."""
+NESTED = "nest"
+"""The network whose pools have kinds, and lie in one another, if the operator draws what may."""
 OWN = 0.8
 """Chance to change a pool that was made, if there is any, and not one of the first."""
 DRAIN = 0.4
@@ -33,6 +44,10 @@ NETWORK_ENDS = 0.1
 """Chance that with a change somebody tries to delete a network, which may have pools."""
 NEAR_FULL = 3
 """Pools that were made from which on another one is made only now and then."""
+
+
+_KINDS = (*(Kind.AGGREGATE.value,) * 3, *(kind.value for kind in Kind))
+"""Most must be aggregates, as nothing else stands alone."""
 
 
 def _pieces(network: str) -> list[PoolRange]:
@@ -72,15 +87,19 @@ def drawn_change(pools: Sequence[Pool], rng: Random, *, name: str = "") -> Chang
 
 
 def _made(name: str, rng: Random) -> Pool:
-    """A pool of one or two pieces of the stock, which others may have."""
+    """A pool of one or two pieces of the stock, which others may have; of one, if it has a kind."""
     network = rng.choice(list(STOCK))
     first = rng.choice(_pieces(network))
+    if network == NESTED:
+        return replace(_pool(name, network, [first]), kind=rng.choice(_KINDS))
     others = [one for one in _pieces(network) if one.family is first.family and one != first]
     return _pool(name, network, [first, *rng.sample(others, min(len(others), rng.randint(0, 1)))])
 
 
 def _grown(pool: Pool, rng: Random) -> Pool:
-    """With one more piece, as far as none of it is there."""
+    """With one more piece, as far as none of it is there; or as another piece, if it has a kind."""
+    if pool.kind:
+        return _with(pool, [rng.choice(_pieces(pool.network))])
     family = pool.ranges[0].family
     pieces = [one for one in _pieces(pool.network) if one.family is family] if pool.network in STOCK else []
     held = [one.range for one in pool.ranges]
@@ -112,7 +131,7 @@ def _set_aside(pool: Pool, rng: Random) -> Pool:
 
 
 def _with(pool: Pool, ranges: Sequence[PoolRange]) -> Pool:
-    return replace(_pool(pool.name, pool.network, ranges), disabled=pool.disabled)
+    return replace(_pool(pool.name, pool.network, ranges), disabled=pool.disabled, kind=pool.kind)
 
 
 def _switched(pool: Pool, _rng: Random) -> Pool:

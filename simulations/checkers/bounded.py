@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from simulations.facts import Began, Fact, Observed
 from simulations.pools import shown_pools
+from weaveipam.allocation.nest import nest
 from weaveipam.allocation.refilling import REFILL_DOUBLINGS_MAX
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.values import Pool, RingId
@@ -55,7 +56,13 @@ class Bounded:
 
     def _judge(self, observed: Observed) -> Iterator[str]:
         pools = shown_pools(observed.views, self._pools)
-        counts = Counter(RingId(pool.network, one.family) for pool in pools for one in pool.ranges)
+        lying = nest(pools)
+        counts = Counter(
+            RingId(pool.network, one.family)
+            for pool in pools
+            for one in pool.ranges
+            for _ in lying.left(pool, one)
+        )
         lives = {view.life for view in observed.views.values()}
         pinned = sum(sum(view.used.values()) for view in observed.views.values())
         for machine, view in observed.views.items():

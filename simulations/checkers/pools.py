@@ -16,6 +16,7 @@ from simulations.checkers.base import shown
 from simulations.checkers.told import Holder, Told
 from simulations.facts import Began, Changed, Changing, Fact, Given, Observed, Refused, Vanished
 from simulations.pools import domains_of
+from weaveipam.allocation.poolchange import clashes
 from weaveipam.protocol.values import Pool, RingId
 
 REFUSALS = frozenset({"conflict", "in-use", "not-found", "not-ready"})
@@ -127,6 +128,7 @@ class Pools:
     def _compare(self, observed: Observed) -> Iterator[str]:
         for machine, view in observed.views.items():
             if view.serving and view.pools is not None:
+                yield from (f"{machine} has pools that cannot be: {one}" for one in clashes(view.pools))
                 pools = {pool.name: pool for pool in view.pools}
                 for name in sorted(pools.keys() | self._certain.keys() | self._since.keys()):
                     if pools.get(name) not in list(self._possible(name)):

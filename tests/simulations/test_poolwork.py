@@ -7,6 +7,7 @@ from random import Random
 
 from simulations.poolwork import NAMES, RINGS, drawn_change
 from simulations.run import pools_of
+from weaveipam.allocation.nest import nest
 from weaveipam.allocation.poolchange import clashes, wanted_for
 from weaveipam.protocol.decisions import Charter
 from weaveipam.protocol.requests import Refusal
@@ -22,13 +23,14 @@ def lived(seed: int) -> tuple[Counter[str], tuple[Pool, ...]]:
     for _ in range(300):
         change = drawn_change(pools, rng)
         base, wanted = change.base, change.wanted
-        assert wanted is None or clashes([wanted]) == []
-        outcome = wanted_for(change, Charter(0, (), tuple(pools), (), ("red",)))
+        assert wanted is None or wanted.kind or clashes([wanted]) == []
+        outcome = wanted_for(change, Charter(0, (), tuple(pools), (), ("nest", "red")))
         if isinstance(outcome, Refusal):
             done["refused"] += 1
             continue
         others = tuple(pool for pool in pools if pool.name != change.name)
         pools = others if wanted is None else (*others, wanted)
+        done["nested"] += len(nest(pools).parents)
         if base is None or wanted is None:
             done["created" if base is None else "deleted"] += 1
         elif base.disabled != wanted.disabled:
@@ -40,7 +42,7 @@ def lived(seed: int) -> tuple[Counter[str], tuple[Pool, ...]]:
 
 
 def test_every_kind_of_change_is_drawn() -> None:
-    """Pools are made, grow, shrink, are switched, deleted and made again; some that overlap are refused."""
+    """Pools are made, grow, shrink, are switched, nested, deleted and made again; what cannot be is refused."""
     done, _ = lived(1)
 
     assert min(done[kind] for kind in ("created", "deleted", "grown", "shrunk", "switched", "refused")) > 5

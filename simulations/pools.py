@@ -45,7 +45,7 @@ def is_mixed(pool: Pool) -> bool:
 
 
 def size_of(pools: Iterable[Pool]) -> int:
-    """How many addresses all those pools can give, without what is set aside; a child's are not the parent's."""
+    """How many addresses all those pools can give: without what is set aside, and each of one pool only."""
     pools = tuple(pools)
     lying = nest(pools)
     ranges = ((pool, one) for pool in pools for one in pool.ranges)

@@ -194,3 +194,10 @@ def test_pools_of_a_kind_lie_in_one_another_by_its_rules() -> None:
     assert sentence.startswith("network default: 0.0.1.0/28 'lo': a loopback prefix needs an aggregate")
     (sentence,) = clashes([NET])
     assert "a network prefix needs an aggregate above it" in sentence
+
+
+def test_a_kind_of_a_later_release_is_no_obstacle_to_its_end() -> None:
+    """Nobody here knows its rules, so it can neither be made nor changed, but it can go."""
+    odd = nested("odd", 0, 64, "fabric")
+    assert "there is no kind fabric" in refusal(ChangePool("odd", None, odd)).detail
+    assert ("odd",) == wanted(ChangePool("odd", odd, None), odd).drop

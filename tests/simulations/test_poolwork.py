@@ -42,7 +42,7 @@ def lived(seed: int) -> tuple[Counter[str], tuple[Pool, ...]]:
 
 
 def test_every_kind_of_change_is_drawn() -> None:
-    """Pools are made, grow, shrink, are switched, nested, deleted and made again; what cannot be is refused."""
+    """Pools are made, grow, shrink, are switched, nested, deleted, made again; what cannot be is refused."""
     done, _ = lived(1)
 
     assert min(done[kind] for kind in ("created", "deleted", "grown", "shrunk", "switched", "refused")) > 5

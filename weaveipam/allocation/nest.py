@@ -79,8 +79,9 @@ def prefix_of(pool: Pool) -> Prefix:
 
 
 def prefixes(pools: Collection[Pool], network: str) -> list[Prefix]:
-    """The pools of a kind in a network, as prefixes, by name."""
-    return [prefix_of(pool) for pool in pools if pool.kind and pool.network == network]
+    """The pools of a kind in a network, as prefixes, in their order; but none of a later release's kinds."""
+    kinds = list(Kind)
+    return [prefix_of(pool) for pool in pools if pool.network == network and pool.kind in kinds]
 
 
 def moved(before: Collection[Pool], after: Collection[Pool]) -> Iterator[tuple[Pool, PoolRange, Range]]:

@@ -83,25 +83,31 @@ def wanted_for(change: Change, charter: Charter) -> Wanted | Refusal | None:
         return Refusal(Reason.NOT_FOUND, _no_network(change.wanted.network, charter))
     others = [pool for pool in pools if pool.name != change.name]
     after = others if change.wanted is None else [*others, change.wanted]
+    refusal = None if held is None else _unchangeable(held, change.wanted, others)
     problems = clashes(after)
-    if change.wanted is None and held is not None and held.kind:
-        there = prefixes(others, held.network)
-        above = nesting.removal_refusal(there, prefix_of(held))
-        if above is not None:
-            return Refusal(Reason.IN_USE, above.detail)
-    if problems:
-        return Refusal(Reason.CONFLICT, "; ".join(problems))
-    if held is not None and change.wanted is not None and held.network != change.wanted.network:
-        return Refusal(Reason.INVALID, f"a pool stays in its network; {held.name} is in {held.network}")
-    if held is not None and change.wanted is not None and held.kind != change.wanted.kind:
-        detail = f"a pool keeps its kind; {held.name} is of {f'kind {held.kind}' if held.kind else 'no kind'}"
-        return Refusal(Reason.INVALID, detail)
-    return Wanted(
+    if refusal is None and problems:
+        refusal = Refusal(Reason.CONFLICT, "; ".join(problems))
+    return refusal or Wanted(
         put=() if change.wanted is None else (change.wanted,),
         drop=(change.name,) if change.wanted is None else (),
         founds=founded(pools, after),
         vacates=given_up(pools, after),
     )
+
+
+def _unchangeable(held: Pool, wanted: Pool | None, others: Collection[Pool]) -> Refusal | None:
+    """Why a pool that there is cannot become that, or go; None if its own nature does not keep it."""
+    if wanted is None:
+        for gone in prefixes([held], held.network):
+            inside = nesting.removal_refusal(prefixes(others, held.network), gone)
+            if inside is not None:
+                return Refusal(Reason.IN_USE, inside.detail)
+    elif held.network != wanted.network:
+        return Refusal(Reason.INVALID, f"a pool stays in its network; {held.name} is in {held.network}")
+    elif held.kind != wanted.kind:
+        kind = f"kind {held.kind}" if held.kind else "no kind"
+        return Refusal(Reason.INVALID, f"a pool keeps its kind; {held.name} is of {kind}")
+    return None
 
 
 def _network_for(change: ChangeNetwork, charter: Charter) -> Wanted | Refusal | None:

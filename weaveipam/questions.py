@@ -89,7 +89,7 @@ class Questions:
             case GetMembers():
                 return self._members(now)
             case GetAllocations():
-                return views.allocations(self._holdings, asked)
+                return views.allocations(self._holdings, asked, now)
             case GetDeparture():
                 return self._allocator.leaver.departure()
             case GetPools():
@@ -110,7 +110,7 @@ class Questions:
             case GetRing():
                 return views.ring_view(self._holdings, asked)
             case Lookup():
-                return views.lookup(self._holdings, self._me, asked)
+                return views.lookup(self._holdings, self._me, asked, now)
 
     def lives_to_remove(self, asked: RemovePeers) -> tuple[Peer, ...] | Refusal:
         """

@@ -62,7 +62,7 @@ def test_what_is_durable_reaches_stable_storage(holdings: Holdings) -> None:
 def test_a_lease_becomes_durable(holdings: Holdings) -> None:
     """The same key holds the same addresses, on stable storage."""
     pod, _ = lease(holdings, "k")
-    durable, persist = Leasing(holdings).make_durable(pod)
+    durable, persist = Leasing(holdings).renew(pod, 0.0, durable=True, ttl_s=None)
 
     assert durable.addresses == pod.addresses
     assert list(holdings.leases) == [durable]

@@ -283,7 +283,7 @@ class Allocator:
         due = [self.pending.wake_at, self._seeker.wake_at, self.giver.grants.wake_at, self.holdings.thaw_at]
         due.append(self.leaver.wake_at)
         if self.serving:  # else it would be due for ever
-            due += (self.holdings.tidy_at, self.giver.drift_at)
+            due += (self.holdings.tidy_at, self.giver.drift_at, self.holdings.leases.terms.wake_at)
             due += (self.marks.wake_at, self.adoption.wake_at, self.settling.wake_at)
         return min(due)
 
@@ -298,6 +298,7 @@ class Allocator:
         if thawed:
             self.giver.arm(now)
         if self.serving:
+            steps += self._clients.expire(now)
             steps += self._retry(None, now) if thawed else []
             steps += self._refill_all(now)
             steps += self.holdings.tidy(now)

@@ -26,7 +26,7 @@ from weaveipam.allocation.rings import Change
 from weaveipam.allocation.seeking import Seeker
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.allocation.standing import Standing
-from weaveipam.protocol.effects import Reply
+from weaveipam.protocol.effects import Level, Reply, Report
 from weaveipam.protocol.messages import Step
 from weaveipam.protocol.requests import Allocate, Allocated, Collect, Reason, Refusal, Release, Released, Want
 from weaveipam.protocol.values import Allocation, Assigned, RingId
@@ -99,6 +99,19 @@ class Clients:
         self._giver.arm(now)
         return [*steps, *self.retry(None, now)] if given and self._standing.serving else steps
 
+    def expire(self, now: float) -> list[Step]:
+        """Give back what was given for a time that is over."""
+        over = self._leasing.take_over(now)
+        if not over:
+            return []
+        steps = self._leasing.give_back(over, now)
+        for one in over:
+            addresses = ", ".join(format_range(each.family, each.range) for each in one.addresses)
+            fields = (("key", one.key), ("network", one.network), ("addresses", addresses))
+            steps.append(Report(Level.INFO, "lease-expired", fields))
+        self._giver.arm(now)
+        return [*steps, *self.retry(None, now)]
+
     def cancel(self, request_id: int) -> list[Step]:
         """The client has gone; what it was given already stays given."""
         self._pending.drop(request_id)
@@ -149,11 +162,11 @@ class Clients:
                 has = ", ".join(format_range(one.family, one.range) for one in held.addresses)
                 detail = f"key {request.key} already holds {has}; release it first, or use another key"
                 return self._refuse(waiting, Reason.CONFLICT, detail)
-            if request.durable and not held.durable:
-                durable, persist = self._leasing.make_durable(held)
-                self._marks.gave(now)
-                return [persist, *self._answer(waiting, durable)]
-            return self._answer(waiting, held)
+            renewed, persist = self._leasing.renew(held, now, durable=request.durable, ttl_s=request.ttl_s)
+            if persist is None:
+                return self._answer(waiting, renewed, now)
+            self._marks.gave(now)
+            return [persist, *self._answer(waiting, renewed, now)]
         for line in lines:
             closed = why_closed(self._holdings.pools, line)
             if closed is not None:
@@ -186,11 +199,14 @@ class Clients:
 
     def _lease(self, waiting: Waiting, addresses: tuple[Assigned, ...], now: float) -> list[Step]:
         request = waiting.request
-        allocation = Allocation(request.key, request.network, addresses, request.durable, request.labels)
+        allocation = Allocation(
+            request.key, request.network, addresses, request.durable, request.labels, request.ttl_s
+        )
         self._giver.put_off(now)
         self._marks.gave(now)
         steps: list[Step] = [self._leasing.lease(allocation)]
-        steps += self._answer(waiting, allocation)
+        self._holdings.leases.terms.begin(now)
+        steps += self._answer(waiting, allocation, now)
         for one in addresses:
             part = Part(one.pool, RingId(request.network, one.family))
             steps += self._seeker.used(part, now) if part in self._holdings.pools.stocks else []
@@ -227,9 +243,10 @@ class Clients:
         detail = f"{self._settings.pending_max} requests wait already; try again shortly"
         return [Reply(waiting.request_id, Refusal(Reason.OVERLOADED, detail))]
 
-    def _answer(self, waiting: Waiting, allocation: Allocation) -> list[Step]:
+    def _answer(self, waiting: Waiting, allocation: Allocation, now: float) -> list[Step]:
         self._pending.drop(waiting.request_id)
-        return [Reply(waiting.request_id, Allocated(allocation))]
+        left_s = self._holdings.leases.terms.left_s(allocation, now)
+        return [Reply(waiting.request_id, Allocated(allocation, left_s))]
 
     def _refuse(self, waiting: Waiting, reason: Reason, detail: str) -> list[Step]:
         self._pending.drop(waiting.request_id)

@@ -10,6 +10,7 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 
 from ring.address import Range
+from weaveipam.allocation.terms import Terms
 from weaveipam.protocol.decisions import Span
 from weaveipam.protocol.rollcalls import Use
 from weaveipam.protocol.values import Allocation, Loan, RingId
@@ -22,6 +23,8 @@ class Leases:
         self._by_key: dict[tuple[str, str], Allocation] = {}
         self._by_start: dict[tuple[RingId, int], Allocation] = {}
         self._block_starts: dict[RingId, list[int]] = {}
+        self.terms = Terms()
+        """When those end that are given for a time."""
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -83,6 +86,7 @@ class Leases:
     def add(self, allocation: Allocation) -> None:
         """Remember an allocation; its key and its addresses are free here."""
         self._by_key[allocation.network, allocation.key] = allocation
+        self.terms.add(allocation)
         for one in allocation.addresses:
             ring = RingId(allocation.network, one.family)
             assert (ring, one.range.start) not in self._by_start, "an address is allocated twice"
@@ -93,6 +97,7 @@ class Leases:
     def remove(self, allocation: Allocation) -> None:
         """Forget an allocation that is here."""
         del self._by_key[allocation.network, allocation.key]
+        self.terms.remove(allocation)
         for one in allocation.addresses:
             ring = RingId(allocation.network, one.family)
             del self._by_start[ring, one.range.start]

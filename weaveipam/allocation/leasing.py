@@ -21,6 +21,9 @@ from weaveipam.protocol.messages import Step
 from weaveipam.protocol.records import Leased, RecordKey
 from weaveipam.protocol.values import Allocation, RingId
 
+OVER_MAX = 1024
+"""Allocations that end at once: others are served in between when many do."""
+
 
 class Taken(NamedTuple):
     """Addresses that are about to be given to a key."""
@@ -65,12 +68,37 @@ class Leasing:
         given = Persist((Leased(allocation),), (), _durability(durable=allocation.durable))
         return together(given, holdings.note_rests())
 
-    def make_durable(self, held: Allocation) -> tuple[Allocation, Persist]:
-        """A pod's allocation becomes one that survives the host; to be on disk before its key hears of it."""
-        durable = replace(held, durable=True)
-        self._holdings.leases.remove(held)
-        self._holdings.leases.add(durable)
-        return durable, Persist((Leased(durable),), (), Durability.HOST)
+    def renew(
+        self, held: Allocation, now: float, *, durable: bool, ttl_s: int | None
+    ) -> tuple[Allocation, Persist | None]:
+        """
+        A key asks again for what it has: its time, if any, begins anew.
+
+        Args:
+            held: What it has.
+            now: Seconds on the monotonic clock.
+            durable: Whether it shall survive the host from now on.
+            ttl_s: How long it shall last from now on; None: as long as before.
+
+        Returns:
+            What it has now, and what is to be on disk before it hears of that, if anything has changed.
+        """
+        leases = self._holdings.leases
+        renewed = replace(held, durable=durable or held.durable, ttl_s=held.ttl_s if ttl_s is None else ttl_s)
+        if renewed == held:
+            leases.terms.renew(held, now)
+            return held, None
+        leases.remove(held)
+        leases.add(renewed)
+        leases.terms.begin(now)
+        return renewed, Persist((Leased(renewed),), (), _durability(durable=renewed.durable))
+
+    def take_over(self, now: float) -> tuple[Allocation, ...]:
+        """Whose time is over, at most `OVER_MAX` of them: to be given back."""
+        leases = self._holdings.leases
+        leases.terms.begin(now)
+        held = (leases.get(network, key) for network, key in leases.terms.take_over(now, OVER_MAX))
+        return tuple(one for one in held if one is not None)
 
     def give_back(self, allocations: Iterable[Allocation], now: float) -> list[Step]:
         """The keys hold nothing any more; their addresses rest, and then they are free."""

@@ -13,7 +13,7 @@ from ring.address import Family, Range, format_range
 from weaveipam.allocation.choosing import candidates
 from weaveipam.allocation.kinds import fitting
 from weaveipam.allocation.pools import Part, Pools
-from weaveipam.protocol.requests import Allocate, Reason, Refusal, Want
+from weaveipam.protocol.requests import TTL_MAX_S, Allocate, Reason, Refusal, Want
 from weaveipam.protocol.values import Allocation, RingId
 
 KEY_BYTES_MAX = 512
@@ -85,6 +85,8 @@ def _malformed(request: Allocate) -> str:
         return f"a label's name and value have at most {LABEL_BYTES_MAX} bytes"
     if len(request.wants) > WANTS_MAX:
         return f"at most {WANTS_MAX} addresses can be asked for at once"
+    if request.ttl_s is not None and not 1 <= request.ttl_s <= TTL_MAX_S:
+        return f"a time to live is 1 to {TTL_MAX_S} whole seconds, not {request.ttl_s}"
     return ""
 
 

@@ -57,26 +57,26 @@ def ring_view(holdings: Holdings, asked: GetRing) -> RingView | Refusal:
     return RingView(asked.ring, tuple(holdings.rings[asked.ring]))
 
 
-def allocations(holdings: Holdings, asked: GetAllocations) -> Allocations | Refusal:
+def allocations(holdings: Holdings, asked: GetAllocations, now: float) -> Allocations | Refusal:
     """What is allocated here, of one pool or of all."""
     if asked.pool is not None and asked.pool not in holdings.pools:
         return Refusal(Reason.NO_SUCH_POOL, f"there is no pool {asked.pool}")
-    return Allocations(
-        tuple(
-            one
-            for one in holdings.leases
-            if asked.pool is None or any(each.pool == asked.pool for each in one.addresses)
-        )
+    found = tuple(
+        one
+        for one in holdings.leases
+        if asked.pool is None or any(each.pool == asked.pool for each in one.addresses)
     )
+    terms = holdings.leases.terms
+    return Allocations(found, tuple(terms.left_s(one, now) for one in found) if terms else ())
 
 
-def lookup(holdings: Holdings, me: Peer, asked: Lookup) -> Found | Refusal:
+def lookup(holdings: Holdings, me: Peer, asked: Lookup, now: float) -> Found | Refusal:
     """Who holds a key here, or an address anywhere."""
     if asked.key is not None:
         held = holdings.leases.get(asked.network, asked.key)
         if held is None:
             return Refusal(Reason.NOT_FOUND, f"key {asked.key} holds nothing at this daemon")
-        return Found(held, me, held.addresses[0].pool)
+        return Found(held, me, held.addresses[0].pool, holdings.leases.terms.left_s(held, now))
     if asked.address is None:
         return Refusal(Reason.INVALID, "a look-up names a key or an address")
     family, address = asked.address
@@ -89,7 +89,9 @@ def lookup(holdings: Holdings, me: Peer, asked: Lookup) -> Found | Refusal:
         return Refusal(Reason.NOT_FOUND, f"{text} is in no pool of network {asked.network}")
     run = holdings.rings[ring].at(address)
     owner = None if run is None else run.owner
-    return Found(holdings.leases.at(ring, address), owner, found[0])
+    held = holdings.leases.at(ring, address)
+    left_s = None if held is None else holdings.leases.terms.left_s(held, now)
+    return Found(held, owner, found[0], left_s)
 
 
 def _unreachable(holdings: Holdings, reachable: Collection[Peer]) -> dict[Part, int]:

@@ -87,6 +87,18 @@ class Allocate:
     name: str = ""
     """Who gets what pools keep for that name; it outlives keys, and need not be unique.  Empty: nobody."""
     subject: Subject = NOBODY
+    ttl_s: int | None = None
+    """
+    Whole seconds, 1 to `TTL_MAX_S`, after which what the key holds is given back unless it asks again.
+
+    The time begins anew each time that it asks; None: as long as before, and of a key that held nothing for
+    ever.  It is that of the daemon's monotonic clock while the daemon serves: one that starts again, or takes
+    the key over from one that leaves, lets it begin anew.  So it may end late, and by that clock never early.
+    """
+
+
+TTL_MAX_S = 10 * 366 * 24 * 3600
+"""Ten years: more is a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +337,8 @@ class Allocated:
     """Answers `Allocate`."""
 
     allocation: Allocation
+    expires_in_s: float | None = None
+    """Seconds until it ends unless it is asked for again, by this daemon's clock; None: it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +358,8 @@ class Found:
     owner: Peer | None
     """Of the address looked up; for a key, this daemon.  None: nobody yet."""
     pool: str | None
+    expires_in_s: float | None = None
+    """As in `Allocated`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,6 +467,8 @@ class Allocations:
     """Answers `GetAllocations`; sorted by network and key."""
 
     allocations: tuple[Allocation, ...]
+    expires_in_s: tuple[float | None, ...] = ()
+    """Of each of them, as in `Allocated`; none at all: none of them ends."""
 
 
 @dataclass(frozen=True, slots=True)

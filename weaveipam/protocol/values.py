@@ -250,3 +250,5 @@ class Allocation:
     """Whether it outlives the host's death (a claim object's), or only the daemon's (a pod's)."""
     labels: tuple[tuple[str, str], ...] = ()
     """Sorted by name."""
+    ttl_s: int | None = None
+    """Whole seconds, at least 1, after which it ends of itself unless it is asked for again; None: never."""

@@ -22,6 +22,7 @@ from weaveipam.protocol.messages import FreeHint, Header, Message, Need, Refused
 from weaveipam.protocol.records import Record
 from weaveipam.protocol.values import (
     ROUND_MAX,
+    TTL_MAX_S,
     Allocation,
     Assigned,
     Attributes,
@@ -129,7 +130,13 @@ OUTLINE = st.lists(
     )
 )
 ALLOCATION = st.builds(
-    Allocation, TEXT, TEXT, some(FAMILY.flatmap(assigned)), st.booleans(), some(st.tuples(TEXT, TEXT))
+    Allocation,
+    TEXT,
+    TEXT,
+    some(FAMILY.flatmap(assigned)),
+    st.booleans(),
+    some(st.tuples(TEXT, TEXT)),
+    st.none() | st.integers(1, TTL_MAX_S),
 )
 SPACE_REQUEST = FAMILY.flatmap(
     lambda f: st.builds(

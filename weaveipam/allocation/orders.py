@@ -13,8 +13,8 @@ from ring.address import Family, Range, format_range
 from weaveipam.allocation.choosing import candidates
 from weaveipam.allocation.kinds import fitting
 from weaveipam.allocation.pools import Part, Pools
-from weaveipam.protocol.requests import TTL_MAX_S, Allocate, Reason, Refusal, Want
-from weaveipam.protocol.values import Allocation, RingId
+from weaveipam.protocol.requests import Allocate, Reason, Refusal, Want
+from weaveipam.protocol.values import TTL_MAX_S, Allocation, RingId
 
 KEY_BYTES_MAX = 512
 LABELS_MAX = 64

@@ -100,6 +100,9 @@ _RULES: Mapping[type, Callable[..., bool]] = {
     values.Assigned: lambda _pool, family, within, length, gateway, _told=None: _on_link(
         family, (within,), length, gateway
     ),
+    values.Allocation: lambda _key, _network, _addresses, _durable, _labels=(), ttl_s=None, *_: (
+        ttl_s is None or 1 <= ttl_s <= values.TTL_MAX_S
+    ),
     values.Preallocation: lambda _name, family, address: address < family.size,
     values.Loan: lambda ring, what, _key: _inside(ring.family, (what,)),
     values.RingPart: lambda ring, said: _inside(ring.family, said),

@@ -89,16 +89,12 @@ class Allocate:
     subject: Subject = NOBODY
     ttl_s: int | None = None
     """
-    Whole seconds, 1 to `TTL_MAX_S`, after which what the key holds is given back unless it asks again.
+    Whole seconds, 1 to `values.TTL_MAX_S`, after which what the key holds is given back unless it asks again.
 
     The time begins anew each time that it asks; None: as long as before, and of a key that held nothing for
     ever.  It is that of the daemon's monotonic clock while the daemon serves: one that starts again, or takes
     the key over from one that leaves, lets it begin anew.  So it may end late, and by that clock never early.
     """
-
-
-TTL_MAX_S = 10 * 366 * 24 * 3600
-"""Ten years: more is a mistake."""
 
 
 @dataclass(frozen=True, slots=True)

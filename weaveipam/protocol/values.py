@@ -238,6 +238,10 @@ class Assigned:
     """Those of the pool's range when it was given."""
 
 
+TTL_MAX_S = 10 * 366 * 24 * 3600
+"""Seconds for which something is given at most; ten years, as more is a mistake."""
+
+
 @dataclass(frozen=True, slots=True)
 class Allocation:
     """What one key holds: all of it was given at once and goes back at once."""
@@ -251,4 +255,4 @@ class Allocation:
     labels: tuple[tuple[str, str], ...] = ()
     """Sorted by name."""
     ttl_s: int | None = None
-    """Whole seconds, at least 1, after which it ends of itself unless it is asked for again; None: never."""
+    """Whole seconds, 1 to `TTL_MAX_S`, after which it ends unless it is asked for again; None: never."""

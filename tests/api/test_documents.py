@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -97,6 +99,9 @@ ALLOCATION_DOCUMENT = {
     ],
     "durable": True,
     "labels": {"a": "b"},
+    "ttl": None,
+    "expires_in": None,
+    "expires_at": None,
 }
 DEFINITION = {
     "name": "p",
@@ -356,6 +361,25 @@ def test_every_answer_has_its_document(answer: Answer, document: object) -> None
     """Each class of answer becomes exactly the documented JSON."""
     assert document == answer_document(answer)
     assert document == json.loads(json.dumps(answer_document(answer)))
+
+
+def test_what_ends_says_when() -> None:
+    """What is left of an allocation's time is told in seconds and as a time of day, wherever it is shown."""
+    held = replace(ALLOCATION, ttl_s=3600)
+    told = {
+        **ALLOCATION_DOCUMENT,
+        "ttl": 3600,
+        "expires_in": 90.25,
+        "expires_at": "2026-03-01T12:01:30Z",
+    }
+    at = datetime(2026, 3, 1, 13, tzinfo=timezone(timedelta(hours=1)))
+    listed = answer_document(Allocations((held, ALLOCATION), (90.25, None)), at)
+    found = answer_document(Found(held, PEER, "p", 90.25), at)
+
+    assert answer_document(Allocated(held, 90.25), at) == told
+    assert listed == [told, ALLOCATION_DOCUMENT]
+    assert isinstance(found, dict)
+    assert found["allocation"] == told
 
 
 def test_every_reason_has_a_status() -> None:

@@ -54,6 +54,8 @@ REQUESTS: list[tuple[dict[str, object], Allocate]] = [
     ),
     ({"key": "k", "prefix_length": 28}, Allocate("k", wants=(Want(prefix_length=28),))),
     ({"key": "k", "kind": "loopback"}, Allocate("k", wants=(Want(kind="loopback"),))),
+    ({"key": "k", "ttl": 3600}, Allocate("k", wants=(Want(),), ttl_s=3600)),
+    ({"key": "k", "ttl": None}, Allocate("k", wants=(Want(),))),
     (
         {"key": "k", "address": "10.0.0.16"},
         Allocate("k", wants=(Want(Family.V4, within=(Range(V4, V4 + 1),)),)),
@@ -124,6 +126,11 @@ def test_an_allocation_is_read_as_documented(document: dict[str, object], reques
         ({"key": "k", "prefix_length": True}, "prefix_length: "),
         ({"key": "k", "prefix_length": 28.0}, "prefix_length: "),
         ({"key": "k", "durable": 1}, "durable: "),
+        ({"key": "k", "ttl": 0}, "ttl: "),
+        ({"key": "k", "ttl": 1.5}, "ttl: "),
+        ({"key": "k", "ttl": True}, "ttl: "),
+        ({"key": "k", "ttl": "1h"}, "ttl: "),
+        ({"key": "k", "ttl": 1 << 40}, "ttl: "),
         ({"key": "k", "labels": ["a"]}, "labels: "),
         ({"key": "k", "labels": {"a": 1}}, "labels.a: "),
         ({"key": "k", "labels": {"": "x"}}, "labels: "),
@@ -182,6 +189,7 @@ FIELDS = (
     "prefix_length",
     "durable",
     "labels",
+    "ttl",
     "other",
 )
 

@@ -158,6 +158,26 @@ def test_an_address_is_given_and_given_back(agent: Agent) -> None:
     ]
 
 
+def test_what_is_given_for_a_time_ends(agent: Agent) -> None:
+    """The answer and the list say when; a second later nobody has it, unless it was renewed."""
+    agent.start()
+    agent.ask("claim", "--key", "long", "--ttl", "1m", "10.32.0.9")
+    given = agent.ask("allocate", "--key", "short", "--ttl", "1s")
+    assert (1, 1.0) == (given["ttl"], given["expires_in"])
+    assert given["expires_at"].endswith("Z")
+    until = time.monotonic() + 20
+    while len(agent.ask("allocations")) > 1 and time.monotonic() < until:
+        assert 60 == agent.ask("allocate", "--key", "long")["expires_in"]
+
+    (left,) = agent.ask("allocations")
+    assert ("long", 60) == (left["key"], left["ttl"])
+    assert 50 < left["expires_in"] < 60
+    assert "lease-expired" in agent.events()
+    wide = agent.run("allocations", "-o", "wide").stdout
+    assert left["expires_at"][:14] in wide
+    assert "EXPIRES_AT" in wide
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -100,6 +100,8 @@ def test_the_version_can_be_asked_for_anywhere(arguments: list[str]) -> None:
         ["status", "-o", "xml"],
         ["allocate"],
         ["allocate", "--key", "k", "--family", "5"],
+        ["allocate", "--key", "k", "--ttl", "0s"],
+        ["allocate", "--key", "k", "--ttl", "1.5h"],
         ["claim", "--key", "k"],
         ["release"],
         ["release", "--key", "k", "--address", "10.0.0.1"],

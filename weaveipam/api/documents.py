@@ -9,6 +9,7 @@ Does not know HTTP, sockets or tables.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, assert_never
 
@@ -59,17 +60,24 @@ PROBLEMS: Final[Mapping[Reason, tuple[int, str]]] = MappingProxyType(
 """HTTP status and title of each reason; every reason is here."""
 
 
-def answer_document(answer: Answer) -> Document:  # noqa: C901, PLR0912 - a case for each answer
-    """The document of any answer; a refusal's is its problem document."""
+def answer_document(answer: Answer, at: datetime | None = None) -> Document:  # noqa: C901, PLR0912 - a case for each answer
+    """
+    The document of any answer; a refusal's is its problem document.
+
+    Args:
+        answer: What was answered.
+        at: When, as the times of day in the document follow from it; None: now.
+    """
+    at = at or datetime.now(UTC)
     match answer:
         case Refusal():
             return problem(answer)
-        case Allocated(allocation):
-            return _allocation(allocation)
+        case Allocated(allocation, left_s):
+            return _allocation(allocation, left_s, at)
         case Released(allocations):
             return {"released": [_allocation(one) for one in allocations]}
         case Found():
-            return _found(answer)
+            return _found(answer, at)
         case Status():
             return _status(answer)
         case Members(members):
@@ -78,8 +86,9 @@ def answer_document(answer: Answer) -> Document:  # noqa: C901, PLR0912 - a case
             return _ring(answer)
         case Pools(pools):
             return [_pool(one) for one in pools]
-        case Allocations(allocations):
-            return [_allocation(one) for one in allocations]
+        case Allocations(allocations, left_s):
+            pairs = zip(allocations, left_s or (None,) * len(allocations), strict=True)
+            return [_allocation(one, each_s, at) for one, each_s in pairs]
         case Keyring(keys):
             return [{"id": one.id, "used": one.used, "members": list(one.members)} for one in keys]
         case PoolChanged(pool):
@@ -112,13 +121,18 @@ def _incarnation(peer: Peer | None) -> str | None:
     return None if peer is None else f"{peer.incarnation:016x}"
 
 
-def _allocation(one: Allocation) -> dict[str, Any]:
+def _allocation(one: Allocation, left_s: float | None = None, at: datetime | None = None) -> dict[str, Any]:
+    """An allocation; if it is held now, and ends, with the seconds that are left of its time from then on."""
+    ends_at = None if left_s is None or at is None else at.astimezone(UTC) + timedelta(seconds=left_s)
     return {
         "key": one.key,
         "network": one.network,
         "addresses": [_assigned(each) for each in one.addresses],
         "durable": one.durable,
         "labels": dict(one.labels),
+        "ttl": one.ttl_s,
+        "expires_in": None if left_s is None else round(left_s, 3),
+        "expires_at": None if ends_at is None else f"{ends_at:%Y-%m-%dT%H:%M:%SZ}",
     }
 
 
@@ -134,9 +148,10 @@ def _assigned(one: Assigned) -> dict[str, Any]:
     }
 
 
-def _found(answer: Found) -> dict[str, Any]:
+def _found(answer: Found, at: datetime) -> dict[str, Any]:
+    held = answer.allocation
     return {
-        "allocation": None if answer.allocation is None else _allocation(answer.allocation),
+        "allocation": None if held is None else _allocation(held, answer.expires_in_s, at),
         "owner": None if answer.owner is None else answer.owner.name,
         "owner_incarnation": _incarnation(answer.owner),
         "pool": answer.pool,

@@ -22,7 +22,7 @@ from weaveipam.protocol.requests import (
     Subject,
     Want,
 )
-from weaveipam.protocol.values import DEFAULT_NETWORK
+from weaveipam.protocol.values import DEFAULT_NETWORK, TTL_MAX_S
 
 NAME_CHARACTERS_MAX = 63
 """Of a pool or a network; a DNS label's."""
@@ -63,6 +63,7 @@ _ALLOCATE = (
     "subject",
     "durable",
     "labels",
+    "ttl",
 )
 
 
@@ -103,6 +104,7 @@ def allocate_request(document: object) -> Allocate:
         labels=_labels("labels", fields.get("labels")),
         name="" if fields.get("name") is None else _text("name", fields["name"], KEY_BYTES_MAX),
         subject=_subject(fields.get("subject")),
+        ttl_s=_ttl_s(fields.get("ttl")),
     )
 
 
@@ -257,6 +259,12 @@ def _index(value: object) -> int | None:
     if value is None or (type(value) is int and value >= 0):
         return value
     raise InvalidError(f"index: expected an integer from 0 on, not {_short(value)}")
+
+
+def _ttl_s(value: object) -> int | None:
+    if value is None or (type(value) is int and 1 <= value <= TTL_MAX_S):
+        return value
+    raise InvalidError(f"ttl: expected whole seconds, 1 to {TTL_MAX_S}, not {_short(value)}")
 
 
 def _subject(value: object) -> Subject:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import click
 
 from weaveipam.cli.client import path_of
-from weaveipam.cli.common import ask, common
+from weaveipam.cli.common import ask, common, duration
 from weaveipam.cli.output import emit
 from weaveipam.cli.show import allocation_table
 
@@ -24,6 +24,12 @@ _kind = click.option(
     "--kind", metavar="KIND", help="What it is for, in nested pools: aggregate, network, pool or loopback."
 )
 _durable = click.option("--durable", is_flag=True, help="Survive the loss of power, too.")
+_ttl = click.option(
+    "--ttl",
+    type=duration,
+    metavar="TIME",
+    help="Give it back after this time (90s, 15m, 1h, 2d) unless the key asks again. Default: never.",
+)
 
 
 @common(
@@ -31,6 +37,7 @@ _durable = click.option("--durable", is_flag=True, help="Survive the loss of pow
     "weaveipam allocate --key web-1 --family dual --pool pods -o json",
     "weaveipam allocate --key router --prefix-length 28 --durable",
     "weaveipam allocate --key vm-7 --selector 'zone in (a, b)' --name db-0",
+    "weaveipam allocate --key job-3 --ttl 1h",
 )
 @click.command()
 @_key
@@ -54,6 +61,7 @@ _durable = click.option("--durable", is_flag=True, help="Survive the loss of pow
     "--prefix-length", type=int, metavar="L", help="An aligned block of this length instead of one address."
 )
 @_durable
+@_ttl
 def allocate(*, pools: tuple[str, ...], family: str | None, **said: Any) -> None:
     """Allocate addresses, or return what the key already has."""
     wanted = int(family) if family in {"4", "6"} else family
@@ -71,9 +79,10 @@ def allocate(*, pools: tuple[str, ...], family: str | None, **said: Any) -> None
 @_network
 @_kind
 @_durable
-def claim(*, address: str, key: str, network: str | None, kind: str | None, durable: bool) -> None:
+@_ttl
+def claim(**body: Any) -> None:
     """Allocate exactly this address."""
-    _allocate({"key": key, "network": network, "address": address, "kind": kind, "durable": durable})
+    _allocate(body)
 
 
 @common(

@@ -7,6 +7,7 @@ Does not know any command.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import IO, Any, TypeVar
@@ -23,6 +24,8 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+"""In each unit of time."""
 _SOCKET = "weaveipam.socket"
 _FORMAT = "weaveipam.output"
 
@@ -62,6 +65,20 @@ def common(*examples: str) -> Callable[[C], C]:
         return command
 
     return complete
+
+
+def duration(said: str) -> int:
+    """
+    The whole seconds, at least 1, of a time as `90s`, `15m`, `1h` or `2d`, or in seconds.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
+    found = re.fullmatch(r"([0-9]{1,9})([smhd]?)", said)
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
+    if seconds < 1:
+        raise click.BadParameter(f"{said!r} is no time; say 90s, 15m, 1h or 2d.")
+    return seconds
 
 
 def _options() -> list[click.Option]:

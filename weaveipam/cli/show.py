@@ -62,6 +62,8 @@ ALLOCATION_COLUMNS = (
     Column("prefix_length"),
     Column("gateway"),
     Column("durable", wide=True),
+    Column("ttl", wide=True),
+    Column("expires_at", wide=True),
     Column("labels", wide=True),
 )
 LOOKUP_COLUMNS = (

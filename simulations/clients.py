@@ -39,6 +39,12 @@ HANDED = "handed"
 """Tag of who was told that another daemon has its key."""
 RETRY_S = 0.5
 """Seconds until a runtime tries again what got no answer."""
+RENEWALS = 3
+"""So often what is for a time is renewed in that time."""
+OVER = 1.1
+"""Of its time, after which what was not renewed is over by any clock that does not jump."""
+LOST = 3.0
+"""Of its time, after which nobody looks any longer for what was handed over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,12 @@ class Habits:
     """Wants an address of every pool, all or nothing."""
     wait_s: float = 8.0
     """How long requests may wait at the daemon."""
+    ttl: float = 0.0
+    """Wants something for a time, and renews it."""
+    ttl_s: int = 6
+    """That time."""
+    lapse: float = 0.5
+    """Who does gives nothing back in the end, but renews no more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +91,10 @@ class Client:
     size: int = 0
     """Addresses that it holds."""
     leaving: bool = False
+    ttl_s: int | None = None
+    """For how long it asks each time; None: for ever."""
+    heard_at: float = 0.0
+    """When it was given something last, in virtual seconds."""
     tags: set[str] = field(default_factory=set)
 
 
@@ -88,9 +104,11 @@ class Clients:
     def __init__(self, world: World, rng: Random) -> None:
         self.world = world
         self.counters: Counter[str] = Counter()
-        """What clients did: `repeated`, `vanished`, `crossed`, `retried`."""
+        """What clients did: `repeated`, `vanished`, `crossed`, `retried`, `renewed`, `lapsed`."""
         self.here: dict[str, Client] = {}
         """Clients that hold something, or may, by key; in the order in which they came."""
+        self.ttl_s_max = 0
+        """The longest time for which anybody has asked for something, but for ever."""
         self.cordoned: set[str] = set()
         """Machines to which no new clients come."""
         self._rng = rng
@@ -125,7 +143,11 @@ class Clients:
         elif rng.random() < habits.pair:
             mine = [one for one in pools.values() if one.network == network]
             wants = tuple(Want(pools=(one.name,), kind=_kind(one)) for one in mine)
-        self._ask(client, Allocate(key, network, wants, durable, wait_s=habits.wait_s), habits)
+        if habits.ttl and rng.random() < habits.ttl:
+            client.ttl_s = habits.ttl_s
+            self.ttl_s_max = max(self.ttl_s_max, habits.ttl_s)
+        request = Allocate(key, network, wants, durable, wait_s=habits.wait_s, ttl_s=client.ttl_s)
+        self._ask(client, request, habits)
         return client
 
     def stay(self) -> None:
@@ -134,7 +156,11 @@ class Clients:
         self._staying = True
 
     def _expire(self, client: Client) -> None:
-        if not (self._staying and client.size):
+        if self._staying and client.size:
+            return
+        if client.ttl_s and client.size and self._rng.random() < self._habits.lapse:
+            self._lapse(client, client.ttl_s)
+        else:
             self.leave(client)
 
     def follow(self) -> None:
@@ -150,6 +176,16 @@ class Clients:
             return False
         shown = machine.show(GetAllocations())
         return isinstance(shown, Allocations) and any(one.key == key for one in shown.allocations)
+
+    def _lapse(self, client: Client, ttl_s: int) -> None:
+        """Renew no more what the client has, and forget it once it must be over."""
+        if not client.leaving:
+            client.leaving = True
+            self.counters["lapsed"] += 1
+            self.world.timeline.after(OVER * ttl_s, self._forget, client)
+
+    def _forget(self, client: Client) -> None:
+        self.here.pop(client.key, None)
 
     def leave(self, client: Client) -> None:
         """Give back what the client may hold, and try until it is done."""
@@ -243,17 +279,29 @@ class Clients:
 
     def _answered(self, client: Client, request: Allocate, answer: Answer | None) -> None:
         if isinstance(answer, Allocated):
+            if client.ttl_s and not client.size:
+                self.world.timeline.after(client.ttl_s / RENEWALS, self._renew, client, request, client.ttl_s)
+            client.heard_at = self.world.now
             client.size = sum(one.range.size for one in answer.allocation.addresses)
             client.life = client.machine.life
             if client.key not in self.here:  # it had left, and is given something all the same
                 self.here[client.key] = client
                 self._release(client)
         elif client.leaving or client.size:
-            pass
+            self._answered_late(client, answer)
         elif answer is None or self._worth_another(answer):
             self.counters["retried"] += 1
             self.world.timeline.after(RETRY_S, self._retry, client, request)
         else:
+            self.leave(client)
+
+    def _answered_late(self, client: Client, answer: Answer | None) -> None:
+        """Who renews what it has may be told that it was handed over, or that nothing is left for it."""
+        if client.leaving or client.ttl_s is None or not isinstance(answer, Refusal):
+            return
+        if answer.reason is Reason.NOT_OWNER:
+            client.tags.add(HANDED)
+        elif answer.reason is Reason.EXHAUSTED:
             self.leave(client)
 
     def _worth_another(self, answer: Answer) -> bool:
@@ -267,10 +315,30 @@ class Clients:
         else:
             self.world.timeline.after(RETRY_S, self._retry, client, request)
 
+    def _renew(self, client: Client, request: Allocate, ttl_s: int) -> None:
+        """Ask again in time; who cannot find what was handed over gives up."""
+        if client.leaving or client.key not in self.here:
+            return
+        if self._follow(client) and client.machine.running:
+            self.counters["renewed"] += 1
+            self._put(client, request)
+        elif self._is_lost(client):
+            client.leaving = True
+            self._forget(client)
+            return
+        self.world.timeline.after(ttl_s / RENEWALS, self._renew, client, request, ttl_s)
+
+    def _is_lost(self, client: Client) -> bool:
+        """Whether what the client had for a time is over, wherever it was."""
+        return client.ttl_s is not None and self.world.now > client.heard_at + LOST * client.ttl_s
+
     # Leaving
 
     def _release(self, client: Client) -> None:
         if client.key not in self.here:
+            return
+        if self._is_lost(client) and not self._follow(client):
+            self._forget(client)
             return
         if not self._follow(client) or not client.machine.running:
             self.world.timeline.after(RETRY_S, self._release, client)

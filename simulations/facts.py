@@ -46,6 +46,8 @@ class Given:
     """Whether the daemon answered without waiting for anything but its disk."""
     free_before: int | None = None
     """Addresses that the daemon showed as free for it when it took the request; None: unknown."""
+    held_s: float | None = None
+    """Seconds since it was asked for which the key surely holds it, if it asks no more; None: for ever."""
 
 
 @dataclass(frozen=True, slots=True)

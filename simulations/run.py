@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from types import ModuleType
 
@@ -116,7 +117,7 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
     preset = rng.choice(("test", "test", "test", "test", "lan"))
     seconds = rng.uniform(30.0, 60.0)
     pools, size = _draw_pools(rng)
-    habits = _draw_habits(rng, size)
+    habits = _for_a_time(seed, _draw_habits(rng, size))
     seconds = seconds if plan.minutes is None else 60 * plan.minutes
     nodes = nodes if plan.nodes is None else plan.nodes
     preset = _preset(nodes, preset)
@@ -130,6 +131,7 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
     )
     cooldown_s = 0.0 if CLOCKS & set(drawn) else DRIFT_MARGIN * _cooldown_s(preset)
     stage = _stage(seed, layout, seconds, watch, cooldown_s=cooldown_s)
+    stage.world.sure_part = 0.0 if CLOCKS & set(drawn) else DRIFT_MARGIN
     strengths: dict[str, str] = {}
     guarded(stage, lambda: strengths.update(_live(stage, seed, nodes, drawn, habits, plan)))
     return stage, {
@@ -281,6 +283,12 @@ def _draw_habits(rng: Random, size: int) -> Habits:
     )
 
 
+def _for_a_time(seed: str, habits: Habits) -> Habits:
+    """The same, but that some want what they have for a time; drawn apart from all else."""
+    rng = Random(f"{seed}/ttl")
+    return replace(habits, ttl=rng.choice((0.0, 0.0, 0.3)), ttl_s=rng.choice((6, 20)))
+
+
 def _described(habits: Habits) -> str:
     chances = {
         "ask twice": habits.repeat,
@@ -289,6 +297,7 @@ def _described(habits: Habits) -> str:
         "durable": habits.durable,
         "blocks": habits.block,
         "of every pool": habits.pair,
+        f"for {habits.ttl_s} s": habits.ttl,
     }
     shown = ", ".join(f"{chance:.0%} {name}" for name, chance in chances.items() if chance)
     return f"{habits.adds_per_s:.1f} a second, who stay {habits.hold_s:g} s" + (f"; {shown}" if shown else "")

@@ -16,7 +16,7 @@ from simulations import faults
 from simulations.checkers.bounded import quiet_s
 from simulations.checkers.convergence import disagreements
 from simulations.checkers.court import Court
-from simulations.clients import HANDED, Client, Clients, Habits
+from simulations.clients import HANDED, OVER, Client, Clients, Habits
 from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
@@ -330,7 +330,7 @@ class SimulatedStage:
         """At the end: settle, let all rest, look at everything, and use up all there is."""
         self.clients.stay()
         self.settle()
-        self.run(quiet_s(self.world.allocation))
+        self.run(max(quiet_s(self.world.allocation), OVER * self.clients.ttl_s_max))
         # A commit, or a grant, may be under way just now; who does not agree is found below.
         self._wait(self._agreed, ANSWERS_S, self.world.gossip.probe_interval_s)
         self.clients.follow()

@@ -121,6 +121,8 @@ class World:
         """Whether a daemon has lost what it knew."""
         self.departed: set[Peer] = set()
         """Lives that have left the cluster."""
+        self.sure_part = 1.0
+        """Of the time for which something is given: what surely passes before it ends, by whatever clock."""
         self.given_count = 0
         self.counters: Counter[str] = Counter()
         """What came of requests: `waited`, `rested-given`."""
@@ -304,7 +306,9 @@ class World:
                 addresses = addresses_of(allocation)
                 if answered.free_before == 0:
                     self._count_early(addresses)
-                self.hear(Given(now, number, addresses, answered.immediate, answered.free_before))
+                held_s = None if allocation.ttl_s is None else self.sure_part * allocation.ttl_s
+                free_before = answered.free_before
+                self.hear(Given(now, number, addresses, answered.immediate, free_before, held_s))
             case Released(allocations):
                 taken = tuple(one for each in allocations for one in addresses_of(each))
                 self._released.update(dict.fromkeys(taken, now))

@@ -20,6 +20,7 @@ from simulations.checkers.liveness import Liveness
 from simulations.checkers.local import Local
 from simulations.checkers.ownership import Ownership
 from simulations.checkers.pools import Pools
+from simulations.checkers.terms import Terms
 from simulations.checkers.uniqueness import Uniqueness
 from simulations.checkers.work import Work
 from simulations.facts import Fact
@@ -43,6 +44,7 @@ def all_checkers(cooldown_s: float) -> list[Checker]:
         Pools(),
         Bounded(),
         Idempotence(),
+        Terms(),
         Cooldown(cooldown_s),
         Liveness(),
     ]

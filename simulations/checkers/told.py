@@ -2,12 +2,15 @@
 What each key was told that it holds, as long as that is certain.
 
 A key holds what it was given from the answer on, until its client asks to take it back; if that is refused,
-nothing has changed.  Where requests cross, what is known first need not have happened first: such answers say
+nothing has changed.  What was given for a time is held for that time since it was asked for; afterwards it
+may be held or not.  Where requests cross, what is known first need not have happened first: such answers say
 nothing.  Does not know what the answers should be.
 """
 
 from __future__ import annotations
 
+import heapq
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,6 +29,8 @@ class Held:
     durable: bool
     since: float
     """When it was told so last, in seconds."""
+    until: float = math.inf
+    """Until when that is certain; infinity: until it gives it back."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +61,10 @@ class Told:
         self._of: dict[Holder, list[Question]] = {}
         """The open ones again, by whom they are about."""
         self._held: dict[Holder, Held] = {}
+        self._ends: list[tuple[float, Holder]] = []
+        """A heap: when what is held may not be held any more, unless that is later by now."""
+        self.ended: list[Holder] = []
+        """Of whom nothing is certain any more since the last fact, as their time is over."""
 
     def addresses(self, holder: Holder) -> tuple[Address, ...]:
         """What a key holds for certain."""
@@ -64,6 +73,7 @@ class Told:
 
     def hear(self, fact: Fact) -> Question | None:
         """Take note of a fact; the question that it answers, or ends without an answer."""
+        self._end(fact.when)
         match fact:
             case Asked():
                 self._ask(fact)
@@ -77,13 +87,28 @@ class Told:
                 pass
         return None
 
+    def _end(self, now: float) -> None:
+        """Be certain no more of what may have ended."""
+        self.ended.clear()
+        while self._ends and self._ends[0][0] <= now:
+            _, holder = heapq.heappop(self._ends)
+            held = self._held.get(holder)
+            if held is not None and held.until <= now:
+                del self._held[holder]
+                self.ended.append(holder)
+
+    def _hold(self, holder: Holder, held: Held) -> None:
+        self._held[holder] = held
+        if held.until < math.inf:
+            heapq.heappush(self._ends, (held.until, holder))
+
     def _move(self, before: Holder, after: Holder) -> None:
         """What a key holds it holds at another machine; what it asked before may be answered as if not."""
         for question in (*self._of.get(before, ()), *self._of.get(after, ())):
             question.crossed = True
         held = self._held.pop(before, None)
         if held is not None:
-            self._held[after] = held
+            self._hold(after, held)
 
     def _ask(self, asked: Asked) -> None:
         question = Question(asked)
@@ -106,13 +131,16 @@ class Told:
             del self._of[holder]
         if asked.give:
             question.held = self._held.get(holder)
+        elif question.held is not None and question.held.until <= fact.when:
+            question.held = None
         if question.crossed:
             return question
         if isinstance(fact, Given):
             durable = asked.durable or (question.held is not None and question.held.durable)
-            self._held[holder] = Held(fact.addresses, durable, fact.when)
+            until = math.inf if fact.held_s is None else asked.when + fact.held_s
+            self._hold(holder, Held(fact.addresses, durable, fact.when, until))
         elif isinstance(fact, Refused) and not asked.give and question.held is not None:
-            self._held[holder] = question.held
+            self._hold(holder, question.held)
         return question
 
     def _lose(self, fact: Emptied | Forgot) -> None:

@@ -31,6 +31,8 @@ class Uniqueness:
         if isinstance(fact, Forgot):
             return
         question = self._told.hear(fact)
+        for holder in self._told.ended:
+            yield from self._update(holder)
         if isinstance(fact, Asked):
             yield from self._update((fact.machine, fact.key))
         elif isinstance(fact, Emptied):

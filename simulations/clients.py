@@ -74,7 +74,7 @@ class Habits:
     ttl_s: int = 6
     """That time."""
     lapse: float = 0.5
-    """Who does gives nothing back in the end, but renews no more."""
+    """Of those: gives nothing back in the end, but renews no more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +93,8 @@ class Client:
     leaving: bool = False
     ttl_s: int | None = None
     """For how long it asks each time; None: for ever."""
+    lapses: bool = False
+    """Whether in the end it just asks no more."""
     heard_at: float = 0.0
     """When it was given something last, in virtual seconds."""
     tags: set[str] = field(default_factory=set)
@@ -144,7 +146,7 @@ class Clients:
             mine = [one for one in pools.values() if one.network == network]
             wants = tuple(Want(pools=(one.name,), kind=_kind(one)) for one in mine)
         if habits.ttl and rng.random() < habits.ttl:
-            client.ttl_s = habits.ttl_s
+            client.ttl_s, client.lapses = habits.ttl_s, rng.random() < habits.lapse
             self.ttl_s_max = max(self.ttl_s_max, habits.ttl_s)
         request = Allocate(key, network, wants, durable, wait_s=habits.wait_s, ttl_s=client.ttl_s)
         self._ask(client, request, habits)
@@ -158,7 +160,7 @@ class Clients:
     def _expire(self, client: Client) -> None:
         if self._staying and client.size:
             return
-        if client.ttl_s and client.size and self._rng.random() < self._habits.lapse:
+        if client.ttl_s and client.size and client.lapses:
             self._lapse(client, client.ttl_s)
         else:
             self.leave(client)

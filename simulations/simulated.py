@@ -330,7 +330,8 @@ class SimulatedStage:
         """At the end: settle, let all rest, look at everything, and use up all there is."""
         self.clients.stay()
         self.settle()
-        self.run(max(quiet_s(self.world.allocation), OVER * self.clients.ttl_s_max))
+        self.run(OVER * self.clients.ttl_s_max)  # nobody renews all that there is
+        self.run(quiet_s(self.world.allocation))
         # A commit, or a grant, may be under way just now; who does not agree is found below.
         self._wait(self._agreed, ANSWERS_S, self.world.gossip.probe_interval_s)
         self.clients.follow()

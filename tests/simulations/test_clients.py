@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from simulations.views import view_of
 
 StageOf = Callable[..., SimulatedStage]
 BUSY = Habits(adds_per_s=20.0, hold_s=0.5, wait_s=2.0)
-ROUGH = replace(BUSY, repeat=0.5, vanish=0.3, cross=0.5, durable=0.3, block=0.1)
+ROUGH = replace(BUSY, repeat=0.5, vanish=0.3, cross=0.5, durable=0.3, block=0.1, ttl=0.3, ttl_s=3)
 
 
 def used(stage: SimulatedStage) -> dict[str, frozenset[str]]:
@@ -110,7 +111,8 @@ def test_each_habit_shows(stage_of: StageOf, habit: str) -> None:
     """A habit is counted as often as clients have it, and no other is."""
     stage = stage_of()
     facts = facts_of(stage)
-    stage.clients.load(replace(BUSY, **{habit: 1.0}))
+    always: dict[str, Any] = {habit: 1.0}
+    stage.clients.load(replace(BUSY, **always))
     stage.run(5.0)
 
     name = {"repeat": "repeated", "vanish": "vanished", "cross": "crossed"}[habit]
@@ -180,6 +182,40 @@ def test_who_leaves_tries_until_it_is_done(stage_of: StageOf) -> None:
 
     assert stage.clients.here == {}
     assert used(stage)["n1"] == frozenset()
+
+
+def test_who_has_something_for_a_time_renews_it(stage_of: StageOf) -> None:
+    """It is held for much longer than that, also over a short absence of its daemon."""
+    stage = stage_of()
+    machine = stage.world.machines["n1"]
+    client = stage.clients.add(machine, Habits(ttl=1.0, ttl_s=3))
+    stage.run(4.0)
+    machine.kill()
+    stage.run(1.0)
+    machine.start()
+    stage.run(10.0)
+
+    assert used(stage)["n1"] == {client.key}
+    assert stage.clients.counters["renewed"] >= 10
+    assert machine.reports["lease-expired"] == 0
+    assert stage.court.violations == []
+
+
+def test_who_renews_no_more_has_nothing_in_the_end(stage_of: StageOf) -> None:
+    """Nobody gives anything back, and all of it ends."""
+    stage = stage_of()
+    stage.clients.load(Habits(adds_per_s=4.0, hold_s=0.5, ttl=1.0, ttl_s=2, lapse=1.0))
+    facts = facts_of(stage)
+    stage.run(5.0)
+    end(stage)
+
+    assert stage.clients.here == {}
+    assert used(stage) == dict.fromkeys(("n1", "n2", "n3"), frozenset())
+    assert stage.clients.counters["lapsed"] == sum(
+        one.reports["lease-expired"] for one in stage.world.machines.values()
+    )
+    assert not any(isinstance(one, Asked) and not one.give for one in facts)
+    assert stage.court.violations == []
 
 
 @pytest.mark.slow

@@ -3,7 +3,8 @@ Stories that checkers judge: facts, one second after the other, with semicolons 
 
     ask 1 n1 a              request 1: at n1, key a wants an address; `durable`, `size=8`
     given 1 10.0.0.1        it is answered; `late`: after a wait, `free=9`: shown as free before;
-                            10.0.0.0/29 is a block, blue:10.0.0.1 an address of another network
+                            10.0.0.0/29 is a block, blue:10.0.0.1 an address of another network;
+                            `for=9`: surely held for so many seconds since it was asked for
     back 2 n1 a             request 2: at n1, what key a holds is given back
     taken 2 10.0.0.1        it is answered; nothing may have been found
     refused 2 exhausted     it is answered so; `free=9`
@@ -12,7 +13,8 @@ Stories that checkers judge: facts, one second after the other, with semicolons 
     moved n1 a n2           what key a held at n1 is shown to be at n2
     owns n1 10.0.0.0/25     what n1 shows that it owns
     look n1=5 n2            an observation of all that run, with their free addresses;
-                            `settled`, `apart`: nobody reaches another, `strange`: nobody sees another alive
+                            `settled`, `apart`: nobody reaches another, `strange`: nobody sees another alive,
+                            `has=a,b`: keys that hold something at all of them
     began amber 10.0.0.0/28 the pools that there are at first: this one
     change 3 amber 10.0.0.0/29
                             request 3: a pool shall be this, or be no more
@@ -58,7 +60,7 @@ def _life(machine: str) -> Peer:
     return Peer(machine, 1)
 
 
-def _view(machine: str, *, free: int = 0, alive: str = "") -> View:
+def _view(machine: str, *, free: int = 0, alive: str = "", keys: str = "") -> View:
     """Of a daemon that serves, holds no ring, has nothing open and sees itself and some others alive."""
     return View(
         life=_life(machine),
@@ -68,7 +70,7 @@ def _view(machine: str, *, free: int = 0, alive: str = "") -> View:
         used={"default": 0},
         size=254,
         unreachable=0,
-        keys=frozenset(),
+        keys=frozenset(filter(None, keys.split(","))),
         alive=frozenset([machine, *alive.split()]),
         outgoing=0,
         conflicts=(),
@@ -84,9 +86,10 @@ def _address(text: str) -> Address:
 def _observed(when: float, words: list[str]) -> Observed:
     names = {name: int(free or 0) for name, _, free in (one.partition("=") for one in words if one[0] == "n")}
     everybody = "" if "strange" in words else " ".join(names)
+    keys = next((one[4:] for one in words if one.startswith("has=")), "")
     return Observed(
         when,
-        {name: _view(name, free=free, alive=everybody) for name, free in names.items()},
+        {name: _view(name, free=free, alive=everybody, keys=keys) for name, free in names.items()},
         settled="settled" in words,
         reach={name: frozenset([name] if "apart" in words else names) for name in names},
     )
@@ -98,7 +101,8 @@ def _answer(when: float, verb: str, request: int, words: list[str]) -> Fact:
     addresses = tuple(_address(one) for one in words if "." in one)
     match verb:
         case "given":
-            return Given(when, request, addresses, "late" not in words, free)
+            held_s = float(options["for"]) if "for" in options else None
+            return Given(when, request, addresses, "late" not in words, free, held_s)
         case "taken":
             return Taken(when, request, addresses)
         case "refused":

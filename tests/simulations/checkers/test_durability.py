@@ -16,6 +16,11 @@ DURABLE = "ask 1 n1 a durable; given 1 10.0.0.1; "
 MISSING = "back 9 n1 a; taken 9; "
 
 LOST = {
+    "while its time lasts": "ask 1 n1 a; given 1 10.0.0.1 for=9; at 8; back 9 n1 a; at 8.5; taken 9",
+    "while its time lasts, after giving back was refused": (
+        "ask 1 n1 a; given 1 10.0.0.1 for=9; back 2 n1 a; refused 2 not-ready; "
+        "at 8; back 9 n1 a; at 8.5; taken 9"
+    ),
     "nothing is found": HELD + MISSING,
     "another address is found": HELD + "back 9 n1 a; taken 9 10.0.0.2",
     "one of two is found": "ask 1 n1 a; given 1 10.0.0.1 10.0.0.2; back 9 n1 a; taken 9 10.0.0.2",
@@ -34,6 +39,7 @@ LOST = {
     "while another request of the key waits": HELD + "ask 2 n1 a; " + MISSING,
 }
 FINE = {
+    "its time may have been over": "ask 1 n1 a; given 1 10.0.0.1 for=9; at 8; back 9 n1 a; at 9; taken 9",
     "it is found": HELD + "back 9 n1 a; taken 9 10.0.0.1",
     "more is found": HELD + "back 9 n1 a; taken 9 10.0.0.2 10.0.0.1",
     "nothing was given": MISSING,

@@ -15,6 +15,12 @@ HELD = "ask 1 n1 a; given 1 10.0.0.1; "
 OTHER = "ask 9 n1 a; given 9 10.0.0.2; "
 
 FOUND = {
+    "another one, while its time lasts": (
+        "ask 1 n1 a; given 1 10.0.0.1 for=9; at 8; ask 9 n1 a; at 8.5; given 9 10.0.0.2"
+    ),
+    "refused, while its time lasts": (
+        "ask 1 n1 a; given 1 10.0.0.1 for=9; at 8; ask 9 n1 a; at 8.5; refused 9 exhausted"
+    ),
     "another address": HELD + OTHER,
     "one more address": HELD + "ask 9 n1 a; given 9 10.0.0.1 10.0.0.2",
     "two at once": "ask 1 n1 a; ask 9 n1 a; given 1 10.0.0.1; given 9 10.0.0.2",
@@ -28,6 +34,12 @@ FOUND = {
     "giving back nothing is refused": "back 9 n1 a; refused 9 not-found",
 }
 FINE = {
+    "its time may have been over": (
+        "ask 1 n1 a; given 1 10.0.0.1 for=9; at 8; ask 9 n1 a; at 9; given 9 10.0.0.2"
+    ),
+    "refused, as its time may have been over": (
+        "ask 1 n1 a; given 1 10.0.0.1 for=9; at 8; ask 9 n1 a; at 9; refused 9 exhausted"
+    ),
     "the same": HELD + "ask 9 n1 a; given 9 10.0.0.1",
     "another key": HELD + "ask 9 n1 b; given 9 10.0.0.2",
     "the same key elsewhere": HELD + "ask 9 n2 a; given 9 10.0.0.2",

@@ -35,11 +35,27 @@ TWICE = {
     "given again after it was given back": (
         HELD + "back 2 n1 a; taken 2 10.0.0.1; ask 3 n1 a; given 3 10.0.0.1; " + ANOTHER
     ),
+    "while its time lasts": "ask 1 n1 a; given 1 10.0.0.1 for=9; ask 2 n2 b; at 8.9; given 2 10.0.0.1",
+    "renewed in time": (
+        "ask 1 n1 a; given 1 10.0.0.1 for=9; at 8; ask 2 n1 a; given 2 10.0.0.1 for=9; at 16; "
+        "ask 3 n2 b; at 16.9; given 3 10.0.0.1"
+    ),
+    "moved while its time lasts": (
+        "ask 1 n1 a; given 1 10.0.0.1 for=9; moved n1 a n3; ask 2 n2 b; at 8.9; given 2 10.0.0.1"
+    ),
     "after it has moved": HELD + "moved n1 a n3" + ANOTHER,
     "given back by another": HELD + "back 2 n1 c; taken 2; " + ANOTHER,
     "asked for before the other had it": "ask 9 n2 b; " + HELD + "given 9 10.0.0.1",
 }
 FINE = {
+    "its time may be over": "ask 1 n1 a; given 1 10.0.0.1 for=9; ask 2 n2 b; at 9; given 2 10.0.0.1",
+    "its time may be over, by any clock": "ask 1 n1 a; given 1 10.0.0.1 for=0; ask 2 n2 b; given 2 10.0.0.1",
+    "not renewed in time": (
+        "ask 1 n1 a; given 1 10.0.0.1 for=9; at 8; ask 2 n1 a; vanished 2; ask 3 n2 b; given 3 10.0.0.1"
+    ),
+    "moved, and its time may be over": (
+        "ask 1 n1 a; given 1 10.0.0.1 for=9; moved n1 a n3; ask 2 n2 b; at 9; given 2 10.0.0.1"
+    ),
     "two addresses": HELD + "ask 2 n2 b; given 2 10.0.0.2",
     "the same in another network": HELD + "ask 2 n2 b; given 2 blue:10.0.0.1",
     "blocks that touch": "ask 1 n1 a; given 1 10.0.0.0/29; ask 2 n2 b; given 2 10.0.0.8/29",

@@ -12,12 +12,14 @@ from ring.address import Family
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
+    ChangePool,
     Collect,
     Departure,
     GetAllocations,
     GetPools,
     Leave,
     Lookup,
+    PoolChanged,
     Reason,
     Refusal,
     Release,
@@ -91,6 +93,20 @@ def test_another_time_replaces_the_one_before(three: Any) -> None:
     assert expired(three) == []
     three.run(0.2)
     assert expired(three) == ["k"]
+
+
+def test_it_is_renewed_also_where_nothing_more_is_given(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """Who has something of a pool that was disabled since, or is full, keeps it."""
+    made = cluster()
+    pool = make_pool("p", "10.0.0.0/32")
+    made.add("a", seeds="a", join="a", pools=(pool,))
+    made.run(5)
+    first = ask(made, ttl_s=TTL_S)
+    changed = made.answer("a", ChangePool("p", pool, replace(pool, disabled=True)))
+    assert isinstance(changed, PoolChanged)
+    for wants in ((), (Want(pools=("p",)),)):
+        made.run(TTL_S - 1)
+        assert ask(made, wants=wants) == first
 
 
 def test_a_refused_request_renews_nothing(three: Any) -> None:

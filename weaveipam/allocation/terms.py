@@ -52,9 +52,15 @@ class Terms:
 
     def begin(self, now: float) -> None:
         """The time of all that were added begins; `now` in seconds on the monotonic clock, as everywhere."""
-        for holder, ttl_s in self._fresh.items():
-            self._ends[holder] = now + ttl_s
-            heapq.heappush(self._heap, (now + ttl_s, holder))
+        ends = {holder: now + ttl_s for holder, ttl_s in self._fresh.items()}
+        self._ends.update(ends)
+        entries = [(ends_at, holder) for holder, ends_at in ends.items()]
+        if len(entries) > len(self._heap):  # as after a start
+            self._heap += entries
+            heapq.heapify(self._heap)
+        else:
+            for entry in entries:
+                heapq.heappush(self._heap, entry)
         self._fresh.clear()
 
     def renew(self, allocation: Allocation, now: float) -> None:

@@ -55,6 +55,17 @@ def test_it_is_gone_when_it_was_taken(end: Fact) -> None:
     assert told(ask(1), Given(2.0, 1, GIVEN), ask(3, give=False), end).addresses(HOLDER) == ()
 
 
+def test_what_was_given_for_a_time_is_certain_for_that_long() -> None:
+    """It counts from when it was asked for, anew each time; whose time is over is told with the next fact."""
+    known = told(ask(1), Given(3.0, 1, GIVEN, held_s=5.0), ask(4), Given(6.0, 4, GIVEN, held_s=5.0))
+    known.hear(Vanished(8.9, 7))
+    assert (known.addresses(HOLDER), known.ended) == (GIVEN, [])
+    known.hear(Vanished(9.0, 7))
+    assert (known.addresses(HOLDER), known.ended) == ((), [HOLDER])
+    known.hear(Vanished(9.1, 7))
+    assert known.ended == []
+
+
 def test_the_question_is_told_with_what_was_held() -> None:
     """Who answers learns what was asked, and what the key held until then."""
     known = told(ask(1), Given(2.0, 1, GIVEN), ask(3), ask(4, give=False))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from ring.address import Family, Range
-from weaveipam.allocation.terms import STALE_MAX, Terms
+from weaveipam.allocation.terms import LOOKS_MAX, STALE_MAX, Terms
 from weaveipam.protocol.values import Allocation, Assigned
 
 
@@ -75,6 +75,22 @@ def test_timers_of_what_is_over_do_not_pile_up() -> None:
     assert len(terms._heap) <= STALE_MAX + 1
 
 
+def test_many_that_were_renewed_are_put_back_a_few_at_a_time() -> None:
+    """A look at the next end never costs more than a few steps; until all is in order it is too early."""
+    terms = Terms()
+    several = [allocation(f"k{number:03}", 10) for number in range(10 * LOOKS_MAX)]
+    for one in several:
+        terms.add(one)
+    terms.begin(0.0)
+    for one in several:
+        terms.renew(one, 5.0)
+
+    looks = [terms.wake_at for _ in range(11)]
+    assert looks == [10.0] * 9 + [15.0] * 2
+    assert terms.take_over(14.9, 1000) == []
+    assert len(terms.take_over(15.0, 1000)) == len(several)
+
+
 class Model(RuleBasedStateMachine):
     """Whatever is done, what ends and when is what a plain list of ends would say."""
 
@@ -105,6 +121,10 @@ class Model(RuleBasedStateMachine):
     def begin(self) -> None:
         """All times that have not begun do so."""
         self.terms.begin(self.now)
+        self.begun()
+
+    def begun(self) -> None:
+        """What the list says then."""
         for key, (one, ends_at) in self.held.items():
             if ends_at is None:
                 assert one.ttl_s is not None
@@ -121,11 +141,17 @@ class Model(RuleBasedStateMachine):
 
     @rule(most=st.integers(1, 3))
     def end(self, most: int) -> None:
-        """Who has had its time is told, the longest due first."""
+        """Who has had its time is told, the longest due first, each once; a few at a time."""
+        self.terms.begin(self.now)
+        self.begun()
         due = sorted((at, key) for key, (_, at) in self.held.items() if at is not None and at <= self.now)
-        found = self.terms.take_over(self.now, most)
-        assert [("default", key) for _, key in due[:most]] == found
-        for _, key in found:
+        found: list[str] = []
+        while self.terms.wake_at <= self.now:
+            some = [key for _, key in self.terms.take_over(self.now, most)]
+            assert len(some) <= most
+            found += some
+        assert [key for _, key in due] == found
+        for key in found:
             self.terms.remove(self.held.pop(key)[0])
 
     @rule(seconds=st.integers(0, 4))

@@ -6,7 +6,8 @@ begins anew when the node starts, or when the allocation comes from another node
 passed, and never early.  It runs only while the node serves, as nobody could renew it before.
 
 The timers are a heap with an entry for each allocation.  Renewing moves no entry: one that comes up too early
-is put back where it belongs.  So to look at the next one costs nothing, and to renew one next to nothing.
+is put back where it belongs, only some at a time.  So to look at the next one costs next to nothing, and to
+renew one as well, however many there are.
 Does not know what is allocated, nor what is done when a time is over.
 """
 
@@ -21,6 +22,8 @@ from weaveipam.protocol.values import Allocation
 Holder: TypeAlias = tuple[str, str]
 """Network and key."""
 
+LOOKS_MAX = 16
+"""Entries that are put back at one look; with more in a row it tells an end too early, and goes on later."""
 STALE_MAX = 64
 """Entries of the heap that belong to nothing, beside as many as there are others; more are swept out."""
 
@@ -80,10 +83,12 @@ class Terms:
 
     @property
     def wake_at(self) -> float:
-        """When there is something to `begin`, or something is over; seconds on the monotonic clock."""
+        """When there is something to `begin`, or something may be over; seconds on the monotonic clock."""
         if self._fresh:
             return -math.inf
-        self._settle()
+        for _ in range(LOOKS_MAX):
+            if not self._heap or self._is_first_true():
+                break
         return self._heap[0][0] if self._heap else math.inf
 
     def take_over(self, now: float, most: int) -> list[Holder]:
@@ -92,29 +97,27 @@ class Terms:
 
         Args:
             now: Seconds on the monotonic clock.
-            most: So many at once.
+            most: Entries that are looked at.  While there may be more `wake_at` is not later than now.
         """
         found: list[Holder] = []
-        self._settle()
-        while self._heap and self._heap[0][0] <= now and len(found) < most:
-            _, holder = heapq.heappop(self._heap)
-            del self._ends[holder]
-            found.append(holder)
-            self._settle()
+        for _ in range(most):
+            if not self._heap or self._heap[0][0] > now:
+                break
+            if self._is_first_true():
+                _, holder = heapq.heappop(self._heap)
+                del self._ends[holder]
+                found.append(holder)
         return found
 
-    def _settle(self) -> None:
-        """The first entry is that of who ends first."""
-        heap = self._heap
-        while heap:
-            at, holder = heap[0]
-            ends_at = self._ends.get(holder)
-            if ends_at == at:
-                return
-            if ends_at is None or ends_at < at:  # it is over, or has an earlier entry
-                heapq.heappop(heap)
-            else:
-                heapq.heapreplace(heap, (ends_at, holder))
+    def _is_first_true(self) -> bool:
+        """Whether the first entry is at its holder's end; if not it is put there, or thrown away."""
+        at, holder = self._heap[0]
+        ends_at = self._ends.get(holder)
+        if ends_at is None or ends_at < at:  # it is over, or has an earlier entry
+            heapq.heappop(self._heap)
+        elif ends_at > at:
+            heapq.heapreplace(self._heap, (ends_at, holder))
+        return ends_at == at
 
     def _sweep(self) -> None:
         """Keep no more entries of what is over than of what is there; constant in the mean."""

@@ -15,14 +15,8 @@ from typing import Protocol
 from simulations.facts import Removed
 from simulations.machine import Answered, Machine
 from simulations.world import World
-from weaveipam.protocol.requests import (
-    GetStatus,
-    Reason,
-    Refusal,
-    RemovePeers,
-    RollCallView,
-    Status,
-)
+from weaveipam.protocol.progress import RollCallView
+from weaveipam.protocol.requests import GetStatus, Reason, Refusal, RemovePeers, Status
 
 REPEAT_S = 0.5
 """Between two looks at how far it has got, as of the command."""

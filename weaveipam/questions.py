@@ -22,6 +22,7 @@ from weaveipam.gossip.gossip import Gossip
 from weaveipam.gossip.guard import Guard
 from weaveipam.protocol.decisions import REMOVED_MAX
 from weaveipam.protocol.findings import Check, Conflicts, Problem
+from weaveipam.protocol.progress import RollCallView
 from weaveipam.protocol.requests import (
     Answer,
     GetAllocations,
@@ -44,7 +45,6 @@ from weaveipam.protocol.requests import (
     Reason,
     Refusal,
     RemovePeers,
-    RollCallView,
     Status,
 )
 from weaveipam.serving import Serving

@@ -15,7 +15,8 @@ from simulations.scale.counting import Traffic
 from simulations.scale.fleet import Fleet, Host
 from simulations.scale.members import DEATH_WITHIN_S, MASS
 from simulations.scale.spreading import Readings
-from weaveipam.protocol.requests import GetRollCall, RemovePeers, RollCallView
+from weaveipam.protocol.progress import RollCallView
+from weaveipam.protocol.requests import GetRollCall, RemovePeers
 
 REMOVED_WITHIN_S = 120.0
 """Longest wait for a removal."""

@@ -22,13 +22,12 @@ from weaveipam.protocol.findings import (
     Resolution,
     UsedTwice,
 )
+from weaveipam.protocol.progress import Departure, Gift, RollCallView
 from weaveipam.protocol.requests import (
     Allocated,
     Allocations,
     Answer,
-    Departure,
     Found,
-    Gift,
     Keyring,
     KeyView,
     Members,
@@ -42,7 +41,6 @@ from weaveipam.protocol.requests import (
     Refusal,
     Released,
     RingView,
-    RollCallView,
     Status,
 )
 from weaveipam.protocol.values import (

@@ -19,13 +19,13 @@ from ring.ring import Peer, Run, Token
 from weaveipam.api.http import BODY_BYTES_MAX, application, serve
 from weaveipam.daemon.keyring import Keeper
 from weaveipam.protocol.findings import Check, Conflicts, Resolution
+from weaveipam.protocol.progress import Departure, RollCallView
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
     Allocations,
     Answer,
     ChangeNetwork,
-    Departure,
     Found,
     GetAllocations,
     GetCheck,
@@ -54,7 +54,6 @@ from weaveipam.protocol.requests import (
     Request,
     ResolveConflict,
     RingView,
-    RollCallView,
     Status,
     Stay,
 )

@@ -24,10 +24,10 @@ from weaveipam.protocol.messages import (
     SpaceRefusal,
     SpaceRequest,
 )
+from weaveipam.protocol.progress import Departure
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
-    Departure,
     GetAllocations,
     GetDeparture,
     Leave,

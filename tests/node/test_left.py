@@ -12,11 +12,11 @@ from ring.ring import Peer, Run, Token
 from weaveipam.protocol import codec
 from weaveipam.protocol.effects import Send
 from weaveipam.protocol.messages import Grant, Ownership
+from weaveipam.protocol.progress import Departure, RollCallView
 from weaveipam.protocol.records import Identity, Left
 from weaveipam.protocol.requests import (
     Allocate,
     ChangePool,
-    Departure,
     GetAllocations,
     GetConflicts,
     GetDeparture,
@@ -25,7 +25,6 @@ from weaveipam.protocol.requests import (
     Refusal,
     Release,
     RemovePeers,
-    RollCallView,
     Want,
 )
 from weaveipam.protocol.rollcalls import Enrol

@@ -11,12 +11,12 @@ import pytest
 from ring.address import Family, Range, format_range, parse_address, parse_range
 from ring.invariants import violations
 from ring.ring import Ring
+from weaveipam.protocol.findings import Check
 from weaveipam.protocol.nesting import Kind
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
     ChangePool,
-    Check,
     GetCheck,
     GetPools,
     PoolChanged,

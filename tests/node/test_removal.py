@@ -8,6 +8,7 @@ from typing import Any
 from ring.address import Family
 from weaveipam.protocol import codec
 from weaveipam.protocol.decisions import REMOVED_MAX
+from weaveipam.protocol.progress import RollCallView
 from weaveipam.protocol.requests import (
     Allocate,
     ChangePool,
@@ -16,7 +17,6 @@ from weaveipam.protocol.requests import (
     Refusal,
     Release,
     RemovePeers,
-    RollCallView,
 )
 from weaveipam.protocol.rollcalls import Accepted
 from weaveipam.protocol.values import RingId

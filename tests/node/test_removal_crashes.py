@@ -9,7 +9,8 @@ import pytest
 
 from ring.address import Family
 from ring.invariants import violations
-from weaveipam.protocol.requests import GetRollCall, RemovePeers, RollCallView
+from weaveipam.protocol.progress import RollCallView
+from weaveipam.protocol.requests import GetRollCall, RemovePeers
 from weaveipam.protocol.values import RingId
 
 RING = RingId("default", Family.V4)

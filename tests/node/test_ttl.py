@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from ring.address import Family
+from weaveipam.protocol.progress import Departure
 from weaveipam.protocol.requests import (
     Allocate,
     Allocated,
     ChangePool,
     Collect,
-    Departure,
     GetAllocations,
     GetPools,
     Leave,

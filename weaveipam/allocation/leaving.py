@@ -33,8 +33,9 @@ from weaveipam.allocation.standing import Standing
 from weaveipam.protocol.effects import Durability, Level, Persist, Reply, Report, Stop
 from weaveipam.protocol.farewells import Farewell, FarewellHeard, Staying
 from weaveipam.protocol.messages import Depart, Header, Step, Tell
+from weaveipam.protocol.progress import Departure, Gift
 from weaveipam.protocol.records import Leaving, Left, Record, RecordKey
-from weaveipam.protocol.requests import Departure, Gift, Reason, Refusal
+from weaveipam.protocol.requests import Reason, Refusal
 from weaveipam.protocol.values import Endpoint, MemberState
 
 WHY_LEAVING = (

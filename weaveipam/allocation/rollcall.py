@@ -23,8 +23,8 @@ from weaveipam.allocation.seat import Seat
 from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.protocol.effects import Level, Report
 from weaveipam.protocol.messages import End, Header, Step, Tell
+from weaveipam.protocol.progress import RollCallView
 from weaveipam.protocol.records import Left, Record, RecordKey
-from weaveipam.protocol.requests import RollCallView
 from weaveipam.protocol.rollcalls import (
     Accept,
     Accepted,

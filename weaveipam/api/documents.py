@@ -17,11 +17,11 @@ from ring.address import Range, format_address, format_range
 from ring.ring import Peer, Run
 from weaveipam.config.printing import attributes_table, pool_table
 from weaveipam.protocol.findings import Check, Conflicts, Contested, Holder, Resolution
+from weaveipam.protocol.progress import Departure, RollCallView
 from weaveipam.protocol.requests import (
     Allocated,
     Allocations,
     Answer,
-    Departure,
     Found,
     Keyring,
     Members,
@@ -36,7 +36,6 @@ from weaveipam.protocol.requests import (
     Refusal,
     Released,
     RingView,
-    RollCallView,
     Status,
 )
 from weaveipam.protocol.values import Allocation, Assigned, Pool, RingId

@@ -14,6 +14,7 @@ from ring.address import Family, Range
 from ring.ring import Peer, Run
 from weaveipam.protocol.findings import Check, Conflicts, Resolution
 from weaveipam.protocol.keyring import KeyRing
+from weaveipam.protocol.progress import Departure, RollCallView
 from weaveipam.protocol.values import (
     DEFAULT_NETWORK,
     Allocation,
@@ -491,28 +492,6 @@ class Keyring:
 
 
 @dataclass(frozen=True, slots=True)
-class RollCallView:
-    """Answers `RemovePeers` and `GetRollCall`."""
-
-    number: int
-    """Decisions that have been made."""
-    busy: bool
-    """Whether this daemon has something under way that is not decided yet."""
-    fenced: tuple[Peer, ...]
-    """Whose removal is under way, as far as this daemon knows; sorted."""
-    awaited: tuple[str, ...]
-    """Names of members who have not answered yet, sorted."""
-    agreed: bool
-    """Whether all have promised, and only the acceptance is missing."""
-    detail: str
-    """What is in the way, in a sentence; empty if nothing is."""
-    electors: tuple[Peer, ...]
-    """Who enrols newcomers; sorted."""
-    removed: tuple[Peer, ...] = ()
-    """Of the names asked about, those lives that were removed; sorted."""
-
-
-@dataclass(frozen=True, slots=True)
 class PoolChanged:
     """Answers `ChangePool`."""
 
@@ -551,40 +530,6 @@ class Networks:
     """Answers `GetNetworks`; sorted by name."""
 
     networks: tuple[NetworkView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Gift:
-    """What a member gets, or would get, of a daemon that leaves."""
-
-    heir: Peer
-    ring: RingId
-    range: Range
-    leases: int
-    """Durable allocations in it, which go along."""
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """Answers `Leave`, `Stay` and `GetDeparture`."""
-
-    peer: Peer
-    state: str
-    """`staying`, `leaving` or `left`."""
-    why: str
-    """One sentence: what stands in the way, or what is waited for; empty if nothing does."""
-    obstacles: tuple[Allocation, ...]
-    """Allocations that cannot go along, sorted by network and key."""
-    addresses: int
-    """Owned still."""
-    ranges: int
-    """In which these lie."""
-    gifts: tuple[Gift, ...]
-    """Who gets these next, as it seems now; may be a part of it."""
-    unacknowledged: tuple[tuple[str, int], ...]
-    """By name of a member, sorted, how many grants to it are under way."""
-    unheard: tuple[str, ...]
-    """Members that have not answered that they know of the leave, sorted."""
 
 
 Answer: TypeAlias = (

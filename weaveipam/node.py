@@ -116,9 +116,6 @@ from weaveipam.serving import Serving
 AUDIT_S = 10.0
 """Seconds between two looks at some runs in memory: at 100,000 it takes some 70 minutes to see them all."""
 
-NEXT_LIFE = "this daemon begins its next life; ask again in a moment"
-"""What clients are told meanwhile."""
-
 OfSpace: TypeAlias = (
     SpaceRequest
     | Grant
@@ -589,7 +586,7 @@ class Node:
         life = nextlife.successor(lives, self._rng)
         fields = (("was", str(self.me)), ("life", str(life)), ("why", end.why))
         return (
-            *self._allocator.refuse_all(NEXT_LIFE),
+            *self._allocator.refuse_all(nextlife.WHY_WAITING_ENDS),
             nextlife.become(life, self._of_this_life(), self._allocator.giver.grants.leases()),
             Report(Level.ERROR, "next-life", fields),
             Restart(self._guard.ring),

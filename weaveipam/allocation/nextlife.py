@@ -22,6 +22,9 @@ from weaveipam.protocol.records import Identity, Record, RecordKey
 LIFE_RANDOM_BITS = 20
 """Below the milliseconds of an incarnation: two lives of one name that begin in the same one still differ."""
 
+WHY_WAITING_ENDS = "this daemon begins its next life; ask again in a moment"
+"""What clients are told meanwhile."""
+
 
 def forgotten(me: Peer, learned: Change) -> Run | None:
     """

@@ -42,7 +42,7 @@ def nest(pools: Iterable[Pool]) -> Nest:
     ]
     nested.sort(key=lambda each: (each[0], each[1], each[2].start, -each[2].size, each[3]))
     parents: dict[str, str] = {}
-    children: dict[str, tuple[Range, ...]] = {}
+    children: dict[str, list[Range]] = {}
     above: list[tuple[str, Family, Range, str]] = []
     for each in nested:
         network, family, what, name = each
@@ -50,9 +50,9 @@ def nest(pools: Iterable[Pool]) -> Nest:
             above.pop()
         if above:
             parents[name] = above[-1][3]
-            children[above[-1][3]] = (*children.get(above[-1][3], ()), what)
+            children.setdefault(above[-1][3], []).append(what)
         above.append(each)
-    return Nest(parents, children)
+    return Nest(parents, {name: tuple(ranges) for name, ranges in children.items()})
 
 
 def prefix_of(pool: Pool) -> Prefix:

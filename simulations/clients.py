@@ -16,6 +16,7 @@ from random import Random
 
 from ring.address import Family
 from simulations.machine import Machine
+from simulations.policies import Wish, drawn_wish
 from simulations.world import World
 from weaveipam.protocol.nesting import Kind
 from weaveipam.protocol.requests import (
@@ -75,6 +76,8 @@ class Habits:
     """That time."""
     lapse: float = 0.5
     """Of those: gives nothing back in the end, but renews no more."""
+    choosy: float = 0.0
+    """Wants what `policies.drawn_wish` says, in place of any address of one pool."""
 
 
 @dataclass(slots=True, eq=False)
@@ -145,10 +148,32 @@ class Clients:
         elif rng.random() < habits.pair:
             mine = [one for one in pools.values() if one.network == network]
             wants = tuple(Want(pools=(one.name,), kind=_kind(one)) for one in mine)
+        wish = Wish(network, wants)
+        if habits.choosy and rng.random() < habits.choosy:
+            wish = drawn_wish(tuple(pools.values()), rng)
         if habits.ttl and rng.random() < habits.ttl:
             client.ttl_s, client.lapses = habits.ttl_s, rng.random() < habits.lapse
             self.ttl_s_max = max(self.ttl_s_max, habits.ttl_s)
-        request = Allocate(key, network, wants, durable, wait_s=habits.wait_s, ttl_s=client.ttl_s)
+        return self._first(client, wish, habits)
+
+    def wish(self, machine: Machine, wish: Wish) -> Client:
+        """One more client, as `add`, that wants just this."""
+        client = Client(machine, f"k{next(self._numbers)}", durable=False, pool="", network=wish.network)
+        self.here[client.key] = client
+        return self._first(client, wish, Habits())
+
+    def _first(self, client: Client, wish: Wish, habits: Habits) -> Client:
+        client.network = wish.network
+        request = Allocate(
+            client.key,
+            wish.network,
+            wish.wants,
+            client.durable,
+            wait_s=habits.wait_s,
+            ttl_s=client.ttl_s,
+            name=wish.name,
+            subject=wish.subject,
+        )
         self._ask(client, request, habits)
         return client
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from ring.address import Range
 from ring.ring import Peer, Run
+from weaveipam.protocol.requests import Allocate
 from weaveipam.protocol.values import Pool, RingId
 
 
@@ -33,6 +34,10 @@ class Asked:
     durable: bool = False
     size: int = 1
     """Addresses wanted in one aligned block."""
+    wish: Allocate | None = None
+    """All that was asked for; None: it takes back, or that is not known."""
+    node_labels: tuple[tuple[str, str], ...] = ()
+    """Of the daemon; sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +195,8 @@ class View:
     """Addresses of its own that it keeps for users at others."""
     withheld: int = 0
     """Addresses of its own that are neither free, nor resting, nor in use there."""
+    reserved: int = 0
+    """Addresses of its own that are free, and only for who asks for just one of them."""
     pools: tuple[Pool, ...] | None = None
     """All that there are, by name; None: it was not asked, and they are those of the beginning."""
 

@@ -447,7 +447,8 @@ def _pools(trouble: Trouble, rng: Random) -> str:
             return
         name = ""
         for machine in rng.sample(askable, min(len(askable), 1 + (rng.random() < 1 / 4))):
-            wanted = drawn_change(pools_of(machine), rng, name=name)
+            policies = bool(world.layout.node_labels)
+            wanted = drawn_change(pools_of(machine), rng, name=name, policies=policies)
             name = wanted.name
             trouble.change_pool(machine, wanted)
         if rng.random() < NETWORK_ENDS:

@@ -39,6 +39,16 @@ def shown_pools(views: Mapping[str, View], before: tuple[Pool, ...]) -> tuple[Po
     return next(shown, before)
 
 
+def pools_at(pools: Iterable[Pool], address: tuple[RingId, Range]) -> list[Pool]:
+    """Those that have some of a range of a ring, in their order."""
+    ring, held = address
+    return [
+        pool
+        for pool in pools
+        if any(RingId(pool.network, one.family) == ring and one.range.meet(held) for one in pool.ranges)
+    ]
+
+
 def is_mixed(pool: Pool) -> bool:
     """Whether it has addresses of both families: daemons count those together, and clients want one."""
     return len({one.family for one in pool.ranges}) > 1

@@ -12,6 +12,7 @@ from dataclasses import replace
 from random import Random
 
 from ring.address import Range, parse_range, subtract
+from simulations.policies import drawn_policies, trimmed
 from simulations.pools import rings_of
 from weaveipam.protocol.nesting import Kind
 from weaveipam.protocol.requests import ChangePool
@@ -66,7 +67,7 @@ RINGS = rings_of(_pool(network, network, _pieces(network)) for network in STOCK)
 """Every ring on which there may be addresses of theirs."""
 
 
-def drawn_change(pools: Sequence[Pool], rng: Random, *, name: str = "") -> ChangePool:
+def drawn_change(pools: Sequence[Pool], rng: Random, *, name: str = "", policies: bool = False) -> ChangePool:
     """
     What an operator may want who sees these pools.
 
@@ -74,6 +75,7 @@ def drawn_change(pools: Sequence[Pool], rng: Random, *, name: str = "") -> Chang
         pools: Those there are.
         rng: Decides what.
         name: Of the pool; if none is given it is drawn.
+        policies: Whether a new pool has rules on who gets its addresses.
     """
     own = [pool for pool in pools if pool.name in NAMES]
     free = [one for one in NAMES if one not in {pool.name for pool in pools}]
@@ -83,6 +85,8 @@ def drawn_change(pools: Sequence[Pool], rng: Random, *, name: str = "") -> Chang
         name = rng.choice(free) if fresh or not among else rng.choice(among).name
     base = next((pool for pool in pools if pool.name == name), None)
     wanted = _made(name, rng) if base is None else rng.choice(KINDS)(base, rng)
+    if base is None and wanted is not None and policies:
+        wanted = drawn_policies(wanted, rng)
     return ChangePool(name, base, wanted, drain=rng.random() < DRAIN, wait_s=rng.choice(WAITS_S))
 
 
@@ -131,7 +135,7 @@ def _set_aside(pool: Pool, rng: Random) -> Pool:
 
 
 def _with(pool: Pool, ranges: Sequence[PoolRange]) -> Pool:
-    return replace(_pool(pool.name, pool.network, ranges), disabled=pool.disabled, kind=pool.kind)
+    return trimmed(replace(pool, ranges=_pool(pool.name, pool.network, ranges).ranges))
 
 
 def _switched(pool: Pool, _rng: Random) -> Pool:

@@ -13,7 +13,8 @@ from dataclasses import replace
 from random import Random
 from types import ModuleType
 
-from simulations import faults, landmarks, scenarios
+from simulations import faults, landmarks, policies, scenarios
+from simulations.checkers.cooldown import DRIFT_MARGIN
 from simulations.checkers.court import Court, all_checkers
 from simulations.clients import Habits
 from simulations.machine import Machine, NodeError
@@ -33,8 +34,6 @@ from weaveipam.protocol.values import Pool
 
 CLOCKS = frozenset({"clock-jump"})
 """Faults after which nobody can say how long an address has rested."""
-DRIFT_MARGIN = 0.9
-"""Of the cooldown that is demanded: the slowest clock takes five hundredths more, the fastest less."""
 QUICK_MAX = 12
 """Machines up to which a run may have the quick preset, for few daemons; more have that of a network."""
 STEPWISE = 0.3
@@ -45,6 +44,8 @@ AGREEING = 0.25
 """Chance of a run whose daemons agree on the birth of their cluster, if none of them loses its disk."""
 FORGETTING = frozenset({"disk-loss", "roll-back"})
 """Faults after which a daemon does not know any more what it has promised."""
+CHOOSY = (0.2, 0.6)
+"""Chances of a client, where pools have policies, to ask in the ways that those are for."""
 CORES = 0.4
 """Chance of a run to end with a part of its machines."""
 REMOVED_CORES = 0.5
@@ -118,6 +119,12 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
     seconds = rng.uniform(30.0, 60.0)
     pools, size = _draw_pools(rng)
     habits = _for_a_time(seed, _draw_habits(rng, size))
+    node_labels: tuple[policies.Labels, ...] = ()
+    rules = Random(f"{seed}/policies")
+    if rules.random() < policies.CHANCE:
+        pools = tuple(policies.drawn_policies(pool, rules) for pool in pools)
+        node_labels = policies.drawn_node_labels(rules)
+        habits = replace(habits, choosy=rules.choice(CHOOSY))
     seconds = seconds if plan.minutes is None else 60 * plan.minutes
     nodes = nodes if plan.nodes is None else plan.nodes
     preset = _preset(nodes, preset)
@@ -128,6 +135,7 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
         seeds=rng.choice((1, 2, 3, 3)),
         consensus=_agrees(seed, drawn),
         keyring=_keyring(seed),
+        node_labels=node_labels,
     )
     cooldown_s = 0.0 if CLOCKS & set(drawn) else DRIFT_MARGIN * _cooldown_s(preset)
     stage = _stage(seed, layout, seconds, watch, cooldown_s=cooldown_s)
@@ -136,7 +144,7 @@ def _swarm(plan: Plan, watch: Callable[[float], None]) -> tuple[SimulatedStage, 
     guarded(stage, lambda: strengths.update(_live(stage, seed, nodes, drawn, habits, plan)))
     return stage, {
         "preset": preset,
-        "first pools": f"{len(pools)} of {size} addresses",
+        "first pools": f"{len(pools)} of {size} addresses" + (", with policies" if node_labels else ""),
         "clients": _described(habits),
         "seal": _seal(layout),
         "birth": "by agreement" if layout.consensus else f"by {layout.seeds} seeds",
@@ -298,6 +306,7 @@ def _described(habits: Habits) -> str:
         "blocks": habits.block,
         "of every pool": habits.pair,
         f"for {habits.ttl_s} s": habits.ttl,
+        "choosy": habits.choosy,
     }
     shown = ", ".join(f"{chance:.0%} {name}" for name, chance in chances.items() if chance)
     return f"{habits.adds_per_s:.1f} a second, who stay {habits.hold_s:g} s" + (f"; {shown}" if shown else "")

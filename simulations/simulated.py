@@ -20,6 +20,7 @@ from simulations.clients import HANDED, OVER, Client, Clients, Habits
 from simulations.machine import Machine
 from simulations.network import Quality
 from simulations.observer import Observer
+from simulations.policies import exactly
 from simulations.pools import is_mixed, size_of
 from simulations.releases import RELEASES, Release
 from simulations.seasoned import season
@@ -359,12 +360,17 @@ class SimulatedStage:
         first = next(iter(views.values()))
         used = sum(sum(view.used.values()) for view in views.values())
         fenced = sum(min(view.withheld, view.contested + view.lent) for view in views.values())
-        expected = first.size - first.unreachable - used - fenced
+        kept = sum(view.reserved for view in views.values())
+        expected = first.size - first.unreachable - used - fenced - kept
         if expected > DRAIN_MAX or self.court.violations or not all(map(_is_usable, self.world.pools)):
             return
         given = self._use_up(self._rng.sample(list(views), min(len(views), ASKERS_MAX)))
         if given != expected:
             text = f"{given} of {expected} addresses could be had in the end; {used} are in use"
+            self.court.accuse("work", self.world.now, text)
+        given = self._use_kept(list(views)) if kept else 0
+        if given != kept:
+            text = f"{given} of {kept} addresses that are kept could be had by asking for them in the end"
             self.court.accuse("work", self.world.now, text)
 
     def _holders(self, name: str) -> set[str]:
@@ -397,6 +403,16 @@ class SimulatedStage:
                     break
             given += sum(one.size for one in asked)
         return given
+
+    def _use_kept(self, names: list[str]) -> int:
+        """Ask for each address that is reserved or pre-allocated, as who may have it; how many were given."""
+        asked = [
+            self.clients.wish(self.world.machines[self._rng.choice(names)], wish)
+            for pool in self.world.pools
+            for wish in exactly(pool)
+        ]
+        self._wait(partial(_told, asked), ANSWERS_S, 0.05)
+        return sum(one.size for one in asked)
 
     def _agreed(self) -> bool:
         return not self._open_ends()
@@ -444,7 +460,7 @@ class SimulatedStage:
 
 def _is_usable(pool: Pool) -> bool:
     """Whether all of its addresses can be asked for."""
-    return not (is_mixed(pool) or pool.disabled)
+    return not (is_mixed(pool) or pool.disabled or pool.node_limit is not None)
 
 
 def _told(clients: Sequence[Client]) -> bool:

@@ -82,17 +82,20 @@ def free_for(machine: Machine, request: Allocate) -> int | None:
     """
     Addresses that a daemon shows as free for a request for any one address; None: it does not show that.
 
-    It does not for other requests, nor for a pool of both families.
+    It does not for other requests, nor for a pool of both families, nor how near it is to a pool's limit.
     """
     if len(request.wants) != 1 or not is_ready(machine):
         return None
     (want,) = request.wants
-    if want.within or want.prefix_length is not None or want.family is not None:
+    if want.within or want.prefix_length is not None or want.family is not None or want.index is not None:
+        return None
+    if request.name or want.fallback or not want.pools:
         return None
     answer = machine.show(GetPools())
     assert isinstance(answer, PoolsAnswer)
     asked = [one for one in answer.pools if one.pool.name in want.pools]
-    return None if any(is_mixed(one.pool) for one in asked) else sum(one.free for one in asked)
+    hidden = any(is_mixed(one.pool) or one.pool.node_limit is not None for one in asked)
+    return None if hidden else sum(one.free for one in asked)
 
 
 def view_of(machine: Machine, rings: tuple[RingId, ...]) -> View:
@@ -122,5 +125,6 @@ def view_of(machine: Machine, rings: tuple[RingId, ...]) -> View:
         unadopted=status.unadopted,
         lent=status.lent,
         withheld=sum(one.withheld for one in status.pools),
+        reserved=sum(one.reserved for one in status.pools),
         pools=tuple(one.pool for one in status.pools),
     )

@@ -83,6 +83,8 @@ class Layout:
     """What the release that all begin with can say and hear."""
     keyring: KeyRing = UNSEALED
     """That every daemon starts with."""
+    node_labels: tuple[tuple[tuple[str, str], ...], ...] = ()
+    """Labels of the first daemon, of the second and so on, round and round; none: they have none."""
 
 
 Heard = Callable[[Answer | None], None]
@@ -182,12 +184,18 @@ class World:
             consensus=init.consensus,
             pools=self.layout.pools if init != NOT_TO_FORM else (),
             gossip=self.gossip,
-            allocation=self.allocation,
+            allocation=self._allocation(len(self.machines)),
             wire=self.layout.wire,
             keyring=self.keyring,
         )
         return self._watched(
             Machine(name, settings, self.timeline, self.network, self.trace, f"{self._seed}/{name}")
+        )
+
+    def _allocation(self, number: int) -> AllocationSettings:
+        labels = self.layout.node_labels
+        return (
+            replace(self.allocation, node_labels=labels[number % len(labels)]) if labels else self.allocation
         )
 
     def _watched(self, machine: Machine) -> Machine:
@@ -249,11 +257,12 @@ class World:
         number = self.next_request()
         key = request.key or ""
         give = isinstance(request, Allocate)
-        durable, size = False, 1
+        durable, size, wish = False, 1, None
         if isinstance(request, Allocate):
-            durable = request.durable
+            durable, wish = request.durable, request
             size = max((1 << _block_bits(one) for one in request.wants), default=1)
-        self.hear(Asked(self.now, number, machine.name, machine.life, key, give, durable, size))
+        labels = machine.settings.allocation.node_labels
+        self.hear(Asked(self.now, number, machine.name, machine.life, key, give, durable, size, wish, labels))
         machine.ask(number, request, lambda answered: self._answered(number, give, answered, then))
         return number
 

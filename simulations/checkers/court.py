@@ -19,6 +19,7 @@ from simulations.checkers.idempotence import Idempotence
 from simulations.checkers.liveness import Liveness
 from simulations.checkers.local import Local
 from simulations.checkers.ownership import Ownership
+from simulations.checkers.policies import Policies
 from simulations.checkers.pools import Pools
 from simulations.checkers.terms import Terms
 from simulations.checkers.uniqueness import Uniqueness
@@ -42,6 +43,7 @@ def all_checkers(cooldown_s: float) -> list[Checker]:
         Convergence(),
         Fenced(),
         Pools(),
+        Policies(),
         Bounded(),
         Idempotence(),
         Terms(),

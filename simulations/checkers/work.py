@@ -9,11 +9,12 @@ addresses are kept back then.  Does not know how space moves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from simulations.checkers.base import Questions
 from simulations.facts import Asked, Began, Changed, Changing, Down, Fact, Observed, Refused, Vanished
 from simulations.pools import is_mixed
+from weaveipam.protocol.values import Pool
 
 MARGIN = 4
 """Addresses to spare: some may have been set free, and be on their way, just now."""
@@ -33,6 +34,8 @@ class Work:
         self._fallen: set[str] = set()
         self._is_known = True
         """Whether what daemons show as free is what clients may ask for."""
+        self._limited = False
+        """Whether a pool ever limits what a daemon hands out."""
         self._changes: set[int] = set()
         """Requests that change pools, and are open."""
         self._changed = False
@@ -47,14 +50,16 @@ class Work:
         if isinstance(fact, Changing):
             self._changes.add(fact.request)
             self._changed = True
+            self._limit([] if fact.wanted is None else [fact.wanted])
         elif isinstance(fact, Changed | Refused | Vanished):
             self._changes.discard(fact.request)
         match fact:
             case Began():
                 self._is_known = not any(map(is_mixed, fact.pools))
+                self._limit(fact.pools)
             case Asked(give=True):
                 self._wanted += fact.size
-            case Refused(reason="exhausted") if asked is not None and asked.give and asked.size == 1:
+            case Refused(reason="exhausted") if asked is not None and self._is_judged(asked):
                 self._refused.append((asked, fact))
             case Down():
                 self._fallen.add(fact.machine)
@@ -63,6 +68,19 @@ class Work:
             case _:
                 if asked is not None:
                     self._could_help.pop(asked.request, None)
+
+    def _limit(self, pools: Iterable[Pool]) -> None:
+        self._limited = self._limited or any(pool.node_limit is not None for pool in pools)
+
+    def _is_judged(self, asked: Asked) -> bool:
+        """Whether any one address will do, of pools that do not limit what a daemon hands out."""
+        if not asked.give or asked.size > 1:
+            return False
+        wish = asked.wish
+        if wish is None:
+            return True
+        certain = wish.name or any(one.within or one.index is not None for one in wish.wants)
+        return not certain and not self._limited
 
     def _look(self, now: Observed) -> Iterator[str]:
         waiting = [one for one in self._questions if one.give]

@@ -68,6 +68,17 @@ def test_nobody_is_given_what_is_kept(kept: Any) -> None:
 
 
 @pytest.mark.parametrize("at", "abc")
+def test_what_is_kept_is_not_asked_for_ahead_of_need(kept: Any, at: str) -> None:
+    """Who was given a kept address by its owner asks nobody for more of them, now or later."""
+    assert [2] == numbers(asked(kept, at, "named", name="vm"))
+    for number in (6, 7):
+        assert [number] == numbers(asked(kept, at, f"k{number}", wants=(Want(index=number),)))
+
+    kept.run(30)
+    assert [3] == [kept.answer(at, GetPools()).pools[0].used]
+
+
+@pytest.mark.parametrize("at", "abc")
 def test_a_name_gets_its_address_at_any_daemon(kept: Any, at: str) -> None:
     """Whichever daemon owns the pre-allocated address gives it up for the one that is asked in the name."""
     assert [2] == numbers(asked(kept, at, "first", name="vm"))

@@ -168,8 +168,7 @@ class Allocator:
         return self._clients.retry(goal, now)
 
     def _refill_all(self, now: float) -> list[Step]:
-        parts = [part for part in self.holdings.pools.stocks if not part.kept]
-        return [step for part in parts for step in self._seeker.refill(part, now)]
+        return [step for part in self.holdings.pools.stocks for step in self._seeker.refill(part, now)]
 
     # The peers' side
 

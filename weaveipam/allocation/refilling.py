@@ -56,6 +56,8 @@ class Refills:
         return True
 
     def _has_little(self, part: Part) -> bool:
+        if part.kept:  # asked for one by one, and by nobody else
+            return False
         stock = self._holdings.pools.stocks[part]
         if stock.sequential:  # what comes ahead of need would be above what others have free
             return False

@@ -145,3 +145,41 @@ def test_each_pool_has_its_own_cooldown(cluster: MakeCluster, make_pool: MakePoo
         released(made, "a", name)
     cooling = {one.pool.name: one.cooling for one in made.answer("a", GetPools()).pools}
     assert {"quick": 0, "usual": 1} == cooling
+
+
+def test_the_same_answer_whatever_other_pools_there_are(cluster: MakeCluster, make_pool: MakePool) -> None:
+    """Asked again a key is told what it holds, though a pool that does not serve it comes before its own."""
+    amber = replace(
+        make_pool("amber", "10.0.0.0/28"),
+        manual=True,
+        preallocations=(Preallocation("vm", Family.V4, BASE + 2),),
+    )
+    blue = replace(
+        make_pool("blue", "10.0.0.16/28"), preallocations=(Preallocation("vm", Family.V4, BASE + 18),)
+    )
+    made = formed(cluster, amber, blue)
+
+    for key, number, more in (
+        ("named", 18, {"name": "vm", "wants": (Want(),)}),
+        ("index", 19, {"wants": (Want(Family.V4, index=3),)}),
+        ("fallback", 18, {"name": "vm", "wants": (Want(pools=("blue",), fallback=True),)}),
+    ):
+        assert [[number]] * 2 == [numbers(asked(made, "a", key, **more)) for _ in range(2)]
+        released(made, "a", key)
+
+
+def test_who_waits_in_another_name_does_not_wait_for_others(
+    cluster: MakeCluster, make_pool: MakePool
+) -> None:
+    """What is kept for a name is given as soon as the daemon serves, though others wait for anything."""
+    pool = replace(make_pool("p", "10.0.0.0/30"), preallocations=(Preallocation("vm", Family.V4, BASE + 1),))
+    made = cluster()
+    made.add("a", seeds="a,b", join="a,b", pools=(pool,))
+    others = [made.ask("a", Allocate(f"k{number}", wants=(Want(),))) for number in range(4)]
+    vm = made.ask("a", Allocate("vm", wants=(Want(),), name="vm"))
+    made.add("b", seeds="a,b", join="a,b", pools=(pool,))
+    while not any(one in made.answers for one in others):
+        made.run(0.001)
+
+    assert [1] == numbers(made.answers[vm])
+    assert not all(one in made.answers for one in others)

@@ -28,7 +28,17 @@ from weaveipam.allocation.settings import AllocationSettings
 from weaveipam.allocation.standing import Standing
 from weaveipam.protocol.effects import Level, Reply, Report
 from weaveipam.protocol.messages import Step
-from weaveipam.protocol.requests import Allocate, Allocated, Collect, Reason, Refusal, Release, Released, Want
+from weaveipam.protocol.requests import (
+    Allocate,
+    Allocated,
+    Collect,
+    Reason,
+    Refusal,
+    Release,
+    Released,
+    Subject,
+    Want,
+)
 from weaveipam.protocol.values import Allocation, Assigned, RingId
 
 
@@ -262,11 +272,12 @@ class Clients:
 
     def _try_again(self, chosen: Iterable[Waiting], now: float) -> list[Step]:
         steps: list[Step] = []
-        dry: dict[tuple[str, tuple[Want, ...]], Goal | None] = {}
+        dry: dict[tuple[str, tuple[Want, ...], str, Subject], Goal | None] = {}
         for waiting in chosen:
             if waiting not in self._pending:
                 continue
-            asks = (waiting.request.network, waiting.request.wants)
+            request = waiting.request
+            asks = (request.network, request.wants, request.name, request.subject)
             if asks in dry and not waiting.failed:
                 waiting.goal = dry[asks]  # found nothing a moment ago, so this one would not either
                 continue

@@ -99,11 +99,15 @@ def _is_text(text: str, bytes_max: int) -> bool:
 
 
 def repeated(request: Allocate, held: Allocation) -> Allocate:
-    """A request of a key that holds something: where any family will do, the one that it was given."""
+    """A request of a key that holds something: where any family or pool will do, that which it was given."""
     if len(request.wants) != len(held.addresses):
         return request
-    pairs = zip(request.wants, held.addresses, strict=True)
-    wants = (replace(want, family=want.family or one.family) for want, one in pairs)
+    wants: list[Want] = []
+    for want, one in zip(request.wants, held.addresses, strict=True):
+        again = replace(want, family=want.family or one.family)
+        if want.fallback or not (want.pools or want.selector):
+            again = replace(again, pools=(one.pool,), fallback=False)
+        wants.append(again)
     return replace(request, wants=tuple(wants))
 
 

@@ -1,7 +1,7 @@
 """
 Asking again with the same key gives the same answer, and giving back twice is no error.
 
-Does not know what others hold.
+Where pools were changed the same request may be about something else.  Does not know what others hold.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from simulations.checkers.base import CLIENTS_OWN, shown
 from simulations.checkers.told import Question, Told
-from simulations.facts import Fact, Given, Refused
+from simulations.facts import Changing, Fact, Given, Refused
+from weaveipam.protocol.requests import Allocate
 
 ALLOWED = frozenset({"not-ready", "overloaded"})
 """Why any request may be refused: the daemon could not do anything at all."""
@@ -25,17 +26,26 @@ class Idempotence:
 
     def __init__(self) -> None:
         self._told = Told()
+        self._wishes: dict[str, Allocate] = {}
+        """What each key was given for last."""
+        self._changing = False
+        """Whether a pool was ever to be changed."""
 
     def hear(self, fact: Fact) -> Iterator[str]:
         """As `Checker.hear`."""
+        self._changing = self._changing or isinstance(fact, Changing)
         question = self._told.hear(fact)
         if question is None:
             return
         match fact:
             case Given() if not question.crossed:
+                if question.asked.wish is not None:
+                    self._wishes[question.asked.key] = question.asked.wish
                 yield from _compared(question, fact)
             case Refused() if fact.reason not in ALLOWED:
-                yield from _refused(question, fact)
+                asked = question.asked
+                same = asked.wish is not None and self._wishes.get(asked.key) == asked.wish
+                yield from _refused(question, fact, same=same and not self._changing)
             case _:
                 pass
 
@@ -48,7 +58,8 @@ def _compared(question: Question, given: Given) -> Iterator[str]:
         yield f"{asked.machine} told {asked.key} that it has {first}, and when asked again {told}"
 
 
-def _refused(question: Question, refused: Refused) -> Iterator[str]:
+def _refused(question: Question, refused: Refused, *, same: bool) -> Iterator[str]:
+    """`same`: whether just this was given to the key, so that no fault of its client can be found."""
     asked, held = question.asked, question.held
     if not asked.give:
         if refused.reason != ELSEWHERE:
@@ -57,7 +68,7 @@ def _refused(question: Question, refused: Refused) -> Iterator[str]:
         held is not None
         and held.since <= asked.when
         and not question.crossed
-        and refused.reason not in CLIENTS_OWN
+        and (same or refused.reason not in CLIENTS_OWN)
     ):
         has = ", ".join(map(shown, held.addresses))
         yield f"{asked.machine} told {asked.key} that it has {has}, and when asked again: {refused.detail}"

@@ -96,6 +96,20 @@ def test_islands_of_each_part_stay() -> None:
     assert surplus(ring, ME, [blue, green], ()) == [Range(22, 24)]
 
 
+@pytest.mark.parametrize("used", [False, True])
+def test_islands_of_what_is_asked_for_by_its_address_go(*, used: bool) -> None:
+    """Reserved addresses stay with nobody for their own sake, but for those in use."""
+    ring = ring_of((ME, 9), (YOU, 1), (ME, 1), (YOU, 1), (ME, 2))
+    common, asked_for = Stock((Range(0, 10), Range(11, 14)), 5.0), Stock((Range(10, 11),), 5.0)
+    for stock in (common, asked_for):
+        for run in ring.owned_by(ME):
+            stock.gain(Range(run.start, run.stop))
+    if used:
+        asked_for.space.remove(Range(10, 11))
+
+    assert surplus(ring, ME, [common], (), [asked_for]) == ([] if used else [Range(10, 11)])
+
+
 @pytest.mark.parametrize(
     ("there", "heir"), [({YOU, SHE}, SHE), ({YOU}, YOU), (set(), None)], ids=["both", "one", "none"]
 )

@@ -14,8 +14,10 @@ within the time that a packet takes, and the moments are drawn at random, so the
 else makes borders in quiet times but refills, and whoever has given islands away asks for no refill before
 it has used some of what it kept.  So there are finitely many refills, and a grant for each border at most.
 
-*What is left* is, of each part, `KEPT` islands of each member, the stretches with something in use, and
-islands that only touch addresses of those who are not there.
+What is reserved or pre-allocated is asked for by its address, wherever it is: no owner keeps islands of it.
+
+*What is left* is, of each part that is for anybody, `KEPT` islands of each member, the stretches with
+something in use, and islands that only touch addresses of those who are not there.
 
 Does not know how grants are made, nor what clients do.
 """
@@ -94,12 +96,17 @@ def islands(holdings: Holdings, me: Peer, there: Container[Peer], *, larger: boo
     found = []
     for ring in holdings.pools.rings():
         held = holdings.rings[ring]
-        spare = surplus(held, me, holdings.pools.stocks_of(ring), holdings.contests.ranges(ring))
+        stocks = {part: stock for part, stock in holdings.pools.stocks.items() if part.ring == ring}
+        common = [stock for part, stock in stocks.items() if not part.kept]
+        asked_for = [stock for part, stock in stocks.items() if part.kept]
+        spare = surplus(held, me, common, holdings.contests.ranges(ring), asked_for)
         found += [Island(ring, what, heir_of(what, held, there, larger=larger)) for what in spare]
     return found
 
 
-def surplus(ring: Ring, me: Peer, stocks: Sequence[Stock], frozen: Sequence[Range]) -> list[Range]:
+def surplus(
+    ring: Ring, me: Peer, stocks: Sequence[Stock], frozen: Sequence[Range], asked_for: Sequence[Stock] = ()
+) -> list[Range]:
     """
     The islands that an owner need not keep, sorted.
 
@@ -108,13 +115,15 @@ def surplus(ring: Ring, me: Peer, stocks: Sequence[Stock], frozen: Sequence[Rang
     Args:
         ring: Who owns what.
         me: The owner.
-        stocks: What it has of each part of the ring.
+        stocks: What it has of each part of the ring that is for anybody.
         frozen: What it may not give to anybody.
+        asked_for: What it has of the other parts.
     """
     whole: list[tuple[Range, list[int]]] = []
     for one in union(Range(run.start, run.stop) for run in ring.owned_by(me)):
         free = [stock.free_of(one) for stock in stocks]
-        if None not in free and not any(one.meet(what) for what in frozen):
+        unused = None not in free and all(stock.free_of(one) is not None for stock in asked_for)
+        if unused and not any(one.meet(what) for what in frozen):
             whole.append((one, [count or 0 for count in free]))
     kept: set[Range] = set()
     for index in range(len(stocks)):

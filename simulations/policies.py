@@ -151,13 +151,13 @@ def _by_index(pool: Pool, _named: tuple[str, ...], rng: Random) -> Wish:
 
 
 def _exact(pool: Pool, named: tuple[str, ...], rng: Random) -> Wish:
-    """One address, reserved if any is; some ask in a name."""
+    """One address, kept for somebody or reserved if any is; in the name that may have it, or in another."""
+    names = _names(pool)
     kept = [(one.family, each) for one in pool.ranges for each in one.reserved]
-    kept += [(one.family, Range(one.address, one.address + 1)) for one in pool.preallocations]
-    kept = kept or [(one.family, one.range) for one in pool.ranges]
-    family, what = rng.choice(kept)
+    kept += [(family, Range(address, address + 1)) for family, address in names]
+    family, what = rng.choice(kept or [(one.family, one.range) for one in pool.ranges])
     address = rng.randrange(what.start, what.stop)
-    name = rng.choice(("", *NAMES))
+    name = names.get((family, address), "") if rng.random() < 2 / 3 else rng.choice(NAMES)
     return Wish(wants=(Want(family, named, (Range(address, address + 1),)),), name=name)
 
 
@@ -174,10 +174,14 @@ WISHES: tuple[Callable[[Pool, tuple[str, ...], Random], Wish], ...] = (
 """Kinds of what is asked for."""
 
 
+def _names(pool: Pool) -> dict[tuple[Family, int], str]:
+    return {(one.family, one.address): one.name for one in pool.preallocations}
+
+
 def exactly(pool: Pool) -> Iterator[Wish]:
     """Each address that a pool keeps, as whoever may have it asks for it."""
-    names = {(one.family, one.address): one.name for one in pool.preallocations}
-    kept: set[tuple[Family, int]] = {*names}
+    names = _names(pool)
+    kept = {*names}
     for one in pool.ranges:
         kept.update(
             (one.family, address) for each in one.reserved for address in range(each.start, each.stop)

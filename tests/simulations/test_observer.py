@@ -76,8 +76,15 @@ def test_free_is_known_for_any_one_address(stage_of: StageOf) -> None:
 
     assert free_for(machine, Allocate("a", wants=(plain,))) == view.free["default"]
     assert free_for(machine, Allocate("a", wants=(Want(pools=("other",)),))) == 0
-    for other in (replace(plain, family=Family.V4), replace(plain, prefix_length=30)):
+    for other in (
+        replace(plain, family=Family.V4),
+        replace(plain, prefix_length=30),
+        replace(plain, index=3),
+        replace(plain, fallback=True),
+        Want(),
+    ):
         assert free_for(machine, Allocate("a", wants=(other,))) is None
+    assert free_for(machine, Allocate("a", wants=(plain,), name="vm")) is None
     assert free_for(machine, Allocate("a", wants=(plain, plain))) is None
 
 

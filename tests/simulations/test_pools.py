@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ring.address import Family, Range, parse_range
-from simulations.pools import domains_of, hulls_of, is_mixed, rings_of, shown_pools, size_of
+from simulations.pools import domains_of, hulls_of, is_mixed, pools_at, rings_of, shown_pools, size_of
 from simulations.simulated import SimulatedStage
 from weaveipam.config.pools import parse_pool
 from weaveipam.protocol.values import RingId
@@ -41,6 +41,16 @@ def test_the_hull_of_a_ring_is_that_of_its_pools() -> None:
 
     assert hulls_of([FAR, POOL]) == {V4: Range(first, last + 1)}
     assert hulls_of([POOL])[V4].size == 64
+
+
+def test_pools_are_found_by_their_addresses() -> None:
+    """Those that have any of a range of a ring, whatever is set aside there."""
+    pools = [FAR, NEXT, POOL, MIXED]
+
+    assert pools_at(pools, (V4, span("10.32.0.63-10.32.0.64"))) == [NEXT, POOL]
+    assert pools_at(pools, (V4, span("10.40.0.48"))) == []
+    assert pools_at(pools, (V6, span("fd00::1"))) == [MIXED]
+    assert pools_at(pools, (RingId("red", Family.V4), span("10.32.0.1"))) == []
 
 
 def test_a_pool_of_both_families_is_mixed() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
+from simulations.policies import drawn_policies
 from simulations.poolwork import NAMES, RINGS, drawn_change
 from simulations.run import pools_of
 from weaveipam.allocation.nest import nest
 from weaveipam.allocation.poolchange import clashes, wanted_for
+from weaveipam.config.pools import parse_pool
+from weaveipam.config.printing import pool_table
 from weaveipam.protocol.decisions import Charter
 from weaveipam.protocol.requests import Refusal
 from weaveipam.protocol.values import Pool, RingId
@@ -67,3 +71,24 @@ def test_the_second_of_two_changes_concerns_the_same_pool() -> None:
 def test_equal_seeds_want_the_same() -> None:
     """Only the generator decides."""
     assert lived(7) == lived(7)
+
+
+def test_pools_keep_their_policies() -> None:
+    """A pool that is changed keeps for the same what it still has of it; new pools have policies, too."""
+    rng, kept, made = Random(5), 0, 0
+    for _ in range(200):
+        (base,) = (drawn_policies(pool, rng) for pool in FIRST)
+        change = drawn_change([base], rng, name=rng.choice(("", "blue")), policies=True)
+        if change.wanted is None or change.base is None:
+            made += change.wanted is not None and bool(change.wanted.preallocations)
+            continue
+        kept += bool(change.wanted.preallocations)
+        assert replace(change.wanted, ranges=(), preallocations=(), disabled=False) == replace(
+            base, ranges=(), preallocations=()
+        )
+        assert {*change.wanted.preallocations} <= {*base.preallocations}
+        text = pool_table(replace(change.wanted, limit=None))
+        assert parse_pool(text).preallocations == change.wanted.preallocations
+
+    assert kept > 10
+    assert made > 10

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from simulations.checkers.base import Checker
 from simulations.checkers.cooldown import FREE_ENOUGH, Cooldown
+from simulations.facts import Began
+from weaveipam.config.pools import parse_pool
 
 Tell = Callable[[Checker, str], list[str]]
 
@@ -81,6 +84,17 @@ def test_what_may_have_rested_is_fine(tell: Tell, story: str) -> None:
 def test_without_a_cooldown_nothing_is_early(tell: Tell) -> None:
     """Where no clock can be trusted nobody is accused."""
     assert tell(Cooldown(0.0), RESTS + SOON) == []
+
+
+@pytest.mark.parametrize(("pool_s", "early"), [(None, True), (4, True), (3, False), (0, False)])
+def test_a_pools_own_cooldown_counts(tell: Tell, pool_s: int | None, *, early: bool) -> None:
+    """Less than what the pool says is early, by a clock that runs a little fast; here up to 3.5 s pass."""
+    pool = parse_pool({"name": "p", "ranges": ["10.0.0.0/24"]})
+    checker = Cooldown(5.0)
+    assert not list(checker.hear(Began(0.0, (replace(pool, cooldown_s=pool_s),))))
+
+    story = "at 9; back 1 n1 a; at 10; taken 1 10.0.0.1; " + SOON
+    assert bool(tell(checker, story)) is early
 
 
 def test_a_loss_forgets_only_what_was_released_there(tell: Tell) -> None:

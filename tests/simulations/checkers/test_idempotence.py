@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from ring.ring import Peer
 from simulations.checkers.base import Checker
 from simulations.checkers.idempotence import ALLOWED, Idempotence
+from simulations.facts import Asked
+from weaveipam.protocol.requests import Allocate, Want
 
 Tell = Callable[[Checker, str], list[str]]
 
@@ -86,3 +89,25 @@ def test_who_can_do_nothing_may_refuse(tell: Tell, reason: str) -> None:
     story = HELD + f"ask 8 n1 a; refused 8 {reason}; back 9 n1 a; refused 9 {reason}"
 
     assert tell(Idempotence(), story) == []
+
+
+@pytest.mark.parametrize(
+    ("again", "change", "found"),
+    [
+        (Allocate("a", wants=(Want(),)), "", True),
+        (Allocate("a", wants=(Want(prefix_length=30),)), "", False),
+        (Allocate("a", wants=(Want(),)), "change 3 p; ", False),
+    ],
+    ids=["the same", "something else", "pools were changed"],
+)
+def test_the_very_same_request_is_never_refused(
+    tell: Tell, again: Allocate, change: str, *, found: bool
+) -> None:
+    """What a key was given for it is given for again, though else a client may be wrong to ask."""
+    checker, life = Idempotence(), Peer("n1", 1)
+    first = Asked(0.0, 1, "n1", life, "a", give=True, wish=Allocate("a", wants=(Want(),)))
+    second = Asked(2.0, 2, "n1", life, "a", give=True, wish=again)
+
+    assert not list(checker.hear(first)) + tell(checker, "given 1 10.0.0.1; " + change)
+    assert not list(checker.hear(second))
+    assert bool(tell(checker, "at 3; refused 2 conflict")) is found

@@ -7,10 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from ring.address import Family, Range
 from ring.ring import Peer
 from simulations.checkers.base import Checker
 from simulations.checkers.work import Work
-from simulations.facts import Asked, Observed, Refused, View
+from simulations.facts import Asked, Began, Observed, Refused, View
+from weaveipam.config.pools import parse_pool
+from weaveipam.protocol.requests import Allocate, Want
+from weaveipam.protocol.values import Pool
 
 Tell = Callable[[Checker, str], list[str]]
 
@@ -95,3 +99,31 @@ def test_everybody_who_could_have_helped_is_named(tell: Tell) -> None:
     found = tell(Work(), "look n1 n2=9 n3=20 n4=1; " + REFUSED + "look n1 n2=9 n3=20 n4=1")
 
     assert [text.split()[8] for text in found] == ["n2", "n3"]
+
+
+POOL = parse_pool({"name": "p", "ranges": ["10.0.0.0/24"]})
+PLAIN = Want(pools=("p",))
+
+
+@pytest.mark.parametrize(
+    ("pool", "wish", "found"),
+    [
+        (POOL, Allocate("a", wants=(PLAIN,)), True),
+        (POOL, Allocate("a", wants=(PLAIN,), name="vm"), False),
+        (POOL, Allocate("a", wants=(replace(PLAIN, index=3),)), False),
+        (POOL, Allocate("a", wants=(replace(PLAIN, family=Family.V4, within=(Range(1, 2),)),)), False),
+        (replace(POOL, node_limit=3), Allocate("a", wants=(PLAIN,)), False),
+    ],
+    ids=["any address", "a name's", "by its number", "by itself", "a limit"],
+)
+def test_only_who_wants_any_address_could_be_helped(
+    view: Callable[..., View], pool: Pool, wish: Allocate, *, found: bool
+) -> None:
+    """Free addresses of others are of no use to who wants a certain one, or may have no more."""
+    views = {"n1": view("n1", alive="n2"), "n2": view("n2", free=9, alive="n1")}
+    look = Observed(0.0, views, reach={"n1": frozenset({"n2"})})
+    asked = Asked(1.0, 1, "n1", Peer("n1", 1), "a", give=True, wish=wish)
+    facts = (Began(0.0, (pool,)), look, asked, Refused(2.0, 1, "exhausted", ""), look)
+    work = Work()
+
+    assert bool([text for fact in facts for text in work.hear(fact)]) is found

@@ -14,6 +14,7 @@ from simulations.checkers.court import Court, all_checkers
 from simulations.run import pools_of
 from simulations.simulated import SimulatedStage
 from simulations.world import Layout, World
+from weaveipam.protocol.values import Pool
 
 
 @pytest.fixture
@@ -25,11 +26,17 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def stage_of() -> Callable[..., SimulatedStage]:
-    """Makes a stage: `stage_of(nodes=3, pool="10.0.0.0/27", seed="1")`; its cluster has formed, but for 0."""
+    """
+    Makes a stage: `stage_of(nodes=3, pool="10.0.0.0/27", seed="1")`; its cluster has formed, but for 0.
 
-    def make(nodes: int = 3, pool: str = "10.0.0.0/27", seed: str = "1") -> SimulatedStage:
+    With `pools` it has those.
+    """
+
+    def make(
+        nodes: int = 3, pool: str = "10.0.0.0/27", seed: str = "1", pools: tuple[Pool, ...] = ()
+    ) -> SimulatedStage:
         court = Court(all_checkers(cooldown_s=4.5))
-        world = World(seed, Layout(pools=pools_of([("default", pool)])), court.hear)
+        world = World(seed, Layout(pools=pools or pools_of([("default", pool)])), court.hear)
         court.on_first = world.trace.freeze
         stage = SimulatedStage(world, court, Random(seed), 20.0, lambda _share: None)
         if nodes:

@@ -9,6 +9,7 @@ import pytest
 from simulations.facts import Fact, Observed
 from simulations.simulated import SimulatedStage
 from simulations.views import is_ready, view_of
+from weaveipam.config.pools import parse_pool
 from weaveipam.protocol.keyring import PLAIN, Key, KeyRing
 from weaveipam.protocol.requests import GetAllocations
 
@@ -294,3 +295,14 @@ def test_what_nobody_holds_is_found(stage: SimulatedStage) -> None:
     stage.judge()
 
     assert "n1 keeps for nobody: ['k1']" in [one.text for one in stage.court.violations]
+
+
+@pytest.mark.slow
+def test_what_is_kept_is_had_by_who_may_have_it(stage_of: StageOf) -> None:
+    """In the end each reserved and pre-allocated address is given as well: all of the pool is held."""
+    table = {"name": "p", "ranges": ["10.0.0.0/28"], "reserve": ["10.0.0.4-10.0.0.5"]}
+    stage = stage_of(pools=(parse_pool({**table, "preallocate": {"vm": "10.0.0.9"}}),))
+    stage.judge()
+
+    assert sum(one.size for one in stage.clients.here.values()) == 14
+    assert stage.court.violations == []

@@ -65,6 +65,15 @@ def test_what_is_set_aside_is_not_to_be_had() -> None:
     assert size_of([]) == 0
 
 
+def test_each_address_counts_for_one_pool_only() -> None:
+    """What a child has its parent has not, though the ring covers it once; a child sets aside its own."""
+    top = parse_pool({"name": "top", "ranges": ["10.0.0.0/24"], "kind": "aggregate"})
+    net = parse_pool({"name": "net", "ranges": ["10.0.0.0/26"], "kind": "network"})
+    assert size_of([top]) == 256
+    assert size_of([top, net]) == 192 + 62
+    assert domains_of([top, net]) == domains_of([top])
+
+
 def test_the_pools_are_those_that_somebody_shows(stage_of: Callable[..., SimulatedStage]) -> None:
     """Of daemons that serve the first one that was asked counts; if none was, things are as before."""
     (view, *_) = stage_of().observer.views().values()

@@ -7,7 +7,7 @@ Does not know which faults there are, nor when they strike.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import NamedTuple
 
@@ -37,6 +37,8 @@ LEAVE_S = 0.5
 """Seconds until a daemon that cannot leave yet is told again."""
 RETURN_S = 3.0
 """Mean of how long after its removal a lost machine returns, if it does."""
+RETURN_WAIT_S = 86_400.0
+"""How long its daemon waits for members before it serves alone."""
 
 
 class Restorable(NamedTuple):
@@ -144,6 +146,9 @@ class Trouble:
             self.removed.discard(machine.name)
             self.gone.discard(machine.name)
             self.count("returned")
+            # Told to wait for somebody: alone it could not know that it was removed, and would serve.
+            allocation = replace(machine.settings.allocation, sync_wait_s=RETURN_WAIT_S)
+            machine.settings = replace(machine.settings, allocation=allocation)
             self.settle_down(machine)
         elif not self.over:
             self.world.timeline.after(rng.expovariate(1 / RETURN_S), self.come_back, machine, rng)

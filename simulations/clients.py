@@ -16,7 +16,7 @@ from random import Random
 
 from ring.address import Family
 from simulations.machine import Machine
-from simulations.policies import Wish, drawn_wish
+from simulations.policies import Wish, drawn_wish, told_by
 from simulations.world import World
 from weaveipam.protocol.nesting import Kind
 from weaveipam.protocol.requests import (
@@ -305,6 +305,7 @@ class Clients:
             self.leave(client)
 
     def _answered(self, client: Client, request: Allocate, answer: Answer | None) -> None:
+        self.counters.update(told_by(request, answer, self.world.pools))
         if isinstance(answer, Allocated):
             if client.ttl_s and not client.size:
                 self.world.timeline.after(client.ttl_s / RENEWALS, self._renew, client, request, client.ttl_s)

@@ -6,14 +6,14 @@ Does not know when anybody asks, nor what is right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
 from ring.address import Family, Range, subtract, union
 from weaveipam.config.ranges import limited
-from weaveipam.protocol.requests import NOBODY, Subject, Want
+from weaveipam.protocol.requests import NOBODY, Allocate, Allocated, Answer, Refusal, Subject, Want
 from weaveipam.protocol.selectors import parse_selector
 from weaveipam.protocol.values import DEFAULT_NETWORK, Pool, PoolRange, Preallocation
 
@@ -189,3 +189,27 @@ def exactly(pool: Pool) -> Iterator[Wish]:
     for family, address in sorted(kept):
         want = Want(family, (pool.name,), (Range(address, address + 1),))
         yield Wish(pool.network, (want,), names.get((family, address), ""))
+
+
+def told_by(request: Allocate, answer: Answer | None, pools: Iterable[Pool]) -> Iterator[str]:
+    """The landmarks of an answer to a client, where there are these pools."""
+    if isinstance(answer, Refusal) and "node_limit" in answer.detail:
+        yield "node-limited"
+    if not isinstance(answer, Allocated):
+        return
+    known = {pool.name: pool for pool in pools}
+    held = answer.allocation.addresses
+    for want, one in zip(request.wants or (Want(),) * len(held), held, strict=False):
+        pool = known.get(one.pool)
+        if one.pool not in want.pools:
+            yield "given-fallback" if want.pools else "given-selected"
+        if pool is not None and request.name in {
+            each.name
+            for each in pool.preallocations
+            if each.family is one.family and each.address in one.range
+        }:
+            yield "given-by-name"
+        if pool is not None and any(
+            each.meet(one.range) for few in pool.ranges if few.family is one.family for each in few.reserved
+        ):
+            yield "given-reserved"

@@ -5,13 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from ring.address import Range
-from simulations.policies import NAMES, Wish, drawn_node_labels, drawn_policies, drawn_wish, exactly, trimmed
+from ring.address import Family, Range
+from simulations.policies import (
+    NAMES,
+    Wish,
+    drawn_node_labels,
+    drawn_policies,
+    drawn_wish,
+    exactly,
+    told_by,
+    trimmed,
+)
 from simulations.pools import size_of
 from simulations.run import pools_of
 from weaveipam.config.pools import parse_pool
 from weaveipam.config.printing import pool_table
-from weaveipam.protocol.values import Pool
+from weaveipam.protocol.requests import Allocate, Allocated, Reason, Refusal, Want
+from weaveipam.protocol.values import Allocation, Assigned, Pool
 
 FIRST = pools_of([("blue", "10.32.0.0/26"), ("green", "10.40.0.16-10.40.0.47"), ("violet", "fd00:1::/122")])
 
@@ -113,3 +123,27 @@ def test_only_what_is_handed_out_is_kept() -> None:
     assert less.ranges[0].reserved == (Range(base + 8, base + 9),)
     assert [one.name for one in less.preallocations] == ["old"]
     assert trimmed(pool) == pool
+
+
+def test_what_an_answer_was_is_told() -> None:
+    """By name, reserved, of a pool that was not named, and refused at a daemon's limit."""
+    pool = parse_pool(
+        {"name": "p", "ranges": ["10.0.0.0/28"], "reserve": ["10.0.0.8"], "preallocate": {"vm": "10.0.0.3"}}
+    )
+    base, named = pool.ranges[0].range.start, Want(pools=("p",))
+
+    def told(number: int, want: Want, name: str = "") -> list[str]:
+        one = Assigned("p", Family.V4, Range(base + number, base + number + 1), 28, None)
+        answer = Allocated(Allocation("k", "default", (one,), durable=False))
+        return list(told_by(Allocate("k", wants=(want,), name=name), answer, [pool]))
+
+    assert told(1, named) == []
+    assert told(3, named, "vm") == ["given-by-name"]
+    assert told(8, named, "vm") == ["given-reserved"]
+    assert told(1, Want()) == ["given-selected"]
+    assert told(1, Want(pools=("q",), fallback=True)) == ["given-fallback"]
+    refused = Refusal(
+        Reason.EXHAUSTED, "this node may use no more addresses of pool p (2 of 2): its node_limit"
+    )
+    assert list(told_by(Allocate("k"), refused, [pool])) == ["node-limited"]
+    assert list(told_by(Allocate("k"), None, [pool])) == []

@@ -174,12 +174,14 @@ class Removal:
                 self._include(name)
             return
         late = [name for name in self._asked if self._lives[name] not in view.removed]
-        self._around.removed.update(name for name in self._asked if name not in late)
-        self._names = [name for name in self._names if name in late or name not in self._asked]
+        over = {one.partition("#")[0] for one in self._earlier}.intersection(self._around.gone)
+        self._around.removed.update(over.union(self._asked).difference(late))
+        self._names = [name for name in self._names if name not in self._asked]
         self._world.hear(Removed(self._world.now, view.removed))
-        self.done = not self._names
+        # While it seems to be there its name means an earlier life, which was removed; so name the last one.
+        self._earlier.update(str(self._lives[name]) for name in late)
+        self.done = not self._names and not late
         if not self.done:
-            self._not_known(late)  # an earlier life of it was removed, and nobody here has heard of the last
             self._turn(1.0)
 
     def _include(self, awaited: str) -> None:

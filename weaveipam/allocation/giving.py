@@ -104,7 +104,8 @@ class Giver:
         if self.grants.answered(header.sender, asked.request):
             return []
         part = self._holdings.pools.part_for(asked.pool, asked.ring, asked.within)
-        if not serving or not self._is_there(header.sender):
+        known = part in self._holdings.pools.stocks  # else one of the two has a decision to learn first
+        if not serving or not known or not self._is_there(header.sender):
             # Late packets ask for a life that is over, or a daemon that is dead: what it were given, nobody
             # would have.  One that only seems so will ask again, once it has contradicted.
             return [Tell(header.endpoint, SpaceRefusal(asked.request, Refused.NOT_READY))]

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from ring.address import Family, Range
-from ring.ring import Peer
+from ring.ring import Peer, Ring, Run, Token
 from weaveipam.allocation.assembly import Assembler
 from weaveipam.allocation.clients import Clients
 from weaveipam.allocation.descents import Descents
@@ -36,7 +36,7 @@ from weaveipam.protocol.messages import (
     Step,
     Tell,
 )
-from weaveipam.protocol.requests import Allocate, Allocated, Collect, Reason, Refusal, Release, Released
+from weaveipam.protocol.requests import Allocate, Allocated, Collect, Reason, Refusal, Release, Released, Want
 from weaveipam.protocol.values import Birth, Endpoint, MemberState, Pool, PoolRange, RingId
 
 ME, YOU = Peer("me", 1), Peer("you", 1)
@@ -263,3 +263,18 @@ def test_what_is_in_no_pool_any_more_is_not_sought(world: World) -> None:
     assert world.seeker.follow_pools(world.holdings.pools, 0.0) == []
     assert len(world.seeker) == 0
     assert world.seeker.wake_at == math.inf
+
+
+def test_a_pool_whose_owners_are_not_known_yet_is_not_exhausted(world: World) -> None:
+    """Who hears of a pool before it hears who owns it waits for that, and then asks."""
+    ring = RingId("default", Family.V6)
+    green = Pool("green", "default", (PoolRange(Family.V6, Range(0, 4), 126),))
+    world.holdings.set_pools((*BIRTH.pools, green), (), 0.0)
+    steps = world.clients.allocate(1, Allocate("k", wants=(Want(pools=("green",)),)), 0.0)
+    assert [] == steps
+    world.holdings.merge(ring, Ring.of([Run(0, 4, Token(1, 0), YOU, YOU)]))
+    asked = world.seeker.wake(1.0)
+
+    (request,) = [one.message for one in asked if isinstance(one, Tell)]
+    assert isinstance(request, SpaceRequest)
+    assert request.pool == "green"

@@ -88,6 +88,7 @@ def test_everything_can_be_said_of_a_pool(place: Path) -> None:
     )
     options += " --node-selector zone=a --namespace-selector team --pod-selector !b --limit 50 --node-limit 5"
     options += " --preallocate vm=1=10.50.0.7 --network red --disabled"
+    assert run(place, "network", "create", "red")[0] == 0
     status, made, said = run(place, "pool", "create", "full", *options.split())
     assert (0, "") == (status, said)
     routes = [{"dst": "10.0.0.0/8", "gw": "10.50.0.1"}, {"dst": "10.9.0.0/16"}]

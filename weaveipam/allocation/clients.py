@@ -237,17 +237,33 @@ class Clients:
             return self._seeker.seek(goal, now)
         reachable = self._seeker.reachable()
         failed = waiting.failed.values()
-        if any(reachable.intersection(one.silent) for one in failed) and not any(one.taken for one in failed):
+        asked = not any(reachable.intersection(one.silent) for one in failed) and not self._is_unheard(line)
+        if not asked and not any(one.taken for one in failed):
             return self._begin_again(line, waiting, now)
         reason, detail = why_none(self._holdings, line, waiting, reachable)
         return self._refuse(waiting, reason, detail)
 
     def _begin_again(self, line: Line, waiting: Waiting, now: float) -> list[Step]:
-        """Search anew after a pause: a member that is there, but gave no answer, may have what is wanted."""
+        """Search anew after a pause: a member that gave no answer, or is not known to own it, may have it."""
         waiting.failed.clear()
         waiting.goal = Goal(line.parts[0], line.within, line.size)
         self._seeker.seek_later(waiting.goal, now + self._settings.round_pause_s)
         return []
+
+    def _is_unheard(self, line: Line) -> bool:
+        """
+        Whether it is not known here who owns some of what is wanted.
+
+        Who took no part in the decision that made a pool hears of the pool first, and then of its owners.
+        """
+        ring = self._holdings.rings[line.ring]
+        areas = [one for part in line.parts for one in self._holdings.pools.stocks[part].assignable]
+        wanted = [both for one in line.within for area in areas if (both := one.meet(area))]
+        known = (
+            (sum(run.stop - run.start for run in ring.within(one)), one.size)
+            for one in (wanted if line.within else areas)
+        )
+        return any(owned < size for owned, size in known)
 
     def _overloaded(self, waiting: Waiting) -> list[Step]:
         detail = f"{self._settings.pending_max} requests wait already; try again shortly"

@@ -20,12 +20,14 @@ from weaveipam.protocol.effects import Report
 from weaveipam.protocol.keyring import Key, KeyRing
 from weaveipam.protocol.requests import (
     Answer,
+    ChangeNetwork,
     ChangePool,
     GetKeyring,
     GetPools,
     GetStatus,
     Keyring,
     KeyView,
+    NetworkChanged,
     PoolChanged,
     Pools,
     PoolUse,
@@ -67,6 +69,9 @@ class Node:
             case SetKeyring():
                 self.ring = request.ring
                 return await self.ask(GetKeyring())
+            case ChangeNetwork():
+                self.asked.append(request)
+                return NetworkChanged(request.name, request.exists)
             case ChangePool(name="late" | "no"):
                 await asyncio.sleep(request.wait_s + 0.05 if request.name == "late" else 0)
                 return Refusal(Reason.NOT_READY, "not done: waiting for b")
@@ -142,6 +147,18 @@ async def test_the_same_again_changes_nothing(place: Place) -> None:
     assert (PoolOutcome("p", "unchanged"), PoolOutcome("q", "created")) == first.pools
     assert (PoolOutcome("p", "unchanged"), PoolOutcome("q", "unchanged")) == second.pools
     assert (("log_level",), ()) == (first.applied, second.applied)
+
+
+async def test_a_new_pool_brings_its_network_along(place: Place) -> None:
+    """A network that is named first by a pool of the file is made before it."""
+    place.said["pool"] = [P, {"name": "q", "ranges": ["10.1.0.0/24"], "network": "red"}]
+
+    done = await place.reloader.reload()
+
+    assert isinstance(done, Reloaded)
+    assert (PoolOutcome("p", "unchanged"), PoolOutcome("q", "created")) == done.pools
+    asked = [one for one in place.node.asked if isinstance(one, ChangeNetwork | ChangePool)]
+    assert ["red", "q"] == [one.name for one in asked]
 
 
 async def test_pools_share_the_time_that_there_is(place: Place) -> None:

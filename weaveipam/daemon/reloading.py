@@ -18,6 +18,7 @@ from weaveipam.errors import ConfigError
 from weaveipam.protocol.effects import Level, Report
 from weaveipam.protocol.requests import (
     Answer,
+    ChangeNetwork,
     ChangePool,
     GetKeyring,
     GetPools,
@@ -30,7 +31,7 @@ from weaveipam.protocol.requests import (
     SetJoin,
     Status,
 )
-from weaveipam.protocol.values import Pool
+from weaveipam.protocol.values import DEFAULT_NETWORK, Pool
 
 WAIT_S = 60.0
 """How long a reload that nobody waits for lets the members take to agree on its pools."""
@@ -167,8 +168,12 @@ class Reloader:
 
     async def _change_pool(self, step: PoolStep, wait_s: float) -> PoolOutcome:
         """The same again by several daemons at once is one change, as all of them want what is so then."""
-        name = step.wanted.name
-        answer = await self._ask(ChangePool(name, step.base, step.wanted, wait_s=wait_s))
+        name, network = step.wanted.name, step.wanted.network
+        answer: Answer | None = None
+        if step.base is None and network != DEFAULT_NETWORK:  # as a cluster's first pools make their networks
+            answer = await self._ask(ChangeNetwork(network, exists=True, wait_s=wait_s))
+        if not isinstance(answer, Refusal):
+            answer = await self._ask(ChangePool(name, step.base, step.wanted, wait_s=wait_s))
         if isinstance(answer, Refusal):
             return PoolOutcome(name, "refused", f"{answer.reason.value}: {answer.detail}")
         return PoolOutcome(name, "created" if step.base is None else "changed")

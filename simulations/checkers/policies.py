@@ -139,9 +139,11 @@ class Policies:
         """
         Whether a daemon has given more of a pool than it may.
 
-        Only what it gave to pods counts: what is durable may have been handed over, to it or by it.
+        Only what it gave to pods counts: what is durable may have been handed over, to it or by it.  Nor does
+        what was given for a time, which may be over.
         """
-        if wish.durable or asked.key in self._left or self._lives[asked.key] != asked.life:
+        lasts = not wish.durable and given.held_s is None
+        if not lasts or asked.key in self._left or self._lives[asked.key] != asked.life:
             return
         used = self._used.setdefault(asked.life, {})
         used[asked.key] = given.addresses

@@ -54,8 +54,8 @@ def hand_over(holdings: Holdings, me: Peer, parts: Mapping[RingId, Sequence[Rang
     for ring, ranges in parts.items():
         for what in ranges:
             leases.update({(one.network, one.key): one for one in holdings.leases.within(ring, what)})
-            for stock in holdings.pools.stocks_of(ring):
-                rests += [RestingPart(ring, one) for one in stock.space.cooling_within(what)]
+            for stock, piece in holdings.pools.stocks_in(ring, what):
+                rests += [RestingPart(ring, one) for one in stock.space.cooling_within(piece)]
             given, left, gone = holdings.loans.part_with(ring, what)
             lent += given
             kept += left

@@ -215,8 +215,9 @@ def _is_known(holdings: Holdings, ring: RingId, what: Range, held: Sequence[Rang
     used = sum(one.size for one in held[first:last])
     lent = subtract(meeting(holdings.loans.ranges(ring), what), held[first:last])
     known = used + sum(one.size for one in lent)
-    for stock in holdings.pools.stocks_of(ring):
-        known += stock.space.free_within(what)
-        known += sum(one.size for one in stock.space.cooling_within(what))
-    assignable = sum(one.size for stock in holdings.pools.stocks_of(ring) for one in stock.meet(what))
+    assignable = 0
+    for stock, piece in holdings.pools.stocks_in(ring, what):
+        known += stock.space.free_within(piece)
+        known += sum(one.size for one in stock.space.cooling_within(piece))
+        assignable += piece.size
     return known == assignable

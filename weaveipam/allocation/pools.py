@@ -196,9 +196,10 @@ class Pools:
 
     def used_of(self, pool: str) -> int:
         """How many addresses of a pool are allocated here."""
-        return sum(self.stocks[part].used for part in self._parts_of(pool))
+        return sum(self.stocks[part].used for part in self.parts_of(pool))
 
-    def _parts_of(self, pool: str) -> list[Part]:
+    def parts_of(self, pool: str) -> list[Part]:
+        """The parts of one pool, reserved and pre-allocated addresses too."""
         network = self._pools[pool].network
         parts = (Part(pool, RingId(network, family), kept) for family in Family for kept in (False, True))
         return [part for part in parts if part in self.stocks]

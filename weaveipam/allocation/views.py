@@ -107,7 +107,7 @@ def _unreachable(holdings: Holdings, reachable: Collection[Peer]) -> dict[Part, 
 
 
 def _pool_use(holdings: Holdings, pool: Pool, away: dict[Part, int]) -> PoolUse:
-    stocks = {part: stock for part, stock in holdings.pools.stocks.items() if part.pool == pool.name}
+    stocks = {part: holdings.pools.stocks[part] for part in holdings.pools.parts_of(pool.name)}
     owned = sum(stock.owned for stock in stocks.values())
     foreign = sum(loan.range.size for part in stocks for loan in _foreign_in(holdings, part))
     used = sum(stock.used for stock in stocks.values()) - foreign

@@ -50,6 +50,17 @@ class Unreachable(Failure):
     exit_code = EXIT_UNREACHABLE
 
 
+until_agreed = click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    default=15.0,
+    show_default=True,
+    metavar="S",
+    help="How long to wait until all members agree; then nothing is changed.",
+)
+"""How long a command waits for a decision of all members."""
+
+
 def common(*examples: str) -> Callable[[C], C]:
     """
     A decorator that adds `--socket`, `--output` and `--version` to a command, and examples to its help.

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import click
 
 from weaveipam.cli.client import path_of
-from weaveipam.cli.common import ask, common
+from weaveipam.cli.common import ask, common, until_agreed
 from weaveipam.cli.output import Column, Table, emit
 
 COLUMNS = (
@@ -24,15 +24,6 @@ COLUMNS = (
     Column("used"),
 )
 CHANGED_COLUMNS = (Column("name"), Column("exists"))
-
-_wait = click.option(
-    "--timeout",
-    type=click.FloatRange(0),
-    default=15.0,
-    show_default=True,
-    metavar="S",
-    help="How long to wait until all members agree; then nothing is changed.",
-)
 
 
 @common()
@@ -49,7 +40,7 @@ def network() -> None:
 @common("weaveipam network create red")
 @network.command()
 @click.argument("name", metavar="NAME")
-@_wait
+@until_agreed
 def create(*, name: str, timeout: float) -> None:
     """Create a network; one that exists is no error."""
     _change("POST", path_of("v1", "networks"), {"name": name}, timeout)
@@ -58,7 +49,7 @@ def create(*, name: str, timeout: float) -> None:
 @common("weaveipam network delete red")
 @network.command()
 @click.argument("name", metavar="NAME")
-@_wait
+@until_agreed
 def delete(*, name: str, timeout: float) -> None:
     """Delete a network that no pool is in; if there is none that is no error."""
     _change("DELETE", path_of("v1", "networks", name), None, timeout)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import click
 
 from weaveipam.cli.client import path_of
-from weaveipam.cli.common import Failure, ask, common
+from weaveipam.cli.common import Failure, ask, common, until_agreed
 from weaveipam.cli.output import Column, Table, emit
 from weaveipam.cli.pooltable import CLEARABLE, pool_options, said_table
 from weaveipam.cli.show import POOL_COLUMNS
@@ -27,14 +27,6 @@ COLUMNS = (
     Column("kind", wide=True),
 )
 
-_wait = click.option(
-    "--timeout",
-    type=click.FloatRange(0),
-    default=15.0,
-    show_default=True,
-    metavar="S",
-    help="How long to wait until all members agree; then nothing is changed.",
-)
 _drain = click.option(
     "--drain", is_flag=True, help="Hand out none of the addresses that go, and wait until none is in use."
 )
@@ -63,7 +55,7 @@ def pool() -> None:
 @pool_options
 @click.option("--network", metavar="N", help="The network instance. Default: default.")
 @click.option("--disabled", is_flag=True, help="Hand out nothing of it yet.")
-@_wait
+@until_agreed
 def create(*, name: str, network: str | None, disabled: bool, timeout: float, **said: Any) -> None:
     """
     Create a pool; the same one again is no error.
@@ -96,7 +88,7 @@ def create(*, name: str, network: str | None, disabled: bool, timeout: float, **
     help="Say nothing of this key any more, one of " + ", ".join(CLEARABLE) + ".",
 )
 @_drain
-@_wait
+@until_agreed
 def change(*, name: str, clear: tuple[str, ...], drain: bool, timeout: float, **said: Any) -> None:
     """
     Change what is said of a pool; what is not said stays.
@@ -116,7 +108,7 @@ def change(*, name: str, clear: tuple[str, ...], drain: bool, timeout: float, **
 @pool.command()
 @click.argument("name", metavar="NAME")
 @_drain
-@_wait
+@until_agreed
 def delete(*, name: str, drain: bool, timeout: float) -> None:
     """Delete a pool of which nothing is in use; if there is none that is no error."""
     _change("DELETE", path_of("v1", "pools", name), None, timeout, drain=drain)
@@ -125,7 +117,7 @@ def delete(*, name: str, drain: bool, timeout: float) -> None:
 @common("weaveipam pool disable blue")
 @pool.command()
 @click.argument("name", metavar="NAME")
-@_wait
+@until_agreed
 def disable(*, name: str, timeout: float) -> None:
     """Hand out nothing more of a pool; what is in use stays."""
     _change("POST", path_of("v1", "pools", name, "disable"), None, timeout)
@@ -134,7 +126,7 @@ def disable(*, name: str, timeout: float) -> None:
 @common("weaveipam pool enable blue")
 @pool.command()
 @click.argument("name", metavar="NAME")
-@_wait
+@until_agreed
 def enable(*, name: str, timeout: float) -> None:
     """Hand out addresses of a pool again."""
     _change("POST", path_of("v1", "pools", name, "enable"), None, timeout)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from weaveipam.api.http import application, serve
 from weaveipam.protocol.requests import Answer, ChangeNetwork, GetNetworks, NetworkChanged, Networks, Request
 
 
@@ -35,22 +31,6 @@ class Daemon:
 async def daemon() -> Daemon:
     """One that was asked nothing yet."""
     return Daemon()
-
-
-@pytest.fixture
-async def client(daemon: Daemon, tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
-    """Somebody at its door."""
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(str(tmp_path / "api.sock"))
-    runner = await serve(application(daemon.ask, _metrics), [listening])
-    connector = aiohttp.UnixConnector(str(tmp_path / "api.sock"))
-    async with aiohttp.ClientSession("http://daemon", connector=connector) as session:
-        yield session
-    await runner.cleanup()
-
-
-async def _metrics() -> bytes:
-    return b""
 
 
 @pytest.mark.parametrize(
